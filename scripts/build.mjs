@@ -1,0 +1,27 @@
+// Bundles src/cli/main.ts into dist/: ESM with code splitting, so that `rota --version` loads next to nothing.
+import { chmodSync, readFileSync, rmSync } from 'node:fs'
+import { build } from 'esbuild'
+
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
+rmSync('dist', { recursive: true, force: true })
+await build({
+  entryPoints: { rota: 'src/cli/main.ts' },
+  outdir: 'dist',
+  outExtension: { '.js': '.mjs' },
+  bundle: true,
+  splitting: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node20.20',
+  minify: false,
+  legalComments: 'none',
+  define: { ROTA_VERSION: JSON.stringify(version) },
+  // Native or optional parts that their packages load themselves when they are there.
+  external: ['cpu-features', '*.node', 'pg-native'],
+  banner: {
+    js: "#!/usr/bin/env node\nimport { createRequire as __rotaRequire } from 'node:module';const require=__rotaRequire(import.meta.url);",
+  },
+  chunkNames: 'chunks/[name]-[hash]',
+  logLevel: 'warning',
+})
+chmodSync('dist/rota.mjs', 0o755)

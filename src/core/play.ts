@@ -1,0 +1,148 @@
+import type { Source } from './source.ts'
+import type { Dict, Template, Value } from './value.ts'
+
+/** A keyword's value as loaded: may be a Template to be rendered for each host. */
+export type Field = Value
+/** A bare expression (when, until, changed_when, …): text without braces, or a boolean. */
+export type Condition = Template | boolean
+
+/** Keywords that plays, blocks and tasks share; a task's own value wins over its block's, that over its play's. */
+export interface Common {
+  readonly name?: Field
+  readonly vars?: Dict
+  readonly environment?: readonly Field[]
+  readonly become?: Field
+  readonly becomeUser?: Field
+  readonly becomeMethod?: Field
+  readonly connection?: Field
+  readonly remoteUser?: Field
+  readonly port?: Field
+  readonly noLog?: Field
+  readonly checkMode?: Field
+  readonly diff?: Field
+  readonly ignoreErrors?: Field
+  readonly ignoreUnreachable?: Field
+  readonly anyErrorsFatal?: Field
+  readonly runOnce?: Field
+  readonly throttle?: Field
+  readonly timeout?: Field
+  readonly tags?: readonly Field[]
+  readonly moduleDefaults?: Dict
+  readonly at: Source
+}
+/** Blocks and tasks; a block's `when` applies to each task in it. */
+export interface Conditional extends Common {
+  readonly when?: readonly Condition[]
+  readonly delegateTo?: Field
+  readonly delegateFacts?: Field
+  readonly notify?: readonly Field[]
+}
+
+export interface Loop {
+  /** `loop`, or the lookup of `with_NAME`. */
+  readonly kind: string
+  readonly items: Field
+  readonly at: Source
+}
+export interface LoopControl {
+  readonly loopVar?: Field
+  readonly indexVar?: Field
+  readonly label?: Field
+  readonly pause?: Field
+  readonly extended?: Field
+  readonly at: Source
+}
+
+export interface Task extends Conditional {
+  readonly kind: 'task'
+  /** As written; may be a Template for `action: "{{ x }}"`. */
+  readonly module: string | Template
+  readonly moduleAt: Source
+  /** Options by name as loaded. */
+  readonly args: Dict
+  /** Free text of `command: ls -l`. */
+  readonly freeForm?: Field
+  /** Where each argument's key stands. */
+  readonly argsAt: ReadonlyMap<string, Source>
+  readonly loop?: Loop
+  readonly loopControl?: LoopControl
+  readonly register?: Field
+  readonly until?: readonly Condition[]
+  readonly retries?: Field
+  readonly delay?: Field
+  readonly changedWhen?: readonly Condition[]
+  readonly failedWhen?: readonly Condition[]
+  readonly async?: Field
+  readonly poll?: Field
+  /** Handlers only. */
+  readonly listen?: readonly Field[]
+}
+export interface Block extends Conditional {
+  readonly kind: 'block'
+  readonly block: readonly Item[]
+  readonly rescue?: readonly Item[]
+  readonly always?: readonly Item[]
+}
+export type Item = Task | Block
+
+/** A secret of a rotation: how the pending value is made and where the value in force is read. */
+export interface SecretSpec {
+  readonly name: string
+  /** Characters; at least 16. */
+  readonly length: Field
+  /** Where the value in force now comes from, rendered after preflight: "{{ old_env.JWT_SECRET }}". */
+  readonly current?: Field
+  /** Given by the operator instead of generated (`--secret NAME=-`). */
+  readonly given?: boolean
+  /** One value for all hosts of the run instead of one a host. */
+  readonly shared?: boolean
+  readonly alphabet?: Field
+  readonly cryptoperiod?: Field
+  readonly policy?: Field
+  readonly at: Source
+}
+export const phases = [
+  'preflight',
+  'backup',
+  'change',
+  'converge',
+  'verify',
+  'committed',
+  'finalise',
+] as const
+export type Phase = (typeof phases)[number]
+export interface Rotation {
+  readonly name: Field
+  readonly secrets: readonly SecretSpec[]
+  readonly phases: Readonly<Record<Phase, readonly Item[]>>
+  readonly at: Source
+}
+
+export interface Play extends Common {
+  readonly kind: 'play'
+  readonly hosts: Field
+  readonly serial?: Field
+  readonly strategy?: Field
+  readonly order?: Field
+  readonly gatherFacts?: Field
+  readonly gatherSubset?: Field
+  readonly maxFailPercentage?: Field
+  readonly forceHandlers?: Field
+  readonly varsFiles?: readonly Field[]
+  readonly varsPrompt?: readonly Dict[]
+  readonly roles?: readonly Field[]
+  readonly preTasks: readonly Item[]
+  readonly tasks: readonly Item[]
+  readonly postTasks: readonly Item[]
+  readonly handlers: readonly Item[]
+  readonly rotation?: Rotation
+}
+export interface ImportPlaybook extends Common {
+  readonly kind: 'import_playbook'
+  readonly playbook: Field
+  readonly when?: readonly Condition[]
+}
+export interface Playbook {
+  readonly file: string
+  readonly plays: readonly (Play | ImportPlaybook)[]
+}

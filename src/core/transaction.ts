@@ -1,0 +1,69 @@
+import type { Phase, SecretSpec } from './play.ts'
+import type { Clean } from './redact.ts'
+import type { Secret } from './secret.ts'
+import type { State } from './value.ts'
+
+/** Why a rotation is run: it decides in which direction recovery may go. */
+export type Reason = 'scheduled' | 'incident' | 'offboarding' | 'key-compromise' | 'drill'
+
+/** One change of state on one host: all that recovery needs to probe it, undo it or do it again. Sealed in the journal. */
+export interface Change {
+  /** Unique within the run and the same when the run is resumed: task id, host, loop index. */
+  readonly step: string
+  readonly host: string
+  readonly module: string
+  /** The password is never part of it. */
+  readonly become?: { readonly method: 'sudo' | 'su' | 'doas'; readonly user: string } | undefined
+  /** For people: task name and place. */
+  readonly what: Clean
+  readonly before: State
+  readonly after: State
+}
+
+/**
+ * How the engine makes a change of state. An ordinary play calls `write` at once; a rotation makes its intent durable
+ * before and its record of done after. A rotation that resumes may answer without calling `write`.
+ */
+export type Apply = (change: Change, write: () => Promise<void>) => Promise<void>
+
+export type PhaseResult =
+  | { readonly status: 'ok' }
+  | { readonly status: 'failed' | 'unreachable' | 'unknown'; readonly message: Clean }
+
+/** Which values the play's `secrets.NAME` shows: the new ones while going forward, the old ones while verifying an undo. */
+export type InForce = 'pending' | 'current'
+
+/** The values of one host's rotation, by secret name. */
+export interface HostSecrets {
+  readonly current: ReadonlyMap<string, Secret>
+  readonly pending: ReadonlyMap<string, Secret>
+}
+
+/** What a rotation gets passed in: the play's phases as functions over hosts, and single changes back and forth. */
+export interface RotationWorld {
+  /** Every host of the run, in order. */
+  readonly hosts: readonly string[]
+  /** The same hosts by `serial`: a wave is changed, converged and verified before the next begins. */
+  readonly waves: readonly (readonly string[])[]
+  readonly secrets: readonly SecretSpec[]
+  /** Runs the tasks of a phase; one result a host. State changes inside go through `apply`. */
+  runPhase(
+    phase: Phase,
+    hosts: readonly string[],
+    inForce: InForce,
+    apply: Apply,
+  ): Promise<ReadonlyMap<string, PhaseResult>>
+  /** Renders each secret's `current` on the host, after preflight. Secrets without `current` are missing. */
+  currentSecrets(host: string): Promise<ReadonlyMap<string, Secret>>
+  /** The rendered length and alphabet of a secret, for making its pending value. */
+  secretShape(host: string, name: string): { readonly length: number; readonly alphabet: string }
+  /** Makes them visible to templates as `pending`, `current`, `secrets` and `stale`, and to the redactor. */
+  setSecrets(host: string, values: HostSecrets): void
+  /** What the target holds now of that change. Throws RotaError E_UNREACHABLE or E_UNKNOWN. */
+  reread(change: Change): Promise<State>
+  /** The module's compare-and-set. Throws E_CONFLICT, E_UNREACHABLE, E_UNKNOWN or what the module throws. */
+  write(change: Change, from: State, to: State): Promise<void>
+  /** Registered variables and facts of the hosts, to be sealed into the journal after each phase, and back. */
+  snapshot(): State
+  restore(snapshot: State): void
+}

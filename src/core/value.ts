@@ -1,0 +1,102 @@
+import { isSameSecret, Secret } from './secret.ts'
+import type { Source } from './source.ts'
+
+/**
+ * Text with `{{`, `{%` or `{#` that the operator wrote and that is not evaluated yet. Only loaders make one,
+ * from files and flags of the operator's. A plain string is data and is never templated: what came back from
+ * a target is a string, so it can never be run.
+ */
+export class Template {
+  readonly text: string
+  readonly at: Source
+  constructor(text: string, at: Source) {
+    this.text = text
+    this.at = at
+  }
+  toJSON(): string {
+    return this.text
+  }
+}
+
+/** A float whose value is an integer: YAML's and Python's `3.0`, which prints as 3.0. Other floats are numbers. */
+export class Float {
+  readonly value: number
+  constructor(value: number) {
+    this.value = value
+  }
+  toJSON(): number {
+    return this.value
+  }
+}
+
+/** The value of `omit`: an argument that renders to it is left out. */
+export class Omit {
+  declare private readonly brand: 'Omit'
+}
+export const OMIT = new Omit()
+
+export type List = readonly Value[]
+/** A dict: insertion-ordered, keys of any scalar type, no prototype. */
+export type Dict = ReadonlyMap<Value, Value>
+/** Everything a variable can hold. Integers above 2^53 are bigint. */
+export type Value = null | boolean | number | bigint | string | Float | Secret | Template | Omit | List | Dict
+
+/** Names to values, looked up one at a time: nothing is enumerated or copied for a template that uses two names. */
+export interface Scope {
+  /** undefined: there is no such variable. */
+  get(name: string): Value | undefined
+  names(): Iterable<string>
+}
+
+export function isDict(value: unknown): value is Dict {
+  return value instanceof Map || (typeof value === 'object' && value !== null && DICT in value)
+}
+/** Marks a class that is a Dict without being a Map (hostvars, which must stay lazy). */
+export const DICT: unique symbol = Symbol('dict')
+
+/** Plain JSON-like data (module results, events) to a Value: objects to dicts, undefined members dropped. */
+export function toValue(data: unknown): Value {
+  if (data === undefined || data === null) return null
+  if (Array.isArray(data)) return data.map(toValue)
+  if (typeof data !== 'object') return data as Value
+  if (data instanceof Secret || data instanceof Template || data instanceof Float || data instanceof Omit)
+    return data
+  if (isDict(data)) return data
+  return new Map(
+    Object.entries(data)
+      .filter(([, member]) => member !== undefined)
+      .map(([key, member]) => [key, toValue(member)]),
+  )
+}
+
+/** A Value to plain data: dicts to objects, Float to number. Secrets stay Secrets (JSON shows their label). */
+export function fromValue(value: Value): unknown {
+  if (Array.isArray(value)) return value.map(fromValue)
+  if (value instanceof Float) return value.value
+  if (value instanceof Template) return value.text
+  if (isDict(value))
+    return Object.fromEntries([...value].map(([key, member]) => [String(key), fromValue(member)]))
+  return value
+}
+
+/** Plain data that can be journaled: JSON plus Secrets. The S of a state module. */
+export type State =
+  | null
+  | boolean
+  | number
+  | string
+  | Secret
+  | readonly State[]
+  | { readonly [key: string]: State | undefined }
+
+/** Deep equality; secrets by their text, undefined members like missing ones. */
+export function isSameState(a: State | undefined, b: State | undefined): boolean {
+  if (a === b) return true
+  if (a instanceof Secret || b instanceof Secret)
+    return a instanceof Secret && b instanceof Secret && isSameSecret(a, b)
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false
+  if (Array.isArray(a) !== Array.isArray(b)) return false
+  const x = a as Readonly<Record<string, State | undefined>>
+  const y = b as Readonly<Record<string, State | undefined>>
+  return [...new Set([...Object.keys(x), ...Object.keys(y)])].every(key => isSameState(x[key], y[key]))
+}
