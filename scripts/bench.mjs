@@ -44,7 +44,8 @@ const seconds = {}
 for (let round = 0; round < ROUNDS; round++)
   for (const [who, command] of Object.entries(contenders))
     for (const name of ['one', 'many']) {
-      ;(seconds[`${who} ${name}`] ??= []).push(time(...command(name)))
+      const key = `${who} ${name}`
+      seconds[key] = [...(seconds[key] ?? []), time(...command(name))]
       endControlMasters()
     }
 const startup = Array.from({ length: ROUNDS }, () =>
