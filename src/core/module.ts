@@ -71,6 +71,8 @@ export interface Target {
   forward(to: { readonly host: string; readonly port: number } | { readonly socket: string }): Promise<Duplex>
   readonly operator: Operator
   readonly redactor: Redactor
+  /** The task's `environment:` keyword, rendered; later definitions have won. For the user's programs, not for rota's own scripts. */
+  readonly environment: Readonly<Record<string, string | Secret>>
   /** A line of live output for the reporters. */
   say(text: Clean): void
   readonly check: boolean
