@@ -5,6 +5,7 @@ import type { ReadableStream } from 'node:stream/web'
 import { armor, Decrypter, Encrypter } from 'age-encryption'
 import { problem, RotaError } from '../core/error.ts'
 import { reveal, Secret } from '../core/secret.ts'
+import type { RunKey, Sealer } from '../core/transaction.ts'
 import type { State } from '../core/value.ts'
 
 /** What a sealed stream came to: of the sealed bytes, so that `sha256sum` of the file agrees. */
@@ -104,22 +105,6 @@ export async function unsealText(identity: Secret, sealed: string, label: string
   }
 }
 
-/**
- * Seals the payloads of one run's journal with AES-256-GCM under one symmetric key, so that a record costs microseconds.
- * `context` is authenticated with the payload: a payload moved to another record does not open.
- */
-export interface RunKey {
-  seal(payload: State, context: string): string
-  /** Throws E_SEAL when it was changed, or sealed under another key or context. */
-  unseal(sealed: string, context: string): State
-}
-
-/** Makes and opens run keys: the key itself is sealed once, to every recipient. */
-export interface Sealer {
-  createKey(): Promise<{ readonly key: RunKey; readonly sealed: string }>
-  openKey(sealed: string): Promise<RunKey>
-}
-
 type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
 const SECRET = '$secret'
 
@@ -153,7 +138,10 @@ function decode(json: Json): State {
 const NONCE_BYTES = 12
 const TAG_BYTES = 16
 
-/** AES-256-GCM (NIST SP 800-38D) with a random 96-bit nonce: base64 of nonce, ciphertext, tag. */
+/**
+ * AES-256-GCM (NIST SP 800-38D) with a random 96-bit nonce: base64 of nonce, ciphertext, tag. Symmetric, so that a journal
+ * record costs microseconds.
+ */
 function keyOf(bytes: Uint8Array): RunKey {
   return {
     seal(payload, context) {
