@@ -99,6 +99,8 @@ export function makeTarget(options: TargetOptions): TestTarget {
     say: text => void said.push(text),
     check: options.check ?? false,
     diff: options.diff ?? false,
+    environment: {},
+    verbosity: 0,
     undoable: options.undoable ?? false,
     stop: new AbortController().signal,
     said,
