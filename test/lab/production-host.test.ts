@@ -1,9 +1,10 @@
 // The host that the big scenes are played on has to be what it says.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { askDatabase, login, pages, visit } from '../../demo/outside.ts'
-import { type ProductionHost, startProductionHost, whyNoEngine } from './production-host.ts'
+import { whyNoLab } from './labhosts.ts'
+import { type ProductionHost, startProductionHost } from './production-host.ts'
 
-const why = whyNoEngine()
+const why = whyNoLab()
 if (why) console.log(`skipped, production host: ${why}`)
 
 describe.skipIf(why)('the production host', () => {

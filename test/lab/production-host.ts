@@ -1,28 +1,19 @@
 // A production host as the checklist describes it, in a container: sshd, a container engine of its own, `docker compose` and
 // the panel's stack in /opt/proxpanel. The engine is nested, so that the host's /proc shows the panel's processes, as a real
 // host's does; the outer engine is the lab's private one.
-import { execFileSync, spawnSync } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:net'
 import { join } from 'node:path'
 import ssh2, { type Client } from 'ssh2'
 import { GenericContainer, type StartedTestContainer, Wait } from 'testcontainers'
 import { firstSettings, panelSource, renderEnv, repository } from '../../demo/panel-host.ts'
 import type { LoginAddress } from '../../demo/site.ts'
+import { labFolder, labKeyFile, runLab } from './labhosts.ts'
 
-const lab = process.env['ROTA_LAB'] ?? join(repository, '.lab')
 const envFile = '/opt/proxpanel/.env.production'
 const compose =
   'cd /opt/proxpanel && docker compose --env-file .env.production -f infra/deploy/docker-compose.production.yml'
-
-/** Why no production host can be made here, or undefined. On CI there is no such reason: the test has to fail then. */
-export function whyNoEngine(): string | undefined {
-  if (process.env['CI']) return undefined
-  if (process.platform !== 'linux' || !existsSync('/etc/debian_version'))
-    return 'the lab is made of Debian packages'
-  if (process.getuid?.() !== 0) return 'the lab needs root for its container engine'
-  return undefined
-}
 
 export interface ProductionHost {
   readonly ssh: LoginAddress
@@ -54,10 +45,10 @@ export async function startProductionHost(): Promise<ProductionHost> {
   setUp()
   const container = await new EngineContainer('rota-lab/production')
     .withHostname('my.votcloud.com')
-    .withEnvironment({ AUTHORIZED_KEY: readFileSync(join(lab, 'id.pub'), 'utf8').trim() })
+    .withEnvironment({ AUTHORIZED_KEY: readFileSync(`${labKeyFile}.pub`, 'utf8').trim() })
     .withBindMounts(
       ['node', 'postgres'].map(image => ({
-        source: join(lab, `${image}.tar`),
+        source: join(labFolder, `${image}.tar`),
         target: `/images/${image}.tar`,
         mode: 'ro',
       })),
@@ -76,13 +67,8 @@ export async function startProductionHost(): Promise<ProductionHost> {
 
 /** Runs setup.sh and takes over the engine's environment, which testcontainers reads. */
 function setUp(): void {
-  const script = (name: string, ...args: string[]): string =>
-    execFileSync(join(repository, 'test', 'lab', name), args, {
-      encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'inherit'],
-    })
-  script('setup.sh', 'engine')
-  for (const [, name, value] of script('engine.sh', 'env').matchAll(/^export (\w+)=(.*)$/gm))
+  runLab('setup.sh', 'engine')
+  for (const [, name, value] of runLab('engine.sh', 'env').matchAll(/^export (\w+)=(.*)$/gm))
     process.env[name!] = value!
 }
 
@@ -92,7 +78,7 @@ async function deploy(container: StartedTestContainer): Promise<ProductionHost> 
     port: container.getMappedPort(22),
     hostKey: (await container.exec(['cat', '/etc/ssh/ssh_host_ed25519_key.pub'])).stdout,
     user: 'deploy',
-    key: readFileSync(join(lab, 'id'), 'utf8'),
+    key: readFileSync(labKeyFile, 'utf8'),
   }
   const client = await connect({ ...ssh, user: 'root' })
   const run = (command: string, stdin: string | Buffer = ''): Promise<string> => exec(client, command, stdin)
