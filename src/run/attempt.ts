@@ -7,7 +7,7 @@ import { renderArguments } from './arguments.ts'
 import { searchPath } from './host-vars.ts'
 import { renderBoolean, renderNumber, renderText } from './keyword.ts'
 import { createOperator } from './operator.ts'
-import { failedBy, fromOutcome, skipped, type TaskResult } from './result.ts'
+import { failedBy, fromOutcome, renderJson, renderLabel, skipped, type TaskResult } from './result.ts'
 import { runStateModule } from './state-change.ts'
 import { createTarget } from './target.ts'
 
@@ -66,13 +66,23 @@ async function runModule(act: Act, name: string, module: Module): Promise<TaskRe
     })
     return module.kind === 'action'
       ? module.run(target, args)
-      : runStateModule(module, target, args, changeRef(act, name, where), run.apply)
+      : runStateModule(module, target, args, changeRef(act, module.name, where), run.apply)
   })
+  const made = fromOutcome(outcome, isDiff)
   const result: TaskResult = {
-    ...fromOutcome(outcome, isDiff),
-    factsKind: name === 'set_fact' ? 'set_fact' : 'facts',
+    ...made,
+    message: module.name === 'debug' ? renderShown(made) : made.message,
+    factsKind: module.name === 'set_fact' ? 'set_fact' : 'facts',
   }
   return where.name === act.host ? result : { ...result, factsOf: where.name }
+}
+
+/** What debug shows is its message: a text as it is, anything else as JSON. */
+function renderShown({ values, message, status }: TaskResult): string | undefined {
+  if (status !== 'ok') return message
+  const shown = [...values].filter(([name]) => name !== 'changed' && name !== 'failed')
+  const [only] = shown
+  return shown.length === 1 && only![0] === 'msg' ? renderLabel(only![1]) : renderJson(new Map(shown))
 }
 
 /** Who made a change: found again when the run is resumed, since it is made of places only. */

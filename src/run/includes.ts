@@ -26,7 +26,8 @@ export function includeTasks(act: Act, args: Dict): TaskResult {
   const inner = inheritInclude(act, outer, parseApply(task.args.get('apply'), act.at))
   const nodes = planItems(run.deps.loadTasks(file), inner, run.planOptions)
   return {
-    ...fromOutcome({ changed: false, msg: `included: ${file}`, values: { include: given } }, false),
+    ...fromOutcome({ changed: false, values: { include: given } }, false),
+    message: `included: ${file}`,
     included: [{ key: file, walk: (at, isRescuable) => walkNodes(nodes, at, isRescuable) }],
   }
 }

@@ -38,7 +38,7 @@ interface Names {
 /** Runs the task for each item, one after the other, and sums up. A host that is lost takes no further item. */
 export async function runLoop(act: Act, items: List): Promise<TaskResult> {
   if (items.length === 0)
-    return skipped({ skip_reason: 'No items in the list', results: [] }, 'No items in the list')
+    return skipped({ skipped_reason: 'No items in the list', results: [] }, 'No items in the list')
   const control = act.step.node.task.loopControl
   const names: Names = {
     item: renderText(act, 'loop_var', control?.loopVar) ?? 'item',

@@ -108,7 +108,7 @@ function renderName(reading: Reading, task: Task): string {
   }
 }
 
-/** The play's order: facts, then each section followed by the handlers it notified. */
+/** The play's order: facts, then each section followed by the handlers that were notified, even when it has no task of its own. */
 function planSections(deps: RunDeps, play: Play, outer: Keywords, options: PlanOptions): Node[] {
   const isForced = play.forceHandlers === true || deps.settings.forceHandlers
   const flush = metaNode('flush_handlers', play.at, outer)
@@ -119,7 +119,7 @@ function planSections(deps: RunDeps, play: Play, outer: Keywords, options: PlanO
   }
   return [
     ...planFacts(deps, play, outer),
-    ...[play.preTasks, play.tasks, play.postTasks].flatMap(items => (items.length > 0 ? section(items) : [])),
+    ...(play.rotation ? [] : [play.preTasks, play.tasks, play.postTasks].flatMap(section)),
   ]
 }
 

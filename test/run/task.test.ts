@@ -78,7 +78,7 @@ it('loop_control names the variables', async () => {
 
 it('an empty loop is skipped, and so is one of which when takes no item', async () => {
   const empty = await registered(task('1', 'ok', {}, { register: 'r', loop: loop([]) }))
-  expect(empty).toMatchObject({ skipped: true, results: [], skip_reason: 'No items in the list' })
+  expect(empty).toMatchObject({ skipped: true, results: [], skipped_reason: 'No items in the list' })
   const none = await run([play([task('1', 'ok', {}, { loop: loop([1, 2]), when: [T('item == 3')] })], one)])
   expect(recapOf(none, 'a')).toBe('skipped=1')
 })
