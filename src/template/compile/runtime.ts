@@ -7,6 +7,7 @@ import {
   type Named,
   Nothing,
   noNamed,
+  orElse,
   type Py,
   typeName,
   Undefined,
@@ -50,10 +51,14 @@ export class Runtime {
 
   /** A name that is no local variable. */
   lookup(name: string): Py {
-    const found = this.exported.get(name) ?? this.variables(name)
+    const own = this.exported.get(name)
+    const found = own === undefined ? this.variables(name) : own
     if (found !== undefined) return found
     if (name === 'self' && this.self !== undefined) return this.self
-    return this.session.global(name, this) ?? new Undefined(`'${name}' is undefined`, { variable: name })
+    return orElse(
+      this.session.global(name, this),
+      () => new Undefined(`'${name}' is undefined`, { variable: name }),
+    )
   }
 
   filter(name: string): Filter {
