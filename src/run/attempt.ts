@@ -6,6 +6,7 @@ import { actions } from './actions.ts'
 import { renderArguments } from './arguments.ts'
 import { searchPath } from './host-vars.ts'
 import { renderBoolean, renderNumber, renderText } from './keyword.ts'
+import { shortName } from './module-name.ts'
 import { createOperator } from './operator.ts'
 import { failedBy, fromOutcome, renderJson, renderLabel, skipped, type TaskResult } from './result.ts'
 import { runStateModule } from './state-change.ts'
@@ -28,11 +29,6 @@ export async function attempt(act: Act): Promise<TaskResult> {
   } catch (error) {
     return failedBy(error, act.at)
   }
-}
-
-/** `ansible.builtin.copy` and `ansible.legacy.copy` are `copy`. */
-export function shortName(name: string): string {
-  return name.replace(/^ansible\.(builtin|legacy)\./, '')
 }
 
 function renderModuleName(act: Act): string {

@@ -156,6 +156,7 @@ function sumUp(results: readonly TaskResult[]): TaskResult {
       (result.included ?? []).map(each => ({ ...each, key: `${index}:${each.key}` })),
     ),
     ...mergeFacts(results),
+    ...countOks(results),
   }
 }
 
@@ -167,4 +168,11 @@ function mergeFacts(results: readonly TaskResult[]): Pick<TaskResult, 'facts' | 
     facts: new Map(withFacts.flatMap(result => [...result.facts!])),
     factsKind: withFacts[0]!.factsKind,
   }
+}
+
+/** Only includes count otherwise than once. */
+function countOks(results: readonly TaskResult[]): Pick<TaskResult, 'okCount'> {
+  const includes = results.filter(result => result.included)
+  if (includes.length === 0) return {}
+  return { okCount: includes.reduce((sum, { okCount = 1 }) => sum + okCount, 0) }
 }

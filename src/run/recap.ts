@@ -3,7 +3,7 @@ import type { HostStatus, Recap } from '../core/event.ts'
 import type { Fleet, HostState } from './fleet.ts'
 import type { TaskResult } from './result.ts'
 
-/** Counts as Ansible does: an ignored failure is ok too, and an include counts for each file that it brought. */
+/** Counts as Ansible does: an ignored failure is ok too, and a change that was ignored still is one. */
 export function countResult({ recap }: HostState, result: TaskResult, status: HostStatus): void {
   switch (status) {
     case 'changed':
@@ -16,7 +16,7 @@ export function countResult({ recap }: HostState, result: TaskResult, status: Ho
       if (result.changed) recap.changed++
       break
     case 'ok':
-      recap.ok += result.included?.length || 1
+      recap.ok += result.okCount ?? 1
       break
     default:
       recap[status]++

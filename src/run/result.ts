@@ -21,6 +21,8 @@ export interface TaskResult {
   readonly factsOf?: string | undefined
   /** Handlers to notify, rendered. */
   readonly notify?: readonly string[] | undefined
+  /** How often an ok counts in the recap, when not once: include_tasks for each file, include_role not at all. */
+  readonly okCount?: number | undefined
   /** Steps that an include brings, in order. */
   readonly included?: readonly Included[] | undefined
 }

@@ -244,6 +244,7 @@ export async function run(plays: Play[], world: World = {}): Promise<Result> {
       verbosity: 0,
       forceHandlers: false,
       gatherFacts: false,
+      rolesPath: [],
       runId: 'run-1',
       version: '0',
       ...world.settings,
@@ -259,6 +260,7 @@ export async function run(plays: Play[], world: World = {}): Promise<Result> {
     checkArgs: (_, args) => Object.fromEntries([...args].map(([key, value]) => [String(key), value])),
     loadPlaybook: file => ({ file, plays: [] }),
     loadTasks: file => world.files?.[file.split('/').at(-1)!] ?? [],
+    loadHandlers: () => [],
     loadVarsFile: () => ({ values: new Map() }),
     selectHosts: (inventory, pattern) =>
       pattern === 'all'

@@ -140,26 +140,6 @@ export const plays: Readonly<Record<string, string>> = {
       register: r
     - debug: {msg: "{{ r.results[1].it }} {{ r.results[1].ansible_loop_var }} {{ r.results[1].i }}"}
 `,
-  'with lookups': `
-- hosts: h1
-  gather_facts: false
-  vars: {d: {one: 1, two: 2}}
-  tasks:
-    - debug: {msg: "{{ item }}"}
-      with_items: [[1, 2], 3, [[4]]]
-    - debug: {msg: "{{ item.key }}={{ item.value }}"}
-      with_dict: "{{ d }}"
-    - debug: {msg: "{{ item }}"}
-      with_list: [[1, 2], 3]
-    - debug: {msg: "{{ item.0 }}{{ item.1 }}"}
-      with_together: [[a, b], [1, 2]]
-    - debug: {msg: "{{ item }}"}
-      with_sequence: start=1 end=3
-    - debug: {msg: "{{ item.0 }}{{ item.1 }}"}
-      with_indexed_items: [a, b]
-    - debug: {msg: "{{ item.0 }}{{ item.1 }}"}
-      with_nested: [[a, b], [1, 2]]
-`,
   until: `
 - hosts: h1
   gather_facts: false
@@ -496,5 +476,60 @@ e: included
     - meta: end_batch
       when: inventory_hostname == 'h1'
     - debug: {msg: two}
+`,
+  roles: `
+- hosts: h1,h2
+  gather_facts: false
+  vars: {p: play}
+  pre_tasks:
+    - debug: {msg: "{{ from_defaults }} {{ from_vars }}"}
+  roles:
+    - web
+    - {role: web, p: param, tags: [x]}
+    - {role: web, p: param, tags: [x]}
+    - {role: web, when: "inventory_hostname == 'h1'", vars: {v: 1}}
+  tasks:
+    - debug: {msg: "{{ from_defaults }} {{ p }}"}
+    - include_role: {name: lazy}
+      vars: {w: "{{ inventory_hostname }}"}
+    - debug: {msg: "{{ lazy_default | default('private') }}"}
+    - import_role: {name: lazy, tasks_from: other}
+      when: inventory_hostname == 'h2'
+    - include_role: {name: lazy, tasks_from: other.yml}
+      loop: [1, 2]
+    - debug: {msg: "{{ lazy_default | default('private') }}"}
+    - command: echo x
+      notify: [web handler, "lazy : lazy handler"]
+  handlers:
+    - name: web handler
+      debug: {msg: of the play}
+--- roles/web/tasks/main.yml
+- debug: {msg: "{{ role_name }} {{ p }} {{ from_defaults }} {{ from_vars }} {{ role_path | basename }}"}
+- include_tasks: more.yml
+--- roles/web/tasks/more.yml
+- command: echo more
+  notify: web handler
+--- roles/web/defaults/main.yml
+from_defaults: d
+p: default
+--- roles/web/vars/main.yml
+from_vars: v
+--- roles/web/meta/main.yml
+dependencies:
+  - {role: base, q: dep}
+--- roles/web/handlers/main.yml
+- name: web handler
+  debug: {msg: of the role}
+--- roles/base/tasks/main.yml
+- debug: {msg: "base {{ q }}"}
+--- roles/lazy/tasks/main.yml
+- debug: {msg: "lazy {{ w }} {{ lazy_default }}"}
+--- roles/lazy/tasks/other.yml
+- debug: {msg: "other {{ lazy_default }} {{ item | default('none') }}"}
+--- roles/lazy/defaults/main.yml
+lazy_default: l
+--- roles/lazy/handlers/main.yml
+- name: lazy handler
+  debug: {msg: lazy handled}
 `,
 }

@@ -258,10 +258,11 @@ it('delegated tasks register on their own host and act on the other', async () =
   expect(result.registered).toEqual([['a', 'a']])
 })
 
-it('a detached task and a role are refused by name', async () => {
+it('a detached task is refused by name, and a role that is not there names every place', async () => {
   const result = await run([play([task('1', 'ok', {}, { async: 10, poll: 0 })], one)])
   expect(result.order).toBe('1:a=failed')
-  await expect(run([play([task('1', 'import_role', { name: 'x' })], one)])).rejects.toThrow(
-    'roles are not supported',
-  )
+  await expect(run([play([task('1', 'import_role', { name: 'x' })], one)])).rejects.toMatchObject({
+    message: 'there is no role x',
+    hint: 'looked for /plays/roles/x, /plays/x',
+  })
 })

@@ -172,6 +172,6 @@ it('a snapshot brings registered variables back, whatever their types', async ()
 it('a rotation without a transaction, or with tasks beside its phases, is refused', async () => {
   await expect(run([play([], { rotation: rotation({}) })])).rejects.toMatchObject({ code: 'E_PLAYBOOK' })
   await expect(run([play([task('1')], { rotation: rotation({}) })])).rejects.toThrow(
-    'no tasks beside its phases',
+    'no tasks and roles beside its phases',
   )
 })
