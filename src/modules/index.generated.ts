@@ -3,6 +3,7 @@ import type { Module } from '../core/module.ts'
 import { assert } from './assert.ts'
 import { blockinfile } from './blockinfile.ts'
 import { command } from './command.ts'
+import { composeStack } from './compose-stack.ts'
 import { debug } from './debug.ts'
 import { env_file } from './env-file.ts'
 import { env_read } from './env-read.ts'
@@ -11,16 +12,19 @@ import { lineinfile } from './lineinfile.ts'
 import { pause } from './pause.ts'
 import { ping } from './ping.ts'
 import { postgresqlUser } from './postgresql-user.ts'
+import { processEnv } from './process-env.ts'
 import { raw } from './raw.ts'
 import { replace } from './replace.ts'
 import { script } from './script.ts'
 import { setFact } from './set-fact.ts'
 import { shell } from './shell.ts'
+import { uri } from './uri.ts'
 
 export const modules: readonly Module[] = [
   assert,
   blockinfile,
   command,
+  composeStack,
   debug,
   env_file,
   env_read,
@@ -29,9 +33,11 @@ export const modules: readonly Module[] = [
   pause,
   ping,
   postgresqlUser,
+  processEnv,
   raw,
   replace,
   script,
   setFact,
   shell,
+  uri,
 ]
