@@ -4,6 +4,8 @@ import { assert } from './assert.ts'
 import { blockinfile } from './blockinfile.ts'
 import { command } from './command.ts'
 import { debug } from './debug.ts'
+import { env_file } from './env-file.ts'
+import { env_read } from './env-read.ts'
 import { fail } from './fail.ts'
 import { lineinfile } from './lineinfile.ts'
 import { pause } from './pause.ts'
@@ -20,6 +22,8 @@ export const modules: readonly Module[] = [
   blockinfile,
   command,
   debug,
+  env_file,
+  env_read,
   fail,
   lineinfile,
   pause,
