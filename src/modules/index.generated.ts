@@ -1,6 +1,7 @@
 // Made by `npm run gen` from the files of this folder.
 import type { Module } from '../core/module.ts'
 import { assert } from './assert.ts'
+import { backup } from './backup.ts'
 import { blockinfile } from './blockinfile.ts'
 import { command } from './command.ts'
 import { debug } from './debug.ts'
@@ -19,6 +20,7 @@ import { shell } from './shell.ts'
 
 export const modules: readonly Module[] = [
   assert,
+  backup,
   blockinfile,
   command,
   debug,
