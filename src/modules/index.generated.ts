@@ -11,6 +11,7 @@ import { fail } from './fail.ts'
 import { lineinfile } from './lineinfile.ts'
 import { pause } from './pause.ts'
 import { ping } from './ping.ts'
+import { postgresqlRestore } from './postgresql-restore.ts'
 import { postgresqlUser } from './postgresql-user.ts'
 import { raw } from './raw.ts'
 import { replace } from './replace.ts'
@@ -30,6 +31,7 @@ export const modules: readonly Module[] = [
   lineinfile,
   pause,
   ping,
+  postgresqlRestore,
   postgresqlUser,
   raw,
   replace,
