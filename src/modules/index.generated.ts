@@ -4,6 +4,7 @@ import { assert } from './assert.ts'
 import { backup } from './backup.ts'
 import { blockinfile } from './blockinfile.ts'
 import { command } from './command.ts'
+import { composeStack } from './compose-stack.ts'
 import { debug } from './debug.ts'
 import { env_file } from './env-file.ts'
 import { env_read } from './env-read.ts'
@@ -13,17 +14,20 @@ import { pause } from './pause.ts'
 import { ping } from './ping.ts'
 import { postgresqlRestore } from './postgresql-restore.ts'
 import { postgresqlUser } from './postgresql-user.ts'
+import { processEnv } from './process-env.ts'
 import { raw } from './raw.ts'
 import { replace } from './replace.ts'
 import { script } from './script.ts'
 import { setFact } from './set-fact.ts'
 import { shell } from './shell.ts'
+import { uri } from './uri.ts'
 
 export const modules: readonly Module[] = [
   assert,
   backup,
   blockinfile,
   command,
+  composeStack,
   debug,
   env_file,
   env_read,
@@ -33,9 +37,11 @@ export const modules: readonly Module[] = [
   ping,
   postgresqlRestore,
   postgresqlUser,
+  processEnv,
   raw,
   replace,
   script,
   setFact,
   shell,
+  uri,
 ]
