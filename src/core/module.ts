@@ -150,6 +150,16 @@ export interface Outcome {
   /** Variables for the host, from now on (set_fact, include_vars, facts). */
   readonly facts?: ReadonlyMap<string, Value>
   readonly diff?: { readonly before: Shown; readonly after: Shown }
+  /** Backups that it made on the operator's machine: each becomes part of the evidence. */
+  readonly backups?: readonly Backup[]
+}
+export interface Backup {
+  /** On the operator's machine. */
+  readonly path: string
+  readonly sha256: string
+  readonly sizeBytes: number
+  /** How it was proven that it can be restored. */
+  readonly proof: string
 }
 
 /** A module that does something: it cannot be undone and is skipped in check mode, unless it only reads. */
