@@ -64,6 +64,7 @@ async function runModule(act: Act, name: string, module: Module): Promise<TaskRe
       ? module.run(target, args)
       : runStateModule(module, target, args, changeRef(act, module.name, where), run.apply)
   })
+  showBackups(act, where.name, outcome)
   const made = fromOutcome(outcome, isDiff)
   const result: TaskResult = {
     ...made,
@@ -71,6 +72,12 @@ async function runModule(act: Act, name: string, module: Module): Promise<TaskRe
     factsKind: module.name === 'set_fact' ? 'set_fact' : 'facts',
   }
   return where.name === act.host ? result : { ...result, factsOf: where.name }
+}
+
+function showBackups({ run }: Act, host: string, { backups = [] }: Outcome): void {
+  const { clean } = run.deps.redactor
+  for (const { path, proof, sha256, sizeBytes } of backups)
+    run.deps.emit({ type: 'backup', host, path: clean(path), sha256, sizeBytes, proof: clean(proof) })
 }
 
 /** What debug shows is its message: a text as it is, anything else as JSON. */

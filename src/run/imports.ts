@@ -43,7 +43,7 @@ function importTasks(
   keywords: Keywords,
 ): Node[] {
   const file = args.get('file')
-  const path = requireOption('import_tasks', 'file', file && renderLabel(file), task.at)
+  const path = requireOption('import_tasks', 'file', file === undefined ? file : renderLabel(file), task.at)
   const role = keywords.role ? [keywords.role.path] : []
   const folders = [...role, dirname(task.at.file), folder]
   return planItems(deps.loadTasks(findFile('tasks', path, folders, task.at)), keywords, options())
