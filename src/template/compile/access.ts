@@ -44,7 +44,10 @@ export function attributeOf(of: Py, name: string): Py {
   if (of instanceof Undefined) return of
   const method = methodOrAttribute(of, name)
   if (method !== undefined) return method
-  return orElse(isDict(of) ? member(of, name) : undefined, () => missing(of, name))
+  if (!isDict(of)) return missing(of, name)
+  return tainting('a look-up', [of], ([dict]) =>
+    orElse(isDict(dict) ? member(dict, name) : undefined, () => missing(dict, name)),
+  )
 }
 
 /** `of[key]`: members before methods. */

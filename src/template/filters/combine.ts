@@ -41,9 +41,6 @@ function mergeValues(old: Py, by: Py, style: MergeStyle): Py {
   if (style.isRecursive && isDict(old) && isDict(by)) return merge(old, by, style)
   return isList(old) && isList(by) ? style.mergeLists(old, by) : by
 }
-function flattenDicts(values: readonly Py[]): readonly Py[] {
-  return values.flatMap(value => (isList(value) ? flattenDicts(value) : [value]))
-}
 function combine(value: Py, args: Args): Py {
   for (const name of args.named.keys())
     if (name !== 'recursive' && name !== 'list_merge')
@@ -55,12 +52,14 @@ function combine(value: Py, args: Args): Py {
     isRecursive: isTrue(args.named.get('recursive') ?? false),
     mergeLists: listMerges[listMerge]!,
   }
-  return flattenDicts([value, ...args.rest]).reduce<Map<Py, Py>>((merged, next) => {
-    if (next instanceof Undefined) next.fail()
-    if (!isDict(next))
-      throw runtimeFault(`failed to combine variables, expected dicts but got a '${typeName(next)}'`)
-    return merge(merged, next, style)
-  }, new Map())
+  return [value, ...args.rest]
+    .flatMap(term => (isList(term) ? term : [term]))
+    .reduce<Map<Py, Py>>((merged, next) => {
+      if (next instanceof Undefined) next.fail()
+      if (!isDict(next))
+        throw runtimeFault(`failed to combine variables, expected dicts but got a '${typeName(next)}'`)
+      return merge(merged, next, style)
+    }, new Map())
 }
 
 function needDict(value: Py, filter: string): PyDict {

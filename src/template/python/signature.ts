@@ -44,6 +44,10 @@ export class Args {
   raw(name: string): Py {
     return orElse(this.values.get(name), () => orElse(this.named.get(name), () => null))
   }
+  /** All arguments by name. */
+  entries(): Iterable<[string, Py]> {
+    return this.values
+  }
   has(name: string): boolean {
     return this.raw(name) !== null
   }
