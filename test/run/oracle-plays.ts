@@ -140,6 +140,26 @@ export const plays: Readonly<Record<string, string>> = {
       register: r
     - debug: {msg: "{{ r.results[1].it }} {{ r.results[1].ansible_loop_var }} {{ r.results[1].i }}"}
 `,
+  'with lookups': `
+- hosts: h1
+  gather_facts: false
+  vars: {d: {one: 1, two: 2}}
+  tasks:
+    - debug: {msg: "{{ item }}"}
+      with_items: [[1, 2], 3, [[4]]]
+    - debug: {msg: "{{ item.key }}={{ item.value }}"}
+      with_dict: "{{ d }}"
+    - debug: {msg: "{{ item }}"}
+      with_list: [[1, 2], 3]
+    - debug: {msg: "{{ item.0 }}{{ item.1 }}"}
+      with_together: [[a, b], [1, 2]]
+    - debug: {msg: "{{ item }}"}
+      with_sequence: start=1 end=3
+    - debug: {msg: "{{ item.0 }}{{ item.1 }}"}
+      with_indexed_items: [a, b]
+    - debug: {msg: "{{ item.0 }}{{ item.1 }}"}
+      with_nested: [[a, b], [1, 2]]
+`,
   until: `
 - hosts: h1
   gather_facts: false
