@@ -145,6 +145,8 @@ export interface Outcome {
   /** The task counts as skipped (Ansible's `skipped: true`). */
   readonly skipped?: boolean
   readonly msg?: string
+  /** What the task is there to show: said without `-v` too (debug). */
+  readonly shown?: string
   /** Members that `register` gets. Plain data; raw text of the target, redacted only where it becomes an event. */
   readonly values?: Readonly<Record<string, unknown>>
   /** Variables for the host, from now on (set_fact, include_vars, facts). */

@@ -8,7 +8,7 @@ import { searchPath } from './host-vars.ts'
 import { renderBoolean, renderNumber, renderText } from './keyword.ts'
 import { shortName } from './module-name.ts'
 import { createOperator } from './operator.ts'
-import { failedBy, fromOutcome, renderJson, renderLabel, skipped, type TaskResult } from './result.ts'
+import { failedBy, fromOutcome, skipped, type TaskResult } from './result.ts'
 import { runStateModule } from './state-change.ts'
 import { createTarget } from './target.ts'
 
@@ -65,10 +65,8 @@ async function runModule(act: Act, name: string, module: Module): Promise<TaskRe
       : runStateModule(module, target, args, changeRef(act, module.name, where), run.apply)
   })
   showBackups(act, where.name, outcome)
-  const made = fromOutcome(outcome, isDiff)
   const result: TaskResult = {
-    ...made,
-    message: module.name === 'debug' ? renderShown(made) : made.message,
+    ...fromOutcome(outcome, isDiff),
     factsKind: module.name === 'set_fact' ? 'set_fact' : 'facts',
   }
   return where.name === act.host ? result : { ...result, factsOf: where.name }
@@ -78,14 +76,6 @@ function showBackups({ run }: Act, host: string, { backups = [] }: Outcome): voi
   const { clean } = run.deps.redactor
   for (const { path, proof, sha256, sizeBytes } of backups)
     run.deps.emit({ type: 'backup', host, path: clean(path), sha256, sizeBytes, proof: clean(proof) })
-}
-
-/** What debug shows is its message: a text as it is, anything else as JSON. */
-function renderShown({ values, message, status }: TaskResult): string | undefined {
-  if (status !== 'ok') return message
-  const shown = [...values].filter(([name]) => name !== 'changed' && name !== 'failed')
-  const [only] = shown
-  return shown.length === 1 && only![0] === 'msg' ? renderLabel(only![1]) : renderJson(new Map(shown))
 }
 
 /** Who made a change: found again when the run is resumed, since it is made of places only. */

@@ -29,8 +29,10 @@ export interface Settings {
   readonly forceHandlers: boolean
   /** Whether plays that do not say `gather_facts` gather them. */
   readonly gatherFacts: boolean
+  /** Recovery: of all plays only the one with `rotation:` is run. Its place among the plays stays, and so do its step ids. */
+  readonly rotationOnly?: boolean
   /** Folders of roles besides those at the playbook. */
-  readonly rolesPath: readonly string[]
+  readonly rolesPath?: readonly string[] | undefined
   /** The run's id: `rota_run`. */
   readonly runId: string
   readonly version: string

@@ -74,7 +74,7 @@ function findRole(
   near: readonly string[],
   at: Source,
 ): string {
-  const bases = [join(folder, 'roles'), ...near, ...settings.rolesPath, folder]
+  const bases = [join(folder, 'roles'), ...near, ...(settings.rolesPath ?? []), folder]
   const places = isAbsolute(name) ? [name] : bases.map(base => resolve(base, name))
   const found = places.find(place => existsSync(place))
   if (found !== undefined) return found

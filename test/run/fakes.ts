@@ -244,7 +244,6 @@ export async function run(plays: Play[], world: World = {}): Promise<Result> {
       verbosity: 0,
       forceHandlers: false,
       gatherFacts: false,
-      rolesPath: [],
       runId: 'run-1',
       version: '0',
       ...world.settings,

@@ -40,15 +40,15 @@ it('a state module shows its diff in check mode and changes the file only withou
   const folder = files({
     'f.txt': 'one\n',
     'play.yml': play(
-      '- lineinfile: {path: "{{ playbook_dir }}/f.txt", line: two}\n  register: r\n- debug: {msg: "{{ r.changed }}"}',
+      '- lineinfile: {path: "{{ playbook_dir }}/f.txt", line: two}\n  register: r\n- debug: {msg: "is {{ r.changed }}"}',
     ),
   })
   const checked = await runReal(join(folder, 'play.yml'), { check: true, diff: true })
   expect(ends(checked)[0]).toMatchObject({ status: 'changed', diff: expect.stringContaining('+two') })
   expect(readFileSync(join(folder, 'f.txt'), 'utf8')).toBe('one\n')
-  expect(messages(await runReal(join(folder, 'play.yml'))).at(-1)).toBe('true')
+  expect(messages(await runReal(join(folder, 'play.yml'))).at(-1)).toBe('is True')
   expect(readFileSync(join(folder, 'f.txt'), 'utf8')).toBe('one\ntwo\n')
-  expect(messages(await runReal(join(folder, 'play.yml'))).at(-1)).toBe('false')
+  expect(messages(await runReal(join(folder, 'play.yml'))).at(-1)).toBe('is False')
 })
 
 it('import_playbook gives its tags, conditions and variables to the plays', async () => {

@@ -94,7 +94,6 @@ export async function runReal(
       verbosity: 0,
       forceHandlers: false,
       gatherFacts: false,
-      rolesPath: [],
       runId: 'run-1',
       version: '0',
       ...settings,
