@@ -221,6 +221,31 @@ describe('lookups', () => {
   })
 })
 
+it('hashes passwords as crypt(3) does', () => {
+  // Made by passlib 1.7.4, by way of ansible-core's password_hash.
+  for (const [call, hash] of [
+    [
+      "'secret' | password_hash(salt='mysalt', rounds=5001)",
+      '$6$rounds=5001$mysalt$uH069acMYfITURvxqD5bV3aCHzrGzAqbcupoiv0Gw1eDuCTcSY6fDoDZV1JlZOH4uMt3IRPfXprSmg8hmuw3V/',
+    ],
+    [
+      "('pässword-that-is-longer-than-64-bytes-' * 3) | password_hash('sha512', '0123456789abcdef', rounds=10000)",
+      '$6$rounds=10000$0123456789abcdef$f9N3kOLb1TKysCJHJmdXcIZXm6pPN/Ng3ZCQ2PaRNqpFTMeqlnHK8GuxeYP0S5DBtAuUpCSoqSIMSQGOCd1S71',
+    ],
+    [
+      "'secret' | password_hash('sha256', 'abcdefgh')",
+      '$5$rounds=535000$abcdefgh$QXIhOR7fttJ4bdMfcw7BEvHVCsepCVESzLPmE9hth51',
+    ],
+  ] as const)
+    expect(evaluate(call)).toBe(hash)
+  expect(evaluate("'x' | password_hash(rounds=1000)")).toMatch(
+    /^\$6\$rounds=1000\$[./\dA-Za-z]{16}\$[./\dA-Za-z]{86}$/,
+  )
+  expect(failure(() => evaluate("'x' | password_hash('bcrypt')")).message).toContain("does not know 'bcrypt'")
+  const secret = evaluate("s | password_hash(salt='a', rounds=1000)", { s: new Secret('abcd', 'PW') })
+  expect(secret).toBeInstanceOf(Secret)
+})
+
 it('passes compiled templates from host to host, but no values', () => {
   const same = template('{{ x }}{% set y = x %}{{ y }}')
   expect([1, 2, 3].map(x => templar.render(same, scopeOf({ x })))).toEqual(['11', '22', '33'])
