@@ -1,7 +1,37 @@
 // Made by `npm run gen` from the files of this folder.
 import type { Module } from '../core/module.ts'
-
+import { assert } from './assert.ts'
+import { blockinfile } from './blockinfile.ts'
+import { command } from './command.ts'
+import { debug } from './debug.ts'
+import { env_file } from './env-file.ts'
+import { env_read } from './env-read.ts'
+import { fail } from './fail.ts'
+import { lineinfile } from './lineinfile.ts'
+import { pause } from './pause.ts'
+import { ping } from './ping.ts'
+import { postgresqlUser } from './postgresql-user.ts'
+import { raw } from './raw.ts'
+import { replace } from './replace.ts'
+import { script } from './script.ts'
+import { setFact } from './set-fact.ts'
+import { shell } from './shell.ts'
 
 export const modules: readonly Module[] = [
-
+  assert,
+  blockinfile,
+  command,
+  debug,
+  env_file,
+  env_read,
+  fail,
+  lineinfile,
+  pause,
+  ping,
+  postgresqlUser,
+  raw,
+  replace,
+  script,
+  setFact,
+  shell,
 ]

@@ -1,0 +1,145 @@
+import { problem, RotaError } from '../core/error.ts'
+import type { Clean } from '../core/redact.ts'
+import type { Apply, Change } from '../core/transaction.ts'
+import { decide, type Probe, selectProbe } from './decide.ts'
+import { isSuperseded, type Step, toPayload } from './ledger.ts'
+import { type Run, record, toMessage } from './run.ts'
+
+/** What the target said of a change, and why it said nothing. */
+export interface Probed {
+  readonly probe: Probe
+  readonly why?: Clean
+}
+
+const defaultRetry = { times: 5, waitMs: 2000 }
+const sleep = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms))
+
+/** Asks the target what is true of a change. A host that does not answer is asked again, a bounded number of times. */
+export async function probeStep(run: Run, { change }: Step): Promise<Probed> {
+  const { times, waitMs } = run.deps.retry ?? defaultRetry
+  const wait = run.deps.wait ?? sleep
+  for (let attempt = 0; ; attempt++)
+    try {
+      return { probe: selectProbe(change, await run.world.reread(change)) }
+    } catch (error) {
+      if (attempt >= times) return { probe: 'unreachable', why: toMessage(run, error) }
+      await wait(waitMs * 2 ** attempt)
+    }
+}
+
+export function emitChange(run: Run, change: Change, as: 'intent' | 'done' | 'undone' | 'held'): void {
+  const { host, step, module, what } = change
+  run.deps.emit({ type: 'change', host, step, module, what, record: as })
+}
+
+async function mark(run: Run, step: Step, progress: 'done' | 'undo-intent' | 'undone'): Promise<void> {
+  await record(run, { type: progress, step: step.change.step, host: step.change.host })
+  step.progress = progress
+  if (progress !== 'undo-intent') emitChange(run, step.change, progress)
+}
+
+/** Makes the intent durable. Nothing of the change is sent before this resolves. */
+async function announce(run: Run, change: Change): Promise<Step> {
+  const { step: id, host, module } = change
+  const entry = { type: 'intent', step: id, host, module } as const
+  await record(run, entry, { payload: toPayload(change), required: true })
+  const { steps } = run.ledger
+  const old = steps.findIndex(step => step.change.step === id)
+  if (old !== -1) steps.splice(old, 1)
+  const step: Step = { change, progress: 'intent' }
+  steps.push(step)
+  run.ledger.touched.add(host)
+  emitChange(run, change, 'intent')
+  return step
+}
+
+/** Writes; when that fails, only the target can say whether it happened. */
+async function attempt(run: Run, step: Step, write: () => Promise<void>): Promise<void> {
+  try {
+    await write()
+  } catch (error) {
+    const { probe } = await probeStep(run, step)
+    if (probe !== 'applied') throw error
+  }
+  await mark(run, step, 'done')
+}
+
+/** Makes a change for the first time in this run. */
+async function applyNew(run: Run, change: Change, write: () => Promise<void>): Promise<void> {
+  const step = await announce(run, change)
+  try {
+    await attempt(run, step, write)
+  } catch (error) {
+    // The compare-and-set answered: somebody else's state stands there and nothing of ours, so there is nothing to undo.
+    if (error instanceof RotaError && error.code === 'E_CONFLICT') await mark(run, step, 'undone')
+    throw error
+  }
+}
+
+/**
+ * Carries a change that the journal knows forward: applied is done, not applied is written. Throws E_CONFLICT or
+ * E_UNREACHABLE when the target leaves it open, and what the write throws.
+ */
+export async function redoStep(run: Run, step: Step): Promise<void> {
+  if (isSuperseded(step, run.ledger.steps)) return
+  const { change } = step
+  const { probe, why } = await probeStep(run, step)
+  switch (probe) {
+    case 'applied':
+      return step.progress === 'done' ? undefined : mark(run, step, 'done')
+    case 'not_applied':
+      return attempt(run, step, () => run.world.write(change, change.before, change.after))
+    case 'conflict':
+      throw problem('E_CONFLICT', `${change.what}: the target is neither as it was nor as it was to become`)
+    case 'unreachable':
+      throw problem('E_UNREACHABLE', why ?? 'no answer')
+  }
+}
+
+/** The `apply` of the change phase: write-ahead for a new change; an old one is carried forward, not made twice. */
+export function createApply(run: Run): Apply {
+  return (change, write) => {
+    const known = run.ledger.steps.find(step => step.change.step === change.step)
+    return known && known.progress !== 'undone' ? redoStep(run, known) : applyNew(run, change, write)
+  }
+}
+
+/** Why a change could not be undone. */
+export interface Stuck {
+  readonly state: 'held' | 'in_doubt'
+  readonly message: Clean
+}
+
+const UNDO_ATTEMPTS = 3
+
+/**
+ * Undoes one change by what the target says, never blindly. Resolves with what is in the way, if anything. `probed` saves the
+ * first question.
+ */
+export async function undoStep(run: Run, step: Step, probed?: Probed): Promise<Stuck | undefined> {
+  const { change } = step
+  let { probe, why } = probed ?? (await probeStep(run, step))
+  for (let attempts = 0; ; attempts++) {
+    const decision = decide(probe, false, 'scheduled')
+    if (decision === 'skip') break
+    if (decision === 'in_doubt') return stuck(run, change, 'in_doubt', why ?? 'the host does not answer')
+    if (decision === 'held') return stuck(run, change, 'held', 'the target is neither old nor new')
+    if (attempts === UNDO_ATTEMPTS) return stuck(run, change, 'held', why ?? 'it cannot be undone')
+    if (step.progress !== 'undo-intent') await mark(run, step, 'undo-intent')
+    try {
+      await run.world.write(change, change.after, change.before)
+      break
+    } catch (error) {
+      const failure = toMessage(run, error)
+      ;({ probe, why } = await probeStep(run, step))
+      why ??= failure
+    }
+  }
+  await mark(run, step, 'undone')
+  return undefined
+}
+
+function stuck(run: Run, change: Change, state: Stuck['state'], why: string): Stuck {
+  emitChange(run, change, 'held')
+  return { state, message: run.deps.clean(`${change.what}: ${why}`) }
+}
