@@ -2,6 +2,7 @@ import type { Condition } from '../core/play.ts'
 import type { Source } from '../core/source.ts'
 import { type Dict, isDict, Template, type Value } from '../core/value.ts'
 import { parseBool } from './coerce.ts'
+import { parseCondition } from './expression.ts'
 import { type ShapeName, shapes } from './keyword-types.ts'
 import { type Keyword, keywords, type Level } from './keywords.ts'
 import type { Reader } from './reader.ts'
@@ -85,18 +86,12 @@ function readCondition(reader: Reader, value: Value, at: Source): Condition[] {
   if (typeof value === 'boolean') return [value]
   if (value === null || value === '' || isDict(value)) return []
   if (!(value instanceof Template)) return [new Template(String(value), at)]
-  const bare = parseBareExpression(value.text)
+  const bare = parseCondition(value.text)
   if (bare !== undefined) return [new Template(bare, value.at)]
   reader.say(
-    'a condition is an expression already, and this one has braces within',
+    'a condition is an expression, and this one holds template syntax',
     value.at,
     'write names without braces: status == wanted',
   )
   return []
-}
-
-/** `{{ x }}` to `x`; undefined when there are other braces. */
-function parseBareExpression(text: string): string | undefined {
-  const inner = /^\s*\{\{(.*)\}\}\s*$/s.exec(text)?.[1]
-  return inner === undefined || /\{[{%#]|[}%#]\}/.test(inner) ? undefined : inner.trim()
 }
