@@ -26,6 +26,8 @@ export interface Site {
   /** The root of the host's files: its /opt/proxpanel is `root`/opt/proxpanel. */
   readonly root: string
   readonly panel: Panel
+  /** What an inventory says of the host. */
+  readonly variables: Readonly<Record<string, unknown>>
   readonly desk: Desk
   close(): Promise<void>
 }
@@ -52,7 +54,8 @@ export async function openSite(folder: string): Promise<Site> {
   return {
     root,
     panel,
-    desk: openDesk(folder, 'my.votcloud.com', variables),
+    variables,
+    desk: openDesk(folder, { 'my.votcloud.com': variables }),
     close: async () => {
       await panel.stop()
       await host.close()
@@ -108,13 +111,15 @@ export function loginVariables(folder: string, address: LoginAddress): Record<st
   }
 }
 
-/** An operator's folder of its own: inventory, rota's state and configuration. */
-export function openDesk(folder: string, host: string, variables: Readonly<Record<string, unknown>>): Desk {
+/** An operator's folder of its own: an inventory of panel hosts and their variables, rota's state and configuration. */
+export function openDesk(
+  folder: string,
+  hosts: Readonly<Record<string, Readonly<Record<string, unknown>>>>,
+): Desk {
   mkdirSync(folder, { recursive: true })
   const inventory = join(folder, 'inventory.yml')
   // JSON is YAML.
-  const panel = { hosts: { [host]: variables } }
-  writeFileSync(inventory, `${JSON.stringify({ all: { children: { panel } } }, null, 2)}\n`)
+  writeFileSync(inventory, `${JSON.stringify({ all: { children: { panel: { hosts } } } }, null, 2)}\n`)
   const env = {
     PATH: process.env['PATH'] ?? '/usr/bin:/bin',
     HOME: folder,

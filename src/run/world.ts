@@ -19,7 +19,7 @@ import type { AnyStateModule } from './state-change.ts'
 import { createTarget } from './target.ts'
 
 /** Letters and digits: the only characters that mean themselves in every dialect of env files. */
-const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789'
+const ALPHABET = 'A-Za-z0-9'
 
 /** A play with `rotation:` as a transaction sees it: its phases as functions, its changes one by one. */
 export function createWorld(

@@ -56,7 +56,9 @@ export async function openProductionStage(): Promise<Stage> {
   return {
     ...host,
     root: '',
-    desk: openDesk(folder, 'my.votcloud.com', { ...loginVariables(folder, host.ssh), free_mib: 64 }),
+    desk: openDesk(folder, {
+      'my.votcloud.com': { ...loginVariables(folder, host.ssh), free_mib: 64 },
+    }),
     close: async () => {
       await host.close()
       rmSync(folder, { recursive: true, force: true })
