@@ -76,7 +76,18 @@ export function isIdentifier(name: string): boolean {
 }
 
 function readConditions(reader: Reader, dict: Dict, key: string, value: Value): Condition[] {
-  if (!Array.isArray(value)) return readCondition(reader, value, reader.doc.valueAt(dict, key))
+  const list = readExpressions(reader, value, reader.doc.valueAt(dict, key))
+  return (Array.isArray(list) ? list : [list]).filter(
+    item => item instanceof Template || typeof item === 'boolean',
+  )
+}
+
+/**
+ * A bare expression, or a list of them, as Templates that wait to be evaluated. Only what stands in a file of the
+ * operator's comes here: text that comes from anywhere else must never be evaluated.
+ */
+export function readExpressions(reader: Reader, value: Value, at: Source): Value {
+  if (!Array.isArray(value)) return readCondition(reader, value, at)[0] ?? null
   return (value as readonly Value[]).flatMap((item, index) =>
     readCondition(reader, item, reader.doc.valueAt(value, index)),
   )

@@ -109,6 +109,12 @@ describe('coerce', () => {
     ],
     ['dict', 'a', 'refused: must be a mapping, not the text "a"'],
     ['text', toValue({ a: [1, null, 2.5], b: 'é' }) as Value, '{"a": [1, null, 2.5], "b": "é"}'],
+    ['expression', true, true],
+    [
+      'expression',
+      'x == 1',
+      'refused: must be an expression that stands in the playbook, not the text "x == 1"',
+    ],
     ['mode', 0o755, '0755'],
     ['mode', 0o4755, '4755'],
     ['mode', 0, '0000'],

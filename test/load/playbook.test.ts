@@ -54,7 +54,7 @@ describe('a task', () => {
     ['debug:', 'debug', {}, null],
     ['debug: msg="a\\tb"', 'debug', { msg: 'a\tb' }, null],
     ['meta: flush_handlers', 'meta', {}, 'flush_handlers'],
-    ["copy: '{{ all_of_it }}'", 'copy', {}, '{{ all_of_it }}'],
+    ['command: "{{ words }}"', 'command', {}, '{{ words }}'],
   ])('%j', (text, module, args, freeForm) => {
     const read = task(text)
     expect([plain(read.module), plain(read.args), plain(read.freeForm)]).toEqual([module, args, freeForm])
@@ -76,6 +76,18 @@ describe('a task', () => {
     expect(read.loopControl?.label).toBeInstanceOf(Template)
     expect(read).not.toHaveProperty('vars')
     expect(read).not.toHaveProperty('collections')
+  })
+
+  it('makes bare expressions of the options that are evaluated', () => {
+    const read = (text: string): unknown => task(text).args.get('var')
+    expect(read('debug: { var: a.b }')).toMatchObject({ text: 'a.b', at: { line: 3, col: 16 } })
+    expect(read('debug: var=a')).toMatchObject({ text: 'a' })
+    expect(read('debug: { var: "{{ a }}" }')).toMatchObject({ text: 'a' })
+    expect(read('debug:\n  var:\n    - x == 1\n    - true\n    - "{{ a }} > 2"')).toMatchObject([
+      { text: 'x == 1', at: { line: 5, col: 13 } },
+      true,
+      { text: '(a) > 2' },
+    ])
   })
 
   it('delegates a local_action to localhost', () => {
