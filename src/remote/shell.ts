@@ -48,7 +48,8 @@ export class Shell {
     this.ready = new Promise(resolve => {
       this.#setReady = resolve
     })
-    const nonce = randomBytes(16).toString('hex')
+    // A byte that output hardly ever ends with comes first: an end that could be the nonce's beginning is held back.
+    const nonce = `\x02${randomBytes(16).toString('hex')}`
     this.#listen('stdout', nonce)
     this.#listen('stderr', nonce)
     // What a broken pipe means is said by `ended`.

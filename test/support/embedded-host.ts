@@ -65,7 +65,7 @@ export interface EmbeddedHostOptions {
 
 /** Starts a host on a loopback address. */
 export async function startEmbeddedHost(options: EmbeddedHostOptions = {}): Promise<EmbeddedHost> {
-  const hostKey = ssh2.utils.generateKeyPairSync('ed25519')
+  const hostKey = generateKey()
   const root = mkdtempSync(join(tmpdir(), 'rota-host-'))
   const world: World = {
     options,
@@ -105,6 +105,14 @@ export async function startEmbeddedHost(options: EmbeddedHostOptions = {}): Prom
       await new Promise<void>(resolve => server.close(() => resolve()))
       rmSync(root, { recursive: true, force: true })
     },
+  }
+}
+
+/** ssh2 1.17.0 now and then writes an ed25519 key that it cannot read itself. */
+export function generateKey(): { readonly private: string; readonly public: string } {
+  for (;;) {
+    const pair = ssh2.utils.generateKeyPairSync('ed25519')
+    if (!(ssh2.utils.parseKey(pair.private) instanceof Error)) return pair
   }
 }
 
@@ -245,14 +253,14 @@ function runCommand(
   channel.pipe(child.stdin)
   child.stdin.on('error', () => {})
   channel.on('error', () => {})
-  child.on('close', (code, signal) => {
-    world.children.delete(child)
-    if (faults.noExitStatus) {
-      channel.close()
-      return
-    }
+  // As sshd does: the status at once, the end when nothing holds the pipes any more.
+  child.on('exit', (code, signal) => {
+    if (faults.noExitStatus) return
     if (signal) channel.exit(signal.replace(/^SIG/, ''), false, '')
     else channel.exit(code ?? 255)
+  })
+  child.on('close', () => {
+    world.children.delete(child)
     channel.end()
   })
   return child
