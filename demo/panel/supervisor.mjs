@@ -1,5 +1,5 @@
 // Keeps the panel running, for hosts without containers: `node supervisor.mjs ENV_FILE`.
-// HUP: stop the panel and start it again with the env file as it is now. TERM: stop both.
+// HUP: stop the panel and start it again with the env file as it is now. USR2: stop it until HUP. TERM: stop both.
 // panel.pid holds the panel's process id, supervisor.pid this one's; `panelctl restart` waits on them.
 import { spawn } from 'node:child_process'
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
@@ -31,13 +31,17 @@ function start() {
 
 function stop(then) {
   generation++
-  rmSync('panel.pid', { force: true })
-  if (panel.exitCode !== null || panel.signalCode !== null) return then()
-  panel.once('exit', then)
+  const gone = () => {
+    rmSync('panel.pid', { force: true })
+    then()
+  }
+  if (panel.exitCode !== null || panel.signalCode !== null) return gone()
+  panel.once('exit', gone)
   panel.kill('SIGTERM')
 }
 
 process.on('SIGHUP', () => stop(start))
+process.on('SIGUSR2', () => stop(() => {}))
 process.on('SIGTERM', () => {
   stopping = true
   stop(() => {

@@ -81,13 +81,16 @@ async function restoreService(run: Run, stuck: Map<string, Stuck>): Promise<void
  * Changes whose answer was lost and that were not there when asked, but are there now: a write may still have been
  * on its way when its link died.
  */
-async function findLate(run: Run, uncertain: readonly Step[]): Promise<boolean> {
+async function findLate(run: Run, uncertain: readonly Step[], stuck: Map<string, Stuck>): Promise<boolean> {
   let isLate = false
   for (const step of uncertain) {
+    if (step.progress !== 'undone') continue
     const { probe } = await probeStep(run, step)
     if (probe !== 'applied') continue
     await record(run, { type: 'undo-intent', step: step.change.step, host: step.change.host })
     step.progress = 'undo-intent'
+    // What was red there may have been red because of it.
+    stuck.delete(step.change.host)
     isLate = true
   }
   return isLate
@@ -135,8 +138,7 @@ export async function goBack(run: Run, red: Red = new Map()): Promise<RotationOu
   for (let attempt = 0; attempt < LATE_ATTEMPTS; attempt++) {
     await undoAll(run, stuck)
     await restoreService(run, stuck)
-    const open = uncertain.filter(step => step.progress === 'undone' && !stuck.has(step.change.host))
-    if (!(await findLate(run, open))) break
+    if (!(await findLate(run, uncertain, stuck))) break
   }
   const outcomes = selectOutcomes(run, red, stuck)
   return stuck.size > 0 ? holdRun(run, outcomes) : endRun(run, 'rolled_back', outcomes)

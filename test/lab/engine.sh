@@ -30,10 +30,10 @@ start() {
   rm -rf "$DATA/network"
   ip link show $BRIDGE >/dev/null 2>&1 || ip link add $BRIDGE type bridge
   ip addr replace $BRIDGE_CIDR dev $BRIDGE; ip link set $BRIDGE up
-  # setsid and no stdin: it outlives the shell that starts it and holds no pipe of a CI step open.
+  # setsid, no stdin, no lock: it outlives the shell that starts it and holds nothing of it open.
   setsid dockerd --host "unix://$SOCKET" --data-root "$DATA" --exec-root "$RUN/exec" --pidfile "$PIDFILE" \
     --bridge $BRIDGE --default-address-pool "base=$POOL,size=26" --storage-driver overlay2 --ip 127.0.0.1 \
-    --live-restore=false --shutdown-timeout 3 --log-level warn </dev/null >"$RUN/dockerd.log" 2>&1 &
+    --live-restore=false --shutdown-timeout 3 --log-level warn </dev/null >"$RUN/dockerd.log" 2>&1 9>&- &
   for ((i = 0; i < 600; i++)); do
     ! answers || { log 'engine up'; return 0; }
     [ $i -lt 40 ] || alive || break

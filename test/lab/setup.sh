@@ -26,6 +26,8 @@ engine() {
   log 'ready'
 }
 
+# One at a time: test files that run beside each other ask for the same things.
+exec 9>"$LAB/.lock"; flock 9
 case ${1:-engine} in
   hosts) hosts ;;
   engine) engine ;;

@@ -16,7 +16,7 @@ if ! is_fresh "$FOLDER" "$want"; then
   (cd "$DEBIAN" && find usr/lib/postgresql/15 -type f \( -path '*/bin/*' -o -name '*.so' \)) | sed 's,^,/,' |
     xargs chroot "$DEBIAN" ldd 2>/dev/null | grep -o '/[^ ):]*\.so[^ ):]*' | sort -u |
     while read -r file; do mkdir -p "$FOLDER$(dirname "$file")"; cp -L "$DEBIAN$file" "$FOLDER$file"; done
-  for program in "$FOLDER"/usr/lib/postgresql/15/bin/*; do ln -s "../../lib/postgresql/15/bin/$(basename "$program")" "$FOLDER/usr/bin/"; done
+  for program in "$FOLDER"/usr/lib/postgresql/15/bin/*; do ln -s "../lib/postgresql/15/bin/$(basename "$program")" "$FOLDER/usr/bin/"; done
   printf 'root:x:0:0:root:/root:/bin/sh\npostgres:x:999:999:postgres:/var/lib/postgresql:/bin/sh\n' >"$FOLDER/etc/passwd"
   printf 'root:x:0:\npostgres:x:999:\n' >"$FOLDER/etc/group"
   printf 'passwd: files\ngroup: files\nhosts: files dns\n' >"$FOLDER/etc/nsswitch.conf"
@@ -26,5 +26,5 @@ if ! is_fresh "$FOLDER" "$want"; then
   printf '%s\n' "$want" >"$FOLDER.stamp"
 fi
 import_root "$FOLDER" proxpanel/postgres "$want" --change 'ENTRYPOINT ["/entrypoint.sh"]' --change 'CMD ["postgres"]' \
-  --change 'VOLUME /var/lib/postgresql/data' --change 'EXPOSE 5432' --change 'STOPSIGNAL SIGINT'
+  --change 'VOLUME /var/lib/postgresql/data' --change 'EXPOSE 5432'
 is_fresh "$LAB/postgres.tar" "$want" || { docker save -o "$LAB/postgres.tar" proxpanel/postgres; printf '%s\n' "$want" >"$LAB/postgres.tar.stamp"; }
