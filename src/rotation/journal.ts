@@ -76,7 +76,7 @@ function sha256(data: string | Uint8Array): string {
 }
 
 /** `LENGTH SUM JSON\n`: bytes of the JSON, first 16 hex digits of its sha256, the JSON. */
-function renderLine(record: JournalRecord): string {
+export function renderLine(record: JournalRecord): string {
   const json = JSON.stringify(record)
   return `${Buffer.byteLength(json)} ${sha256(json).slice(0, SUM_CHARS)} ${json}\n`
 }

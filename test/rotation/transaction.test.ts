@@ -476,6 +476,36 @@ it('the copy on the targets has every record before its write, and a host that c
   expect(site.all(isOld)).toBe(true)
 })
 
+it('a change that failed and was rescued is closed by what the target says, not left open', async () => {
+  const rescued = async (lost: 'before' | 'after') => {
+    const site = open([['a']])
+    let isLost = false
+    const lose = (when: string) => () => {
+      if (isLost || when !== lost) return
+      isLost = true
+      throw problem('E_TASK', 'no')
+    }
+    // No answer to the first question, so that the write itself stays open.
+    let asked = 0
+    const world = new World(site.fleet, new Fuse(), {
+      beforeWrite: lose('before'),
+      afterWrite: lose('after'),
+      beforeReread: () => {
+        if (asked++ === 0) throw problem('E_UNREACHABLE', 'silent')
+      },
+    })
+    const run = world.runPhase.bind(world)
+    world.runPhase = (phase, hosts, inForce, apply) =>
+      run(phase, hosts, inForce, (change, write) => apply(change, write).catch(() => {}))
+    const outcome = await runRotation(world, site.operator.deps({ retry: { times: 0, waitMs: 0 } }))
+    const { records } = parseJournal(site.operator.disk.files.get('/run/journal')!.durable, 'j')
+    return { outcome, of: records.flatMap(r => ('step' in r && r.step === 'alter role@a' ? [r.type] : [])) }
+  }
+  expect((await rescued('before')).of).toEqual(['intent', 'undone'])
+  const after = await rescued('after')
+  expect([after.of, after.outcome.state]).toEqual([['intent', 'done'], 'committed'])
+})
+
 it('a refused run leaves nothing on the targets', async () => {
   const copies: string[] = []
   const hostJournal = { append: async (host: string) => void copies.push(host) }
