@@ -72,11 +72,11 @@ function remember(run: Run, phase: Phase, hosts: readonly string[], red: Red): v
  * A change whose write failed while its host went on (`rescue`, `ignore_errors`) is not left open: the target says whether it
  * stands. Adds the hosts where it cannot say.
  */
-async function settleOpen(run: Run, hosts: readonly string[], found: Red): Promise<Red> {
+async function settleOpen(run: Run, found: Red): Promise<Red> {
   const red = new Map(found)
   for (const step of run.ledger.steps) {
     const { host } = step.change
-    if (step.progress !== 'intent' || red.has(host) || !hosts.includes(host)) continue
+    if (step.progress !== 'intent' || red.has(host)) continue
     const why = await settleStep(run, step)
     if (why) red.set(host, why)
   }
@@ -87,10 +87,10 @@ async function runStage(run: Run, phase: Phase, wave: readonly string[]): Promis
   if (run.deps.stop?.aborted) return stopped(run, wave)
   const hosts = wave.filter(host => !run.ledger.green.has(`${phase} ${host}`))
   if (hosts.length === 0) return new Map()
-  if (phase === 'converge') for (const host of hosts) run.ledger.touched.add(host)
+  for (const host of hosts) run.ledger.started.add(`${phase} ${host}`)
   const apply = phase === 'change' ? createApply(run) : undefined
   const found = await runPhase(run, phase, hosts, 'pending', apply)
-  const red = phase === 'change' ? await settleOpen(run, hosts, found) : found
+  const red = phase === 'change' ? await settleOpen(run, found) : found
   remember(run, phase, hosts, red)
   return red
 }
@@ -106,7 +106,9 @@ async function runWave(run: Run, wave: readonly string[]): Promise<Red> {
 
 /** Holds a run that may not go back: the red hosts need a person, the others wait. */
 function holdForward(run: Run, red: Red): Promise<RotationOutcome> {
-  const hosts = run.world.hosts.map((host): [string, HostOutcome] => {
+  // A change may be on a host outside the run, where it was delegated to.
+  const all = new Set([...run.world.hosts, ...red.keys()])
+  const hosts = [...all].map((host): [string, HostOutcome] => {
     const result = red.get(host)
     if (!result) return [host, { state: 'running', message: run.deps.clean('waits for the other hosts') }]
     return [host, { state: result.status === 'failed' ? 'held' : 'in_doubt', message: result.message }]

@@ -50,7 +50,6 @@ async function announce(run: Run, change: Change): Promise<Step> {
   if (old !== -1) steps.splice(old, 1)
   const step: Step = { change, progress: 'intent' }
   steps.push(step)
-  run.ledger.touched.add(host)
   emitChange(run, change, 'intent')
   return step
 }
@@ -107,11 +106,28 @@ export async function settleStep(
   return undefined
 }
 
+/**
+ * Before the host is changed further, a change whose write failed and was rescued is closed: later its state would stand
+ * under another's. Throws E_UNREACHABLE or E_CONFLICT.
+ */
+async function settleEarlier(run: Run, host: string, underWay: ReadonlySet<string>): Promise<void> {
+  for (const step of run.ledger.steps) {
+    if (step.change.host !== host || step.progress !== 'intent' || underWay.has(step.change.step)) continue
+    const why = await settleStep(run, step)
+    if (why) throw problem(why.status === 'unreachable' ? 'E_UNREACHABLE' : 'E_CONFLICT', why.message)
+  }
+}
+
 /** The `apply` of the change phase: write-ahead for a new change; an old one is carried forward, not made twice. */
 export function createApply(run: Run): Apply {
-  return (change, write) => {
+  // Delegated tasks of several hosts may be under way on one host.
+  const underWay = new Set<string>()
+  return async (change, write) => {
     const known = run.ledger.steps.find(step => step.change.step === change.step)
-    return known && known.progress !== 'undone' ? redoStep(run, known) : applyNew(run, change, write)
+    if (known && known.progress !== 'undone') return redoStep(run, known)
+    await settleEarlier(run, change.host, underWay)
+    underWay.add(change.step)
+    return applyNew(run, change, write).finally(() => underWay.delete(change.step))
   }
 }
 

@@ -4,7 +4,7 @@ import { goBack } from './back.ts'
 import { isForwardOnly } from './decide.ts'
 import { goForward } from './forward.ts'
 import { openJournal } from './journal.ts'
-import { readLedger, readStates } from './ledger.ts'
+import { isTouched, readLedger, readStates } from './ledger.ts'
 import { createOutcome, createUniform, type HostOutcome, type RotationOutcome } from './outcome.ts'
 import { showSecrets } from './pending.ts'
 import { endRun, note, type RotationDeps, type Run, record, runPhase, sendJournal } from './run.ts'
@@ -109,7 +109,7 @@ export async function resumeRotation(world: RotationWorld, deps: RotationDeps): 
 }
 
 function checkMayGoBack(run: Run): void {
-  const { deps, ledger } = run
+  const { deps, ledger, world } = run
   const state = ledger.end?.state
   if (ledger.isCommitted)
     throw problem(
@@ -119,7 +119,7 @@ function checkMayGoBack(run: Run): void {
         hint: 'playbooks/rollback.yml puts the backup of a committed run back, as a change of its own',
       },
     )
-  if (isForwardOnly(deps.reason) && ledger.touched.size > 0)
+  if (isForwardOnly(deps.reason) && world.hosts.some(host => isTouched(ledger, host)))
     throw problem(
       'E_HELD',
       `run ${deps.run} has reason ${deps.reason}: going back would put a compromised value in force`,
