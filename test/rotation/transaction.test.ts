@@ -506,6 +506,63 @@ it('a change that failed and was rescued is closed by what the target says, not 
   expect([after.of, after.outcome.state]).toEqual([['intent', 'done'], 'committed'])
 })
 
+it('after a rescue another change of the same thing takes over; both are undone in order', async () => {
+  const site = open([['a']], {
+    phase: (phase, ...at) => (phase === 'verify' && isGoing('a')(phase, ...at) ? failed : undefined),
+  })
+  const world = new World(site.fleet, new Fuse(), {
+    beforeWrite: change => {
+      if (change.step === 'alter role@a') throw problem('E_TASK', 'no')
+    },
+    beforeReread: change => {
+      if (change.step === 'alter role@a' && asked++ === 0) throw problem('E_UNREACHABLE', 'silent')
+    },
+    phase: (phase, ...at) => (phase === 'verify' && isGoing('a')(phase, ...at) ? failed : undefined),
+  })
+  let asked = 0
+  const run = world.runPhase.bind(world)
+  world.runPhase = (phase, hosts, inForce, apply) =>
+    run(phase, hosts, inForce, async (change, write) => {
+      await apply(change, write).catch(async () => {
+        const instead = { ...change, step: 'rescue@a', after: { role: new Secret('another way', 'v') } }
+        await apply(instead, () => world.write(instead, instead.before, instead.after))
+      })
+    })
+  const outcome = await runRotation(world, site.operator.deps({ retry: { times: 0, waitMs: 0 } }))
+  expect(outcome).toMatchObject({ state: 'rolled_back' })
+  expect(site.all(isOld)).toBe(true)
+})
+
+it('a change delegated to a host outside the run is undone too, and shown when it cannot be', async () => {
+  const delegated = async (faults: Faults) => {
+    const site = open([['a']])
+    site.fleet.hosts.set('db', oldHost())
+    const world = new World(site.fleet, new Fuse(), faults)
+    const run = world.runPhase.bind(world)
+    world.runPhase = async (phase, hosts, inForce, apply) => {
+      if (phase !== 'change') return run(phase, hosts, inForce, apply)
+      const before = { role: new Secret(oldHost().role, 'v') }
+      const after = { role: new Secret('new', 'v') }
+      const change = { step: 'role:a', host: 'db', module: 'm', what: 'alter role' as never, before, after }
+      await apply(change, () => world.write(change, before, after))
+      return new Map([['a', failed]])
+    }
+    const outcome = await runRotation(world, site.operator.deps())
+    return { site, outcome, log: world.log }
+  }
+  const undone = await delegated({})
+  expect(undone.outcome).toMatchObject({ state: 'rolled_back' })
+  expect(undone.site.all(isOld)).toBe(true)
+  expect(undone.log.slice(-2)).toEqual(['converge a current', 'verify a current'])
+  const gone = await delegated({
+    beforeReread: () => {
+      throw problem('E_UNREACHABLE', 'gone')
+    },
+  })
+  expect(gone.outcome.state).toBe('in_doubt')
+  expect(gone.outcome.hosts.get('db')).toMatchObject({ state: 'in_doubt' })
+})
+
 it('a refused run leaves nothing on the targets', async () => {
   const copies: string[] = []
   const hostJournal = { append: async (host: string) => void copies.push(host) }
