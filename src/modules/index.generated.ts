@@ -1,0 +1,47 @@
+// Made by `npm run gen` from the files of this folder.
+import type { Module } from '../core/module.ts'
+import { assert } from './assert.ts'
+import { backup } from './backup.ts'
+import { blockinfile } from './blockinfile.ts'
+import { command } from './command.ts'
+import { composeStack } from './compose-stack.ts'
+import { debug } from './debug.ts'
+import { env_file } from './env-file.ts'
+import { env_read } from './env-read.ts'
+import { fail } from './fail.ts'
+import { lineinfile } from './lineinfile.ts'
+import { pause } from './pause.ts'
+import { ping } from './ping.ts'
+import { postgresqlRestore } from './postgresql-restore.ts'
+import { postgresqlUser } from './postgresql-user.ts'
+import { processEnv } from './process-env.ts'
+import { raw } from './raw.ts'
+import { replace } from './replace.ts'
+import { script } from './script.ts'
+import { setFact } from './set-fact.ts'
+import { shell } from './shell.ts'
+import { uri } from './uri.ts'
+
+export const modules: readonly Module[] = [
+  assert,
+  backup,
+  blockinfile,
+  command,
+  composeStack,
+  debug,
+  env_file,
+  env_read,
+  fail,
+  lineinfile,
+  pause,
+  ping,
+  postgresqlRestore,
+  postgresqlUser,
+  processEnv,
+  raw,
+  replace,
+  script,
+  setFact,
+  shell,
+  uri,
+]

@@ -1,0 +1,55 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { problem } from '../core/error.ts'
+import type { Ended, Link, Session } from '../core/remote.ts'
+
+/**
+ * How long output is still read for after a shell has ended while something that it left in the background holds its
+ * pipes. What the shell itself wrote is in them by then.
+ */
+const DRAIN_MS = 200
+
+/**
+ * Starts a program on this machine, as the leader of a process group of its own.
+ * Example: `openLocalLink(['/bin/sh', '-c', bootstrap])`. Throws E_UNREACHABLE when it cannot be started.
+ */
+export async function openLocalLink(argv: readonly string[]): Promise<Link> {
+  const [file = '', ...args] = argv
+  const child = spawn(file, args, { detached: true, stdio: 'pipe' })
+  let close = (): void => {}
+  const ended = new Promise<Ended>(resolve => {
+    close = () => {
+      for (const stream of child.stdio) stream?.destroy()
+      resolve({ unknown: 'the channel was closed' })
+    }
+    child.once('exit', (code, signal) => {
+      const done = (): void => resolve(signal === null ? { code: code ?? 0 } : { signal })
+      const timer = setTimeout(done, DRAIN_MS)
+      child.once('close', () => {
+        clearTimeout(timer)
+        done()
+      })
+    })
+  })
+  try {
+    await once(child, 'spawn')
+  } catch (cause) {
+    throw problem('E_UNREACHABLE', `${file} cannot be started on this machine`, { cause })
+  }
+  return { stdin: child.stdin, stdout: child.stdout, stderr: child.stderr, ended, close }
+}
+
+/** A connection from this machine. Throws E_UNREACHABLE. */
+export async function forwardLocally(to: Parameters<Session['forward']>[0]): Promise<Duplex> {
+  const socket = 'socket' in to ? connect(to.socket) : connect(to.port, to.host)
+  socket.setNoDelay(true)
+  try {
+    await once(socket, 'connect')
+  } catch (cause) {
+    const where = 'socket' in to ? to.socket : `${to.host}:${to.port}`
+    throw problem('E_UNREACHABLE', `cannot connect to ${where} from this machine`, { cause })
+  }
+  return socket
+}

@@ -1,0 +1,144 @@
+import { join } from 'node:path'
+import pLimit from 'p-limit'
+import { type Exit, problem } from '../core/error.ts'
+import { Template, type Value } from '../core/value.ts'
+import { orderHosts, selectBatches } from './batch.ts'
+import type { RunDeps } from './deps.ts'
+import { driveHosts } from './drive.ts'
+import type { Fleet } from './fleet.ts'
+import { createHandlers } from './handlers.ts'
+import { renderText, renderTexts } from './keyword.ts'
+import type { PlayPlan } from './play-plan.ts'
+import type { PlayRun } from './play-run.ts'
+import { loadPlayLayers } from './play-vars.ts'
+import { renderLabel } from './result.ts'
+import { createWorld } from './world.ts'
+
+export interface RunContext {
+  readonly deps: RunDeps
+  readonly fleet: Fleet
+  readonly startedAt: Date
+  /** Warnings that were given: each is said once. */
+  readonly warned: Set<string>
+}
+export interface PlayEnd {
+  /** A whole batch failed: no further play is run. */
+  readonly isBroken: boolean
+  /** Of a rotation. */
+  readonly exit?: Exit | undefined
+}
+
+/** Runs one play over the hosts it names, batch by batch. */
+export async function runPlay(context: RunContext, plan: PlayPlan, index: number): Promise<PlayEnd> {
+  const { deps, fleet } = context
+  const name = playName(plan)
+  const hosts = selectPlayHosts(context, plan)
+  if (hosts.length === 0) {
+    startPlay(deps, `${index}`, name, [])
+    return { isBroken: false }
+  }
+  const base = await preparePlay(context, plan, index, name, hosts)
+  const batches = selectBatches(hosts, serialOf(plan), plan.play.at)
+  if (plan.play.rotation) return runRotationPlay(base, plan, batches)
+  for (const [turn, batch] of batches.entries()) {
+    const id = batches.length > 1 ? `${index}.${turn}` : `${index}`
+    const run: PlayRun = { ...base, id, stepId: id, hosts: batch.filter(fleet.isIn) }
+    startPlay(deps, id, name, run.hosts)
+    await driveHosts(run, plan, plan.nodes)
+    if (!batch.some(fleet.isIn)) return { isBroken: true }
+    if (run.ended === 'play' || deps.stop.aborted) break
+  }
+  return { isBroken: false }
+}
+
+function playName({ play, reading }: PlayPlan): string {
+  return renderText(reading, 'name', play.name) ?? patternOf(play.hosts, reading)
+}
+
+function patternOf(hosts: Value, reading: PlayPlan['reading']): string {
+  const value = hosts instanceof Template ? reading.templar.render(hosts, reading.scope) : hosts
+  return Array.isArray(value) ? (value as readonly Value[]).map(renderLabel).join(',') : renderLabel(value)
+}
+
+function startPlay(deps: RunDeps, id: string, name: string, hosts: readonly string[]): void {
+  deps.emit({ type: 'play.start', play: id, name: deps.redactor.clean(name), hosts })
+}
+
+/** The hosts that the pattern and `--limit` name, in the play's order, without those that were lost in an earlier play. */
+function selectPlayHosts({ deps, fleet }: RunContext, { play, reading }: PlayPlan): string[] {
+  const pattern = patternOf(play.hosts, reading)
+  const hosts = deps.selectHosts(fleet.inventory, pattern, deps.settings.limit).filter(fleet.isIn)
+  return orderHosts(hosts, renderText(reading, 'order', play.order) ?? 'inventory', deps.random, play.at)
+}
+
+function serialOf({ play, reading }: PlayPlan): string[] {
+  return play.serial === undefined ? [] : renderTexts(reading, 'serial', [play.serial])
+}
+
+/** What all batches of a play share. */
+async function preparePlay(
+  context: RunContext,
+  plan: PlayPlan,
+  index: number,
+  name: string,
+  hosts: readonly string[],
+): Promise<PlayRun> {
+  const { deps, fleet, warned } = context
+  const orders = new Map<string, number>()
+  const draft: PlayRun = {
+    deps,
+    fleet,
+    play: plan.play,
+    playName: name,
+    startedAt: context.startedAt,
+    folder: plan.folder,
+    id: `${index}`,
+    stepId: `${index}`,
+    allHosts: hosts,
+    hosts,
+    handlers: createHandlers(plan.handlers),
+    planOptions: plan.planOptions,
+    playLayers: new Map(),
+    limit: pLimit(Math.max(1, deps.settings.forks)),
+    apply: (_, write) => write(),
+    isUndoable: false,
+    warn(text) {
+      if (warned.has(text)) return
+      warned.add(text)
+      deps.emit({ type: 'note', level: 'warn', text: deps.redactor.clean(text) })
+    },
+    orderOfInclude(at, key) {
+      const place = at.join('.')
+      const full = `${place}:${key}`
+      const known = orders.get(full)
+      if (known !== undefined) return known
+      const order = orders.get(place) ?? 0
+      orders.set(place, order + 1).set(full, order)
+      return order
+    },
+    ended: 'no',
+  }
+  return { ...draft, playLayers: await loadPlayLayers(draft, plan) }
+}
+
+async function runRotationPlay(run: PlayRun, plan: PlayPlan, waves: readonly string[][]): Promise<PlayEnd> {
+  const { deps } = run
+  const { rotation } = plan.play
+  if (!deps.runRotation)
+    throw problem('E_PLAYBOOK', 'a play with rotation cannot be run by this command', {
+      at: rotation!.at,
+      hint: 'use `rota run`',
+    })
+  startPlay(deps, run.id, run.playName, run.hosts)
+  const name = renderText(plan.reading, 'rotation name', rotation!.name) ?? run.playName
+  await driveHosts(run, plan, plan.nodes)
+  if (!run.hosts.every(run.fleet.isIn)) return { isBroken: true }
+  const world = createWorld(run, plan, waves)
+  const exit = await deps.runRotation(world, { name, play: plan.play })
+  return { isBroken: exit !== 'ok', exit }
+}
+
+/** Beside the playbook, or where an absolute path says. */
+export function playFile(folder: string, path: string): string {
+  return path.startsWith('/') ? path : join(folder, path)
+}
