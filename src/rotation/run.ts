@@ -6,16 +6,11 @@ import type { Secret } from '../core/secret.ts'
 import type { Apply, InForce, PhaseResult, Reason, RotationWorld, Sealer } from '../core/transaction.ts'
 import type { State } from '../core/value.ts'
 import type { Disk } from './disk.ts'
+import type { HostJournal } from './host-journal.ts'
 import { type Entry, type Journal, renderLine } from './journal.ts'
 import type { Ledger } from './ledger.ts'
 import type { Processes } from './lock.ts'
 import { createOutcome, type HostOutcome, type RotationOutcome, selectRunState } from './outcome.ts'
-
-/** A second copy of the journal on the targets, so that a run can be taken up when the operator's machine is lost. */
-export interface HostJournal {
-  /** Resolves when the sealed lines are on the host's disk. */
-  append(host: string, lines: string): Promise<void>
-}
 
 /** What a rotation needs besides its world. */
 export interface RotationDeps {
@@ -75,7 +70,12 @@ export async function record(
   // Until secrets are pending nothing is at stake, and a run that may yet be refused leaves no trace on a host.
   if (!run.journal.records.some(({ type }) => type === 'pending')) return
   if (entry.type === 'pending') await sendJournal(run, options)
-  else await send(run, 'host' in entry ? [entry.host] : run.world.hosts, line, options)
+  else await send(run, selectKeepers(run, entry), line, options)
+}
+
+/** Who keeps the copy of a record: the host it is about, or all; also for a delegated change on a host outside the run. */
+function selectKeepers({ world }: Run, entry: Entry): readonly string[] {
+  return 'host' in entry && world.hosts.includes(entry.host) ? [entry.host] : world.hosts
 }
 
 async function send(
