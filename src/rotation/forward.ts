@@ -35,6 +35,7 @@ async function refuseChange(change: { readonly what: Clean }): Promise<never> {
 async function prepare(run: Run): Promise<RotationOutcome | undefined> {
   const { hosts } = run.world
   try {
+    await run.deps.refuseOverlap?.()
     showGiven(run)
     for (const phase of ['preflight', 'backup'] as const) {
       if (run.deps.stop?.aborted) return refuse(run, new Map(), 'stopped by the operator')

@@ -115,10 +115,11 @@ export async function readSummary(folder: string): Promise<RotationSummary | und
 
 /**
  * Refuses to begin a rotation on hosts that an open run of this operator still holds. Throws E_LOCKED naming the run and
- * what to type. A damaged journal refuses too: nobody can say what it holds.
+ * what to type. A damaged journal refuses too: nobody can say what it holds. `except` is the run that asks.
  */
-export async function refuseOverlap(state: string, hosts: readonly string[]): Promise<void> {
+export async function refuseOverlap(state: string, hosts: readonly string[], except?: string): Promise<void> {
   for (const { id, folder } of await listRuns(state)) {
+    if (id === except) continue
     const summary = await readSummary(folder).catch((error: unknown) => {
       if (!(error instanceof RotaError)) throw error
       throw problem(

@@ -31,6 +31,11 @@ export interface RotationDeps {
   /** The redactor's. */
   readonly clean: (text: string) => Clean
   readonly now: () => Date
+  /**
+   * Throws when another open run holds one of the hosts. Asked once the run's own begin is on the disk, so that of two that
+   * begin at the same moment at least one is refused.
+   */
+  readonly refuseOverlap?: (() => Promise<void>) | undefined
   /** Resolves when the evidence so far is durable; awaited before the first change and before the commit. Rejects with E_EVIDENCE. */
   readonly settleEvidence?: (() => Promise<void>) | undefined
   /** Aborted by ^C: no phase is begun after it, except to go back. */

@@ -137,18 +137,18 @@ it('an incident never goes back: once something was touched, every stop ends all
   ])
 })
 
-it('stopped twice, at every third pair of points: all old or all new', async () => {
+it('stopped twice, at every fifth pair of points: all old or all new', async () => {
   let pairs = 0
   for (const command of ['resume', 'rollback'] as const)
     for (let i = 1; ; i++) {
       if ((await tell({ waves: [['a']] }, i, 'power', command)).isOver) break
-      for (let j = 1 + (i % 3); ; j += 3) {
+      for (let j = 1 + (i % 5); ; j += 5) {
         if ((await tell({ waves: [['a']] }, i, 'power', command, j)).isOver) break
         pairs++
       }
     }
   console.log('pairs of stops:', pairs)
-  expect(pairs).toBeGreaterThan(2000)
+  expect(pairs).toBeGreaterThan(1500)
 })
 
 it('a stop really stops: nothing works in that life any more', async () => {

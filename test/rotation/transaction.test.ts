@@ -563,6 +563,23 @@ it('a change delegated to a host outside the run is undone too, and shown when i
   expect(gone.outcome.hosts.get('db')).toMatchObject({ state: 'in_doubt' })
 })
 
+it('hosts that another run holds are refused once the own begin is on the disk', async () => {
+  const site = open(
+    [['a']],
+    {},
+    {
+      refuseOverlap: async () => {
+        const { durable } = site.operator.disk.files.get('/run/journal')!
+        expect(parseJournal(durable, 'j').records.map(({ type }) => type)).toEqual(['begin'])
+        throw problem('E_LOCKED', 'run x still holds a', { hint: 'rota resume x' })
+      },
+    },
+  )
+  const outcome = await site.give(runRotation)
+  expect(outcome.hosts.get('a')).toEqual({ state: 'refused', message: 'run x still holds a (rota resume x)' })
+  expect(site.log()).toEqual([])
+})
+
 it('a refused run leaves nothing on the targets', async () => {
   const copies: string[] = []
   const hostJournal = { append: async (host: string) => void copies.push(host) }
