@@ -125,8 +125,7 @@ async function runWaves(run: Run): Promise<RotationOutcome | undefined> {
     let red = await runWave(run, wave)
     for (let attempt = 1; red.size > 0 && attempt < attempts; attempt++) {
       note(run, 'warn', `reason ${run.deps.reason} never goes back: trying the wave again`)
-      const open = await recover(run)
-      red = open.size > 0 ? open : await runWave(run, wave)
+      red = await runWave(run, wave)
     }
     if (red.size > 0) return isForwardOnly(run.deps.reason) ? holdForward(run, red) : goBack(run, red)
   }

@@ -1,9 +1,10 @@
 import { mkdir, readdir } from 'node:fs/promises'
 import { homedir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { problem, RotaError } from '../core/error.ts'
 import type { RotationState } from '../core/event.ts'
 import type { Reason } from '../core/transaction.ts'
+import { realDisk } from './disk.ts'
 import { type JournalRecord, readJournal } from './journal.ts'
 
 /** `$XDG_STATE_HOME/rota`, or `~/.local/state/rota` when that is unset or relative (XDG Base Directory Specification). */
@@ -40,6 +41,8 @@ export async function createRunFolder(
     try {
       await mkdir(runs, { recursive: true, mode: 0o700 })
       await mkdir(folder, { mode: 0o700 })
+      // The journal in it is only as durable as the names that lead to it.
+      for (const parent of [runs, state, dirname(state)]) await realDisk.syncFolder(parent)
       return { id, folder }
     } catch (cause) {
       const { code } = cause as NodeJS.ErrnoException

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { problem } from '../../src/core/error.ts'
 import { reveal, Secret } from '../../src/core/secret.ts'
-import type { PhaseResult, Reason } from '../../src/core/transaction.ts'
+import type { Change, PhaseResult, Reason } from '../../src/core/transaction.ts'
 import { parseJournal } from '../../src/rotation/journal.ts'
 import type { RotationDeps } from '../../src/rotation/run.ts'
 import {
@@ -347,7 +347,7 @@ it.each(['write', 'converge'])('an incident whose first %s flakes still gets thr
 
 it('once a run goes back, resume finishes the undo', async () => {
   for (let at = 1; ; at++) {
-    const { fleet, operator, give, all } = open([['a'], ['b']])
+    const { fleet, operator, give, all, log } = open([['a'], ['b']])
     const held: Faults = {
       phase: phase => (phase === 'verify' ? { status: 'unknown', message: 'x' as never } : undefined),
     }
@@ -358,6 +358,7 @@ it('once a run goes back, resume finishes the undo', async () => {
     if (!fuse.isDead) break
     operator.reboot('power', new Fuse())
     expect(await give(resumeRotation, {})).toMatchObject({ state: 'rolled_back' })
+    expect(log().filter(line => line.endsWith('pending'))).toEqual([])
     expect(all(isOld)).toBe(true)
   }
 })
@@ -477,11 +478,11 @@ it('the copy on the targets has every record before its write, and a host that c
 })
 
 it('a change that failed and was rescued is closed by what the target says, not left open', async () => {
-  const rescued = async (lost: 'before' | 'after') => {
+  const rescued = async (step: string, lost: 'before' | 'after') => {
     const site = open([['a']])
     let isLost = false
-    const lose = (when: string) => () => {
-      if (isLost || when !== lost) return
+    const lose = (when: string) => (change: Change) => {
+      if (isLost || when !== lost || change.step !== step) return
       isLost = true
       throw problem('E_TASK', 'no')
     }
@@ -499,11 +500,14 @@ it('a change that failed and was rescued is closed by what the target says, not 
       run(phase, hosts, inForce, (change, write) => apply(change, write).catch(() => {}))
     const outcome = await runRotation(world, site.operator.deps({ retry: { times: 0, waitMs: 0 } }))
     const { records } = parseJournal(site.operator.disk.files.get('/run/journal')!.durable, 'j')
-    return { outcome, of: records.flatMap(r => ('step' in r && r.step === 'alter role@a' ? [r.type] : [])) }
+    return { outcome, of: records.flatMap(r => ('step' in r && r.step === step ? [r.type] : [])) }
   }
-  expect((await rescued('before')).of).toEqual(['intent', 'undone'])
-  const after = await rescued('after')
-  expect([after.of, after.outcome.state]).toEqual([['intent', 'done'], 'committed'])
+  // The first is closed before the next change of the host, the last when the phase is over.
+  for (const step of ['alter role@a', 'env DB@a']) {
+    expect((await rescued(step, 'before')).of).toEqual(['intent', 'undone'])
+    const after = await rescued(step, 'after')
+    expect([after.of, after.outcome.state]).toEqual([['intent', 'done'], 'committed'])
+  }
 })
 
 it('after a rescue another change of the same thing takes over; both are undone in order', async () => {
