@@ -57,7 +57,7 @@ it('stopped anywhere with the operator’s disk lost: a colleague ends it all ol
       expect(state === 'committed' ? all(isNew) : all(isOld), `${at} ${state}`).toBe(true)
     }
   expect([...ends.keys()].sort()).toEqual(['committed', 'nothing on the hosts', 'rolled_back'])
-})
+}, 120_000)
 
 it('refuses what it cannot know: a missing host, a missing record, another run, a journal that is there', async () => {
   const { copies } = await lose(130)
