@@ -41,6 +41,8 @@ function leaksIn(folder: string, envs: readonly Env[]): string[] {
   })
 }
 
+const isDump = (file: string): boolean => /dump.*\.age$/.test(file)
+
 export function playScenes(open: () => Promise<Stage>): void {
   let stage: Stage
   let envs: Env[]
@@ -213,6 +215,31 @@ export function playScenes(open: () => Promise<Stage>): void {
     await expectInForce(after)
     expect(await ask(current)).toBe('refused')
     expect(await ask(second!)).toBe('refused')
+  }, 240_000)
+
+  it('restores the database dump only for somebody who accepts the loss', async ({ skip }) => {
+    if (!stage.hasPgRestore) skip('the demo host has no pg_restore')
+    const env = await stage.env()
+    const url = await stage.databaseUrl(env['POSTGRES_PASSWORD']!)
+    const users = async () => (await queryDatabase(url, 'SELECT count(*)::int AS n FROM "User"'))[0]?.['n']
+    await queryDatabase(url, `INSERT INTO "User" ("email", "passwordHash") VALUES ('late@example.com', 'x')`)
+    const run = runs().find(each => filesBelow(join(stage.desk.runs, each)).some(isDump))!
+    const dump = filesBelow(join(stage.desk.runs, run)).find(isDump)!
+    const folder = (
+      await stage.run(`ls -d ${stage.root}/opt/proxpanel-backups/*-secret-rotation | head -1`)
+    ).trim()
+    const backup = folder.match(/(\d{8}T\d{6}Z)-/)![1]!
+    const back = ['run', 'playbooks/rollback.yml', '-i', stage.desk.inventory, '-e', `backup=${backup}`]
+    back.push('-e', 'restore_database=true', '-e', `dump=${dump}`)
+    const refused = await stage.desk.rota(back)
+    expect(refused.code, refused.output).toBe(2)
+    expect(await users()).toBe(2)
+    const done = await stage.desk.rota([...back, '-e', 'accept_data_loss=yes'])
+    expect(done.code, done.output).toBe(0)
+    expect((await queryDatabase(url, 'SELECT "email" FROM "User"')).map(row => row['email'])).toEqual([
+      env['ADMIN_EMAIL'],
+    ])
+    await expectInForce(await stage.env())
   }, 240_000)
 
   it('leaves no secret in any file of its own', async () => {

@@ -10,6 +10,7 @@ export type Env = Readonly<Record<string, string>>
 export interface Stage {
   readonly desk: Desk
   readonly panelUrl: string
+  readonly hasPgRestore: boolean
   /** Below which the host's /opt/proxpanel-backups and /root lie: '' on a host of its own. */
   readonly root: string
   /** The panel's env file as it is now. */
@@ -30,6 +31,7 @@ export async function openDemoStage(): Promise<Stage> {
     root,
     desk,
     panelUrl: panel.url,
+    hasPgRestore: false,
     env: async () => panel.env(),
     addSettings: async settings => {
       panel.setEnv(settings)
@@ -56,6 +58,7 @@ export async function openProductionStage(): Promise<Stage> {
   return {
     ...host,
     root: '',
+    hasPgRestore: true,
     desk: openDesk(folder, {
       'my.votcloud.com': { ...loginVariables(folder, host.ssh), free_mib: 64 },
     }),
