@@ -75,7 +75,6 @@ export function firstSettings(at: {
   const password = secret()
   return {
     NODE_ENV: 'production',
-    HOST: '127.0.0.1',
     PORT: String(at.port),
     POSTGRES_USER: 'proxpanel',
     POSTGRES_DB: 'proxpanel',
