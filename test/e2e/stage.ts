@@ -15,7 +15,8 @@ export interface Stage {
   readonly root: string
   /** The panel's env file as it is now. */
   env(): Promise<Env>
-  addSettings(settings: Env): Promise<void>
+  /** Changes settings beside rota, and restarts the panel. */
+  setEnv(values: Env): Promise<void>
   /** Reaches the database where it asks everybody for a password. */
   databaseUrl(password: string): Promise<string>
   /** Runs sh as root on the host, beside rota. Throws when it fails. */
@@ -33,8 +34,8 @@ export async function openDemoStage(): Promise<Stage> {
     panelUrl: panel.url,
     hasPgRestore: false,
     env: async () => panel.env(),
-    addSettings: async settings => {
-      panel.setEnv(settings)
+    setEnv: async values => {
+      panel.setEnv(values)
       panel.restart()
     },
     databaseUrl: async password =>
