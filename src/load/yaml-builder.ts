@@ -192,6 +192,7 @@ export class ValueBuilder {
 
   #string(node: Scalar, text: string, name: string): Value {
     const isTemplate = this.#unsafe === 0 && this.#options.templates !== false && /\{[{%#]/.test(text)
+    if (isTemplate && this.#options.secret && !/^\s*\{\{[^{}]*\}\}\s*$/.test(text)) this.#sayMixed(node, name)
     if (isTemplate) return new Template(text, this.#contentAt(node))
     return this.#options.secret ? new Secret(text, name) : text
   }
@@ -217,6 +218,16 @@ export class ValueBuilder {
       this.problems.push(...error.problems)
       return null
     }
+  }
+
+  /** A template is shown in messages, so none of a vault's own text may be part of one. */
+  #sayMixed(node: Node, name: string): void {
+    this.problems.push({
+      code: 'E_VAULT',
+      message: `${name} is in a vault, and mixes text with braces`,
+      at: sourceAt(this.file, this.lines, node.range![0]),
+      hint: 'give the secret part a variable of its own in the vault, and join the parts outside of it',
+    })
   }
 
   #checkTag(node: Node): void {

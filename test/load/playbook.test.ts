@@ -190,6 +190,10 @@ describe('files', () => {
     const inline = parseYaml('a: { pw: !vault "$ANSIBLE_VAULT;1.1" }', 'x.yml', { vault })
     expect(JSON.stringify(fromValue(inline.value))).toBe('{"a":{"pw":"[secret pw]"}}')
     expect(codeOf(() => loadVarsFile(join(folder, 'vault.yml')))).toMatch(/^E_VAULT/)
+    const mixed = { ...vault, decryptFile: () => 'url: "db://u:hunter2@{{ host }}"\n' }
+    const said = codeOf(() => loadVarsFile(join(folder, 'vault.yml'), { vault: mixed }))
+    expect(said).toMatch(/^E_VAULT url is in a vault, and mixes/)
+    expect(said).not.toContain('hunter2')
   })
 
   it('says what is wrong with a file', () => {
@@ -205,9 +209,7 @@ describe('files', () => {
       /^E_PLAYBOOK this is a play/,
     )
     expect(loadTasks(file('e.yml', ''), { registry })).toEqual([])
-    expect(
-      loadTasks(file('h.yml', '- command: ls\n  listen: x\n'), { registry, isHandlers: true }),
-    ).toHaveLength(1)
+    expect(loadTasks(file('h.yml', '- command: ls\n  listen: x\n'), { registry })).toHaveLength(1)
   })
 })
 
