@@ -267,11 +267,11 @@ printf '[%s]' "$c"`
       const script = sh`sleep 301 & (trap '' TERM; sleep 302 & printf '%s %s ' $! $$; wait; sleep 303) & printf '%s ' $!; wait`
       const slow = session.run({
         script,
-        timeoutMs: 1000,
+        timeoutMs: 500,
         onText: part => pids.push(part),
       })
       const next = session.run({ script: sh`printf next`, timeoutMs: 20_000 })
-      expect(await slow).toEqual({ status: 'unknown', why: expect.stringMatching(/within 1 s.*killed/) })
+      expect(await slow).toEqual({ status: 'unknown', why: expect.stringMatching(/within 0.5 s.*killed/) })
       // ssh does not tell a killed shell from a lost link, so there the call behind is unknown, too.
       if (options.isDeafToExit) expect((await next).status).toBe('unknown')
       else expect(text(await next)).toBe('next')
