@@ -10,7 +10,7 @@ import { editText, mapText, renderSecret, type Text } from '../resources/secret-
 import { type Dialect, dialects } from './env/dialects.ts'
 import { disagreeing, removeNames, setValues } from './env/edit.ts'
 import { makeKnown, secretsOf } from './env/secrets.ts'
-import { attributes, backup, backupSuffix, readOptions, validate } from './file-params.ts'
+import { attributes, backup, backupSuffix, readOptions, unsafe_writes, validate } from './file-params.ts'
 
 const params = {
   path: { type: 'path', required: true, aliases: ['dest', 'name'], doc: 'The env file. A link is followed.' },
@@ -38,6 +38,7 @@ const params = {
   },
   backup,
   validate,
+  unsafe_writes,
   ...attributes,
 } as const
 type EnvArgs = Args<typeof params>
