@@ -148,7 +148,7 @@ stage() {
   dir=\${p_path%/*}
   [ -d "\${dir:-/}" ] || rt_fail "Destination directory \${dir:-/} does not exist"
   tmp=
-  trap 'rm -f -- "$tmp"' EXIT
+  trap '[ -z "$tmp" ] || rm -f -- "$tmp"' EXIT
   trap 'exit 129' HUP
   trap 'exit 130' INT
   trap 'exit 143' TERM
