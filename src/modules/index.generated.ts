@@ -16,6 +16,7 @@ import { file } from './file.ts'
 import { lineinfile } from './lineinfile.ts'
 import { pause } from './pause.ts'
 import { ping } from './ping.ts'
+import { postgresqlDump } from './postgresql-dump.ts'
 import { postgresqlRestore } from './postgresql-restore.ts'
 import { postgresqlUser } from './postgresql-user.ts'
 import { processEnv } from './process-env.ts'
@@ -47,6 +48,7 @@ export const modules: readonly Module[] = [
   lineinfile,
   pause,
   ping,
+  postgresqlDump,
   postgresqlRestore,
   postgresqlUser,
   processEnv,
