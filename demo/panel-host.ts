@@ -75,7 +75,6 @@ export function firstSettings(at: {
   const password = secret()
   return {
     NODE_ENV: 'production',
-    HOST: '127.0.0.1',
     PORT: String(at.port),
     POSTGRES_USER: 'proxpanel',
     POSTGRES_DB: 'proxpanel',
@@ -97,7 +96,8 @@ export function renderEnv(settings: Readonly<Record<string, string>>): string {
     '\n',
   )
 }
-function withSettings(text: string, values: Readonly<Record<string, string>>): string {
+/** The text of an env file with these settings; the others stay as they are. */
+export function withSettings(text: string, values: Readonly<Record<string, string>>): string {
   return Object.entries(values).reduce((lines, [name, value]) => {
     const line = new RegExp(`^${name}=.*$`, 'm')
     return line.test(lines) ? lines.replace(line, `${name}=${value}`) : `${lines}${name}=${value}\n`

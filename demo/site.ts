@@ -15,6 +15,8 @@ export interface Ran {
 export interface Desk {
   /** Inventory file that names the host. */
   readonly inventory: string
+  /** The operator's age identity, made by rota when it is first needed. */
+  readonly identity: string
   /** Folder of rota's runs, one folder each. */
   readonly runs: string
   /** Runs the built `dist/rota.mjs` as an operator would; `live` shows its output as it comes. */
@@ -26,6 +28,8 @@ export interface Site {
   /** The root of the host's files: its /opt/proxpanel is `root`/opt/proxpanel. */
   readonly root: string
   readonly panel: Panel
+  /** What an inventory says of the host. */
+  readonly variables: Readonly<Record<string, unknown>>
   readonly desk: Desk
   close(): Promise<void>
 }
@@ -52,7 +56,8 @@ export async function openSite(folder: string): Promise<Site> {
   return {
     root,
     panel,
-    desk: openDesk(folder, 'my.votcloud.com', variables),
+    variables,
+    desk: openDesk(folder, { 'my.votcloud.com': variables }),
     close: async () => {
       await panel.stop()
       await host.close()
@@ -108,13 +113,15 @@ export function loginVariables(folder: string, address: LoginAddress): Record<st
   }
 }
 
-/** An operator's folder of its own: inventory, rota's state and configuration. */
-export function openDesk(folder: string, host: string, variables: Readonly<Record<string, unknown>>): Desk {
+/** An operator's folder of its own: an inventory of panel hosts and their variables, rota's state and configuration. */
+export function openDesk(
+  folder: string,
+  hosts: Readonly<Record<string, Readonly<Record<string, unknown>>>>,
+): Desk {
   mkdirSync(folder, { recursive: true })
   const inventory = join(folder, 'inventory.yml')
   // JSON is YAML.
-  const panel = { hosts: { [host]: variables } }
-  writeFileSync(inventory, `${JSON.stringify({ all: { children: { panel } } }, null, 2)}\n`)
+  writeFileSync(inventory, `${JSON.stringify({ all: { children: { panel: { hosts } } } }, null, 2)}\n`)
   const env = {
     PATH: process.env['PATH'] ?? '/usr/bin:/bin',
     HOME: folder,
@@ -131,6 +138,7 @@ export function openDesk(folder: string, host: string, variables: Readonly<Recor
     })
   return {
     inventory,
+    identity: join(folder, 'config', 'rota', 'identity'),
     runs: join(folder, 'state', 'rota', 'runs'),
     start: args => start(args, false),
     rota: async (args, options = {}) => {

@@ -15,7 +15,12 @@ await build({
   target: 'node20.20',
   minify: false,
   legalComments: 'none',
-  define: { ROTA_VERSION: JSON.stringify(version) },
+  // CommonJS packages look for files beside themselves; ssh2's poly1305 does when it is loaded.
+  define: {
+    ROTA_VERSION: JSON.stringify(version),
+    __dirname: 'import.meta.dirname',
+    __filename: 'import.meta.filename',
+  },
   // Native or optional parts that their packages load themselves when they are there.
   external: ['cpu-features', '*.node', 'pg-native'],
   banner: {

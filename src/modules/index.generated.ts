@@ -1,6 +1,7 @@
 // Made by `npm run gen` from the files of this folder.
 import type { Module } from '../core/module.ts'
 import { assert } from './assert.ts'
+import { backup } from './backup.ts'
 import { blockinfile } from './blockinfile.ts'
 import { command } from './command.ts'
 import { composeStack } from './compose-stack.ts'
@@ -11,6 +12,7 @@ import { fail } from './fail.ts'
 import { lineinfile } from './lineinfile.ts'
 import { pause } from './pause.ts'
 import { ping } from './ping.ts'
+import { postgresqlRestore } from './postgresql-restore.ts'
 import { postgresqlUser } from './postgresql-user.ts'
 import { processEnv } from './process-env.ts'
 import { raw } from './raw.ts'
@@ -22,6 +24,7 @@ import { uri } from './uri.ts'
 
 export const modules: readonly Module[] = [
   assert,
+  backup,
   blockinfile,
   command,
   composeStack,
@@ -32,6 +35,7 @@ export const modules: readonly Module[] = [
   lineinfile,
   pause,
   ping,
+  postgresqlRestore,
   postgresqlUser,
   processEnv,
   raw,

@@ -5,7 +5,7 @@ import { expect, it } from 'vitest'
 import { reveal, Secret } from '../../src/core/secret.ts'
 import { env_file } from '../../src/modules/env-file.ts'
 import { env_read } from '../../src/modules/env-read.ts'
-import { openTestSession } from '../support/session.ts'
+import { openLocalSession } from '../support/local-session.ts'
 import { makeTarget } from '../support/target.ts'
 import { act, apply, asState, describeCases, shells } from './harness.ts'
 
@@ -17,7 +17,7 @@ describeCases(env_file, [
     name: 'changes values in place',
     files: { '.env': { text: "# panel\nexport JWT_SECRET='old-jwt'  # note\n\nPORT=80\n", mode: 0o640 } },
     args: { path: 'DIR/.env', values: values({ JWT_SECRET: secret, PORT: 81 }) },
-    expect: { '.env': '# panel\nexport JWT_SECRET='n3w-v4lue'  # note\n\nPORT=81\n', 'mode:.env': '0640' },
+    expect: { '.env': "# panel\nexport JWT_SECRET='n3w-v4lue'  # note\n\nPORT=81\n", 'mode:.env': '0640' },
     result: { changed_names: ['JWT_SECRET', 'PORT'], names: ['JWT_SECRET', 'PORT'] },
   },
   {
@@ -73,7 +73,7 @@ describeCases(env_file, [
 async function target(files: string) {
   const folder = mkdtempSync(join(tmpdir(), 'rota-env-'))
   writeFileSync(join(folder, '.env'), files)
-  const session = await openTestSession(shells['dash']!)
+  const session = await openLocalSession({ shell: shells['dash']! })
   return { t: makeTarget({ session, diff: true }), path: join(folder, '.env') }
 }
 

@@ -21,7 +21,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Module, Target } from '../../src/core/module.ts'
 import type { Session } from '../../src/core/remote.ts'
 import { isSameState, type State } from '../../src/core/value.ts'
-import { openTestSession } from '../support/session.ts'
+import { openLocalSession } from '../support/local-session.ts'
 import { makeTarget, type TargetOptions } from '../support/target.ts'
 
 export type StateModule = Extract<Module, { kind: 'state' }>
@@ -233,7 +233,7 @@ export function describeCases(
   describe.each(Object.keys(shells))(`${module.name} under %s`, shell => {
     let session: Session
     beforeAll(async () => {
-      session = await openTestSession(shells[shell]!)
+      session = await openLocalSession({ shell: shells[shell]! })
     })
     afterAll(() => session.close())
     it.each(cases.map(one => [one.name, one] as const))('%s', async (_, one) => {
