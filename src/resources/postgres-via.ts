@@ -65,6 +65,7 @@ psql -X -q -A -t -w -P pager=off "$@"
 const psqlInContainer = joinScripts(
   composeCli,
   sh`
+# shellcheck disable=SC2016 # the container's shell expands it
 compose exec -T "$p_service" sh -c '
   user=\${1:-\${POSTGRES_USER:-postgres}}
   exec psql -X -q -A -t -w -P pager=off -U "$user" -d "\${2:-\${POSTGRES_DB:-$user}}"' sh "$p_user" "$p_database"
