@@ -196,6 +196,7 @@ async function connect(t: Target, via: Forward, password: Secret | undefined): P
 }
 
 const WRONG_PASSWORD = '28P01'
+const alive = sh`:`
 
 /** Opens a connection with the first password that the server takes. Throws E_TASK. */
 export async function openForward(t: Target, via: Forward): Promise<Client> {
@@ -207,6 +208,8 @@ export async function openForward(t: Target, via: Forward): Promise<Client> {
     } catch (error) {
       if (sqlstateOf(error) === WRONG_PASSWORD) refusals++
       else {
+        // Throws what is wrong with the link to the host, should it be that and not the database.
+        await t.run(alive)
         const said = t.redactor.clean(error instanceof Error ? error.message : String(error))
         throw problem('E_TASK', `the database at ${where} cannot be reached through ${t.name}: ${said}`, {
           hint: 'check login_host, login_port and login_db; sshd has to allow TCP forwarding',
