@@ -145,11 +145,23 @@ export interface Outcome {
   /** The task counts as skipped (Ansible's `skipped: true`). */
   readonly skipped?: boolean
   readonly msg?: string
+  /** What the task is there to show: said without `-v` too (debug). */
+  readonly shown?: string
   /** Members that `register` gets. Plain data; raw text of the target, redacted only where it becomes an event. */
   readonly values?: Readonly<Record<string, unknown>>
   /** Variables for the host, from now on (set_fact, include_vars, facts). */
   readonly facts?: ReadonlyMap<string, Value>
   readonly diff?: { readonly before: Shown; readonly after: Shown }
+  /** Backups that it made on the operator's machine: each becomes part of the evidence. */
+  readonly backups?: readonly Backup[]
+}
+export interface Backup {
+  /** On the operator's machine. */
+  readonly path: string
+  readonly sha256: string
+  readonly sizeBytes: number
+  /** How it was proven that it can be restored. */
+  readonly proof: string
 }
 
 /** A module that does something: it cannot be undone and is skipped in check mode, unless it only reads. */

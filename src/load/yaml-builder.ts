@@ -180,7 +180,7 @@ export class ValueBuilder {
   }
 
   #untagged(node: Scalar, text: string, name: string): Value {
-    if (node.type !== 'PLAIN' || node.tag === '!') return this.#string(node, text, name)
+    if (node.type !== 'PLAIN') return this.#string(node, text, name)
     const value = parsePlain(text)
     return typeof value === 'string' ? this.#string(node, value, name) : value
   }

@@ -1,15 +1,27 @@
 import { RotaError } from '../core/error.ts'
-import { defineAction, type Target } from '../core/module.ts'
-import { Template, type Value } from '../core/value.ts'
+import { defineAction, type Outcome, type Target } from '../core/module.ts'
+import { fromValue, Template, type Value } from '../core/value.ts'
 
 /** What the variable or expression gives; one that is not defined is shown as such instead of failing, as Ansible does. */
-function evaluateShown(t: Target, expression: Value): unknown {
+function evaluateShown(t: Target, expression: Value): Value {
   try {
     return t.operator.evaluate(expression)
   } catch (error) {
     if (error instanceof RotaError && error.code === 'E_UNDEFINED') return 'VARIABLE IS NOT DEFINED!'
     throw error
   }
+}
+
+/** A text alone is shown as it is; anything else as indented JSON under its name. Secrets show their labels. */
+function show(name: string, value: Value): Outcome {
+  const plain = fromValue(value)
+  const shown =
+    name === 'msg' && typeof plain === 'string' ? plain : JSON.stringify({ [name]: plain }, renderBigint, 2)
+  return { changed: false, values: { [name]: value }, shown }
+}
+
+function renderBigint(_key: string, member: unknown): unknown {
+  return typeof member === 'bigint' ? Number(member) : member
 }
 
 export const debug = defineAction({
@@ -36,8 +48,8 @@ export const debug = defineAction({
   async run(t, args) {
     if (t.verbosity < args.verbosity)
       return { changed: false, skipped: true, values: { skipped_reason: 'Verbosity threshold not met.' } }
-    if (args.var === undefined) return { changed: false, values: { msg: args.msg ?? 'Hello world!' } }
+    if (args.var === undefined) return show('msg', args.msg ?? 'Hello world!')
     const name = args.var instanceof Template ? args.var.text : String(args.var)
-    return { changed: false, values: { [name]: evaluateShown(t, args.var) } }
+    return show(name, evaluateShown(t, args.var))
   },
 })

@@ -1,7 +1,8 @@
 import type { Duplex } from 'node:stream'
 import { problem, type RotaError } from '../core/error.ts'
 import type { Redactor } from '../core/redact.ts'
-import type { Call, Done, Link, Session } from '../core/remote.ts'
+import type { Call, Done, Session } from '../core/remote.ts'
+import type { Channel } from './connection.ts'
 import type { Fate } from './pending.ts'
 import { type PipeEnds, runPipe } from './pipe.ts'
 import { killGroup } from './prelude.ts'
@@ -14,7 +15,7 @@ export interface SessionOptions {
   readonly path: string
   readonly redactor: Redactor
   /** A new channel that runs `bootstrap` as the session's user. Throws RotaError when there can be none. */
-  openLink(): Promise<Link>
+  openLink(): Promise<Channel>
   forward: Session['forward']
 }
 
@@ -27,6 +28,7 @@ export class ShellSession implements Session {
   #opening: Promise<Shell> | undefined
   #shell: Shell | undefined
   #isClosed = false
+  readonly #killing = new WeakMap<Shell, Promise<void>>()
 
   constructor(options: SessionOptions) {
     this.#options = options
@@ -74,7 +76,7 @@ export class ShellSession implements Session {
 
   async #replace(last: Shell | undefined): Promise<Shell> {
     try {
-      if (last?.hasLost && last.target !== undefined) await this.#sendKill(last.target)
+      if (last?.hasLost) await this.#kill(last)
       this.#shell = await this.#start()
       return this.#shell
     } catch (error) {
@@ -89,8 +91,14 @@ export class ShellSession implements Session {
     return new Shell({ link, path, redactor, kill: shell => void this.#kill(shell) })
   }
 
+  #kill(shell: Shell): Promise<void> {
+    const killing = this.#killing.get(shell) ?? this.#killOnce(shell)
+    this.#killing.set(shell, killing)
+    return killing
+  }
+
   /** Ends the shell with all that it started, over a channel of its own; then the channel itself, whatever happens. */
-  async #kill(shell: Shell): Promise<void> {
+  async #killOnce(shell: Shell): Promise<void> {
     const late = new Promise<undefined>(resolve => setTimeout(() => resolve(undefined), KILL_MS).unref())
     const target = await Promise.race([shell.ready, late])
     if (target !== undefined) await Promise.race([this.#sendKill(target), late])
@@ -108,12 +116,10 @@ export class ShellSession implements Session {
   async #noShell(shell: Shell): Promise<RotaError> {
     const { name, path } = this.#options
     const said = shell.noise === '' ? '' : `; it said: ${shell.noise}`
-    return problem(
-      'E_UNREACHABLE',
-      `${path} did not start on ${name}: ${describeEnd(await shell.over)}${said}`,
-      {
-        hint: `try: ssh ${name} ${path} -c true`,
-      },
-    )
+    const ended = await shell.over
+    const how = 'code' in ended ? `exit status ${ended.code}` : describeEnd(ended)
+    return problem('E_UNREACHABLE', `${path} did not start on ${name}: ${how}${said}`, {
+      hint: `try: ssh ${name} ${path} -c true`,
+    })
   }
 }

@@ -63,12 +63,13 @@ function isContentChange(before: FileState, after: FileState): boolean {
 }
 
 /** What the target has to be compared with. */
-function wasParams({ kind, mode = '0', owner, group, sha256, target }: FileState): ScriptParams {
+function wasParams({ kind, mode = '0', owner, group, sha256, target, modifiedAt }: FileState): ScriptParams {
   const hex = ((kindBits[kind] ?? 0) | Number.parseInt(mode, 8)).toString(16)
   return {
     was: kind === 'absent' ? 'absent' : `${hex}|${owner?.id}|${group?.id}`,
     was_sha256: sha256,
     was_target: target,
+    was_mtime: modifiedAt,
   }
 }
 
@@ -79,7 +80,7 @@ function afterParams(before: FileState, after: FileState): ScriptParams {
   const ids = after.kind === 'absent' ? '' : `${after.owner?.id}:${after.group?.id}`
   return {
     path: terms.real,
-    kind: after.kind,
+    kind: isOwnerOfLink(before, after) ? 'owner' : after.kind,
     own: isMoved ? ids : '',
     // Five digits: with four, GNU chmod keeps a directory's set-group-id bit.
     mode: after.kind !== 'link' && (isMoved || before.mode !== after.mode) ? `0${after.mode}` : '',
@@ -91,6 +92,9 @@ function afterParams(before: FileState, after: FileState): ScriptParams {
     mtime: before.modifiedAt === after.modifiedAt && !isNew ? undefined : renderTouch(after.modifiedAt),
   }
 }
+
+const isOwnerOfLink = (before: FileState, after: FileState): boolean =>
+  before.kind === 'link' && after.kind === 'link' && before.target === after.target
 
 const ownerOf = (state: FileState): { readonly owner?: Account; readonly group?: Account } => ({
   ...(state.owner ? { owner: state.owner } : {}),

@@ -84,6 +84,8 @@ export interface ReadOptions {
   readonly times?: boolean
   /** When `path` is a directory, the name of the file meant in it. */
   readonly into?: string
+  /** Something of another kind may be put in its place, so that what that gets has to be known. */
+  readonly fresh?: boolean
   /** Accounts by name or number. A name that does not exist is E_TASK, except in check mode. */
   readonly owner?: string | undefined
   readonly group?: string | undefined
@@ -153,6 +155,7 @@ async function look(t: Target, path: string, terms: Looking, options: ReadOption
     content: terms.content !== 'none',
     max: CONTENT_LIMIT_BYTES,
     digest: terms.digest,
+    fresh: options.fresh ?? false,
     owner: options.owner,
     group: options.group,
     same_as: terms.sameAs,
@@ -182,7 +185,7 @@ function parseRead(ran: Ran, terms: Looking): Read {
   const path = (ran.values['path'] ?? '').replace(/^\.\//, '')
   const line = ran.values['stat'] ?? 'absent'
   if (line === 'absent') return { real, state: { path, kind: 'absent' } }
-  const { kind, mode, owner, group, sizeBytes, modifiedAt } = parseStat(line)
+  const { kind, mode, owner, group, sizeBytes, modifiedAt } = parseLook(line)
   const state = {
     path,
     kind: ran.values['hard'] === '1' ? ('hard' as const) : kind,
@@ -218,7 +221,7 @@ export function heldContent(
 }
 
 /** A line of `stat -c '%f|%u|%g|%s|%Y|%U|%G'`. */
-function parseStat(line: string) {
+export function parseLook(line: string) {
   const [hex = '', uid = '', gid = '', size, seconds, user, groupName] = line.split('|')
   const raw = Number.parseInt(hex, 16)
   const named = (name: string | undefined, id: string): Account => ({
@@ -239,7 +242,7 @@ function parseStat(line: string) {
 /** Two lines: the folder above, whose group is inherited when it is set-group-id, and the session's own process. */
 function parseFresh(lines: string | undefined): FileTerms['fresh'] {
   if (lines === undefined) return undefined
-  const [above, self] = lines.split('\n').map(parseStat)
+  const [above, self] = lines.split('\n').map(parseLook)
   if (above === undefined || self === undefined) return undefined
   const isSetGroupId = (Number.parseInt(above.mode, 8) & 0o2000) !== 0
   return { owner: self.owner, group: isSetGroupId ? above.group : self.group, isSetGroupId }

@@ -2,9 +2,10 @@ import type { Dict } from '../core/value.ts'
 import type { Act } from './act.ts'
 import { addToInventory } from './fleet.ts'
 import { includeVars } from './include-vars.ts'
-import { includeRole, includeTasks } from './includes.ts'
+import { includeTasks } from './includes.ts'
 import { createOptions, requireOption } from './options.ts'
 import { fromOutcome, type TaskResult } from './result.ts'
+import { includeRole } from './roles.ts'
 
 /** A task that is about the run itself and not about the host: it gets its rendered options, free text as `_raw`. */
 export type Action = (act: Act, args: Dict) => Promise<TaskResult> | TaskResult

@@ -1,5 +1,6 @@
 import type { Module } from '../core/module.ts'
-import { type Dict, isDict, Omit, type Value } from '../core/value.ts'
+import type { Source } from '../core/source.ts'
+import { type Dict, isDict, Omit, Template, type Value } from '../core/value.ts'
 import type { Act } from './act.ts'
 import { needsRendering } from './keyword.ts'
 
@@ -22,8 +23,11 @@ export function renderArguments(
   const unrendered = expressionsOf(module)
   const rendered = new Map<Value, Value>()
   for (const [key, value] of raw) {
-    const isPlain = unrendered.has(String(key)) || !needsRendering(value)
-    const member = isPlain ? value : act.templar.render(value, act.scope)
+    const member = unrendered.has(String(key))
+      ? toExpression(value, task.argsAt.get(String(key)) ?? act.at)
+      : needsRendering(value)
+        ? act.templar.render(value, act.scope)
+        : value
     if (!(member instanceof Omit)) rendered.set(key, member)
   }
   return rendered
@@ -33,6 +37,12 @@ function addDefaults(act: Act, raw: Map<Value, Value>, defaults: Value | undefin
   if (defaults === undefined) return
   const value = isDict(defaults) ? defaults : act.templar.render(defaults, act.scope)
   if (isDict(value)) for (const [key, member] of value) raw.set(key, member)
+}
+
+/** Not rendered, so its text is the operator's own and may be evaluated. */
+function toExpression(value: Value, at: Source): Value {
+  if (typeof value === 'string') return new Template(value, at)
+  return Array.isArray(value) ? (value as readonly Value[]).map(each => toExpression(each, at)) : value
 }
 
 const expressions = new WeakMap<object, ReadonlySet<string>>()

@@ -6,6 +6,7 @@ import { actions } from './actions.ts'
 import { renderArguments } from './arguments.ts'
 import { searchPath } from './host-vars.ts'
 import { renderBoolean, renderNumber, renderText } from './keyword.ts'
+import { shortName } from './module-name.ts'
 import { createOperator } from './operator.ts'
 import { failedBy, fromOutcome, skipped, type TaskResult } from './result.ts'
 import { runStateModule } from './state-change.ts'
@@ -28,11 +29,6 @@ export async function attempt(act: Act): Promise<TaskResult> {
   } catch (error) {
     return failedBy(error, act.at)
   }
-}
-
-/** `ansible.builtin.copy` and `ansible.legacy.copy` are `copy`. */
-export function shortName(name: string): string {
-  return name.replace(/^ansible\.(builtin|legacy)\./, '')
 }
 
 function renderModuleName(act: Act): string {
@@ -66,13 +62,20 @@ async function runModule(act: Act, name: string, module: Module): Promise<TaskRe
     })
     return module.kind === 'action'
       ? module.run(target, args)
-      : runStateModule(module, target, args, changeRef(act, name, where), run.apply)
+      : runStateModule(module, target, args, changeRef(act, module.name, where), run.apply)
   })
+  showBackups(act, where.name, outcome)
   const result: TaskResult = {
     ...fromOutcome(outcome, isDiff),
-    factsKind: name === 'set_fact' ? 'set_fact' : 'facts',
+    factsKind: module.name === 'set_fact' ? 'set_fact' : 'facts',
   }
   return where.name === act.host ? result : { ...result, factsOf: where.name }
+}
+
+function showBackups({ run }: Act, host: string, { backups = [] }: Outcome): void {
+  const { clean } = run.deps.redactor
+  for (const { path, proof, sha256, sizeBytes } of backups)
+    run.deps.emit({ type: 'backup', host, path: clean(path), sha256, sizeBytes, proof: clean(proof) })
 }
 
 /** Who made a change: found again when the run is resumed, since it is made of places only. */

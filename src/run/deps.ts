@@ -29,6 +29,10 @@ export interface Settings {
   readonly forceHandlers: boolean
   /** Whether plays that do not say `gather_facts` gather them. */
   readonly gatherFacts: boolean
+  /** Recovery: of all plays only the one with `rotation:` is run. Its place among the plays stays, and so do its step ids. */
+  readonly rotationOnly?: boolean
+  /** Folders of roles besides those at the playbook. */
+  readonly rolesPath?: readonly string[] | undefined
   /** The run's id: `rota_run`. */
   readonly runId: string
   readonly version: string
@@ -78,6 +82,8 @@ export interface RunDeps {
   /** Throws RotaError E_FILE, E_YAML, E_PLAYBOOK. */
   loadPlaybook(file: string): Playbook
   loadTasks(file: string): readonly Item[]
+  /** A role's handlers: they may `listen`. */
+  loadHandlers(file: string): readonly Item[]
   loadVarsFile(file: string): VarsFile
   /** Host names in inventory order. Throws RotaError E_HOSTS. */
   selectHosts(inventory: Inventory, pattern: string, limit: string | undefined): readonly string[]

@@ -36,6 +36,7 @@ export async function runPlaybooks(playbooks: readonly Playbook[], deps: RunDeps
   let rotated: Exit = 'ok'
   for (const [index, plan] of plans.entries()) {
     if (deps.stop.aborted) break
+    if (deps.settings.rotationOnly && !plan.play.rotation) continue
     const { isBroken, exit = 'ok' } = await runPlay(context, plan, index)
     if (exit !== 'ok') rotated = exit
     if (isBroken) break

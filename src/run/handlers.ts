@@ -13,7 +13,7 @@ export interface Handler {
 /** A play's handlers in order of definition, and who has been notified. */
 export interface Handlers {
   readonly all: readonly Handler[]
-  /** Roles that are included while the play runs bring more. */
+  /** Roles that are included while the play runs bring more; those that are there already are left out. */
   add(handlers: readonly Handler[]): void
   /** Returns the handlers that answer to it: the last one of that name and all that listen. */
   find(topic: string): readonly Handler[]
@@ -33,7 +33,7 @@ export function createHandlers(handlers: readonly Handler[]): Handlers {
   return {
     all,
     add: more => {
-      all.push(...more)
+      all.push(...more.filter(handler => !all.includes(handler)))
     },
     find(topic) {
       const named = all.findLast(handler => handler.names.includes(topic))

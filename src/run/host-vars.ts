@@ -11,7 +11,12 @@ export type Overlay = Map<string, Value>
 
 /** One host's variables during one task. */
 export function scopeOfTask(run: PlayRun, host: string, keywords: Keywords, overlay: Overlay): Scope {
-  const layers = [...hostLayers(run, host), ...(run.playLayers.get(host) ?? []), ...keywords.layers]
+  const layers = [
+    ...run.planner.shelf.layers,
+    ...hostLayers(run, host),
+    ...(run.playLayers.get(host) ?? []),
+    ...keywords.layers,
+  ]
   const context: MagicContext = { run, host, keywords, scope: () => scope }
   const scope = run.deps.scopeOf(layers, createMagic(context, overlay))
   return scope
@@ -105,6 +110,9 @@ const magic: ReadonlyMap<string, (context: MagicContext) => Value | undefined> =
   ['role_name', ({ keywords }) => keywords?.role?.name],
   ['ansible_role_name', ({ keywords }) => keywords?.role?.name],
   ['ansible_parent_role_names', ({ keywords }) => keywords?.role?.parents],
+  ['ansible_play_role_names', ({ run }) => [...new Set(run.planner.shelf.names)]],
+  ['ansible_role_names', ({ run }) => [...new Set(run.planner.shelf.names)]],
+  ['role_names', ({ run }) => [...new Set(run.planner.shelf.names)]],
   ['omit', () => OMIT],
   ['rota_run', ({ run }) => run.deps.settings.runId],
   ['rota_version', ({ run }) => run.deps.settings.version],

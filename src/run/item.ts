@@ -24,8 +24,7 @@ export async function runItem(act: Act, loopError?: unknown): Promise<TaskResult
         false_condition: typeof unmet === 'boolean' ? unmet : unmet.text,
       })
     if (loopError !== undefined) throw loopError
-    const result = await runUntil(act)
-    addFacts(act, result)
+    const result = keepFacts(act, await runUntil(act))
     return result.status === 'ok' && result.changed ? { ...result, notify: findTopics(act) } : result
   } catch (error) {
     return failedBy(error, act.at)
@@ -103,12 +102,13 @@ function showResult(act: Act, result: TaskResult): void {
   if (name !== undefined) act.overlay.set(name, result.values)
 }
 
-/** At once, so that the next item of a loop sees them. */
-function addFacts(act: Act, result: TaskResult): void {
-  if (!result.facts || result.status !== 'ok') return
-  const delegated = renderBoolean(act, 'delegate_facts', act.step.node.keywords.delegateFacts)
-  const owner = delegated ? (result.factsOf ?? act.host) : act.host
+/** At once, so that the next item of a loop sees them. What belongs to another host is nobody else's. */
+function keepFacts(act: Act, result: TaskResult): TaskResult {
+  if (!result.facts || result.status !== 'ok') return result
+  const isDelegated = renderBoolean(act, 'delegate_facts', act.step.node.keywords.delegateFacts) ?? false
+  const owner = isDelegated ? (result.factsOf ?? act.host) : act.host
   storeFacts(act.run.fleet.host(owner), result.facts, result.factsKind)
+  return owner === act.host ? result : { ...result, facts: undefined }
 }
 
 /** Topics that a handler answers to. Throws E_PLAYBOOK for one that none does. */

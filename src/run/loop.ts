@@ -38,7 +38,7 @@ interface Names {
 /** Runs the task for each item, one after the other, and sums up. A host that is lost takes no further item. */
 export async function runLoop(act: Act, items: List): Promise<TaskResult> {
   if (items.length === 0)
-    return skipped({ skip_reason: 'No items in the list', results: [] }, 'No items in the list')
+    return skipped({ skipped_reason: 'No items in the list', results: [] }, 'No items in the list')
   const control = act.step.node.task.loopControl
   const names: Names = {
     item: renderText(act, 'loop_var', control?.loopVar) ?? 'item',
@@ -156,6 +156,7 @@ function sumUp(results: readonly TaskResult[]): TaskResult {
       (result.included ?? []).map(each => ({ ...each, key: `${index}:${each.key}` })),
     ),
     ...mergeFacts(results),
+    ...countOks(results),
   }
 }
 
@@ -167,4 +168,11 @@ function mergeFacts(results: readonly TaskResult[]): Pick<TaskResult, 'facts' | 
     facts: new Map(withFacts.flatMap(result => [...result.facts!])),
     factsKind: withFacts[0]!.factsKind,
   }
+}
+
+/** Only includes count otherwise than once. */
+function countOks(results: readonly TaskResult[]): Pick<TaskResult, 'okCount'> {
+  const includes = results.filter(result => result.included)
+  if (includes.length === 0) return {}
+  return { okCount: includes.reduce((sum, { okCount = 1 }) => sum + okCount, 0) }
 }

@@ -6,7 +6,7 @@ import { type Dict, type Scope, Template, type Value } from '../core/value.ts'
 import type { RunDeps } from './deps.ts'
 import type { Handler } from './handlers.ts'
 import { scopeOfPlay } from './host-vars.ts'
-import { expandImport, refuseRoles } from './includes.ts'
+import { expandImport } from './imports.ts'
 import { type Reading, renderText, renderTexts } from './keyword.ts'
 import {
   inheritKeywords,
@@ -16,6 +16,7 @@ import {
   planItems,
   playKeywords,
 } from './plan.ts'
+import { createShelf, parseRoleEntry, planRole, type RolePlanner } from './roles.ts'
 import { isSelectedByTags } from './tags.ts'
 
 /** A play with its static imports in place, its tags selected and its keywords handed down: the same for all hosts. */
@@ -29,6 +30,7 @@ export interface PlayPlan {
   readonly phases: ReadonlyMap<Phase, readonly Node[]>
   readonly handlers: readonly Handler[]
   readonly planOptions: PlanOptions
+  readonly planner: RolePlanner
 }
 
 /** Throws RotaError for imports that cannot be loaded and for what is not supported. Nothing has been touched by then. */
@@ -40,24 +42,58 @@ export function planPlay(
   startAt: StartAt,
 ): PlayPlan {
   const folder = resolve(dirname(file))
-  if (play.roles && play.roles.length > 0) throw refuseRoles(play.at)
-  const own = playKeywords(play)
-  const outer = above ? mergeAbove(above, own) : own
+  const inherited = playKeywords(play)
+  const outer = above ? mergeAbove(above, inherited) : inherited
   const values = (play.vars ?? new Map()) as ReadonlyMap<string, Value>
   const scope = scopeOfPlay({ deps, folder }, [{ rank: 'play vars', from: 'play', values }, ...outer.layers])
   const reading: Reading = { templar: deps.templar, scope, at: play.at }
-  const options = planOptions(deps, scope, folder, startAt)
+  const planner = createPlanner(deps, folder, reading)
+  const options = planOptions(planner, scope, startAt)
+  planner.options = () => options
   const handlerOptions: PlanOptions = { ...options, isWanted: () => true }
+  const roles = planRoles(planner, play, outer)
+  const ofRoles = [...planner.shelf.handlers]
+  const nodes = planSections(deps, play, outer, options, roles)
+  const own = planHandlers(reading, planItems(play.handlers, outer, handlerOptions))
   return {
     play,
     folder,
     reading,
     outer,
-    nodes: planSections(deps, play, outer, options),
+    nodes,
     phases: planPhases(play, outer, options),
-    handlers: planHandlers(reading, planItems(play.handlers, outer, handlerOptions)),
+    // As in Ansible: those of `roles`, the play's own, those of import_role.
+    handlers: [...ofRoles, ...own, ...planner.shelf.handlers.slice(ofRoles.length)],
     planOptions: options,
+    planner,
   }
+}
+
+function createPlanner(
+  deps: RunDeps,
+  folder: string,
+  reading: Reading,
+): RolePlanner & { options: () => PlanOptions } {
+  return {
+    deps,
+    folder,
+    shelf: createShelf(),
+    read: new Map(),
+    seenBy: new Map(),
+    placed: new Set(),
+    render: value => deps.templar.render(value, reading.scope),
+    planHandlers: nodes => planHandlers(reading, nodes),
+    warn: text => deps.emit({ type: 'note', level: 'warn', text: deps.redactor.clean(text) }),
+    // Options plan roles and roles need options: they are joined by planPlay.
+    options: () => ({ expandImport: () => null, isWanted: () => true }),
+  }
+}
+
+/** The play's `roles`, as tasks before its own. */
+function planRoles(planner: RolePlanner, play: Play, outer: Keywords): Node[] {
+  return (play.roles ?? []).flatMap(entry =>
+    planRole(planner, parseRoleEntry(planner, entry, play.at), outer),
+  )
 }
 
 /** import_playbook's tags, conditions and variables go to every task of the imported plays. */
@@ -84,11 +120,11 @@ export function createStartAt(name: string | undefined): StartAt {
   return { hasBegun: false, pattern: new RegExp(`^${source}$`) }
 }
 
-function planOptions(deps: RunDeps, scope: Scope, folder: string, startAt: StartAt): PlanOptions {
+function planOptions(planner: RolePlanner, scope: Scope, startAt: StartAt): PlanOptions {
+  const { deps } = planner
   const { settings } = deps
   const options: PlanOptions = {
-    expandImport: (task, keywords) =>
-      expandImport(deps, scope, folder, task, keywords, (items, outer) => planItems(items, outer, options)),
+    expandImport: (task, keywords) => expandImport(planner, scope, task, keywords),
     isWanted(task, keywords) {
       const reading: Reading = { templar: deps.templar, scope, at: task.at }
       startAt.hasBegun ||= startAt.pattern!.test(renderName(reading, task))
@@ -108,18 +144,26 @@ function renderName(reading: Reading, task: Task): string {
   }
 }
 
-/** The play's order: facts, then each section followed by the handlers it notified. */
-function planSections(deps: RunDeps, play: Play, outer: Keywords, options: PlanOptions): Node[] {
+/** The play's order: facts, then each section followed by the handlers that were notified, even when it has no task of its own. */
+function planSections(
+  deps: RunDeps,
+  play: Play,
+  outer: Keywords,
+  options: PlanOptions,
+  roles: readonly Node[],
+): Node[] {
   const isForced = play.forceHandlers === true || deps.settings.forceHandlers
   const flush = metaNode('flush_handlers', play.at, outer)
-  const section = (items: readonly Item[]): Node[] => {
-    const nodes = planItems(items, outer, options)
+  const section = (items: readonly Item[], before: readonly Node[] = []): Node[] => {
+    const nodes = [...before, ...planItems(items, outer, options)]
     if (!isForced) return [...nodes, flush]
     return [{ kind: 'block', block: nodes, always: [flush] }]
   }
   return [
     ...planFacts(deps, play, outer),
-    ...[play.preTasks, play.tasks, play.postTasks].flatMap(items => (items.length > 0 ? section(items) : [])),
+    ...(play.rotation
+      ? []
+      : [...section(play.preTasks), ...section(play.tasks, roles), ...section(play.postTasks)]),
   ]
 }
 
@@ -127,8 +171,9 @@ function planSections(deps: RunDeps, play: Play, outer: Keywords, options: PlanO
 function planPhases(play: Play, outer: Keywords, options: PlanOptions): Map<Phase, Node[]> {
   const { rotation } = play
   if (!rotation) return new Map()
-  if (play.preTasks.length + play.tasks.length + play.postTasks.length > 0)
-    throw problem('E_PLAYBOOK', 'a play with rotation has no tasks beside its phases', {
+  const others = [play.roles ?? [], play.preTasks, play.tasks, play.postTasks]
+  if (others.some(each => each.length > 0))
+    throw problem('E_PLAYBOOK', 'a play with rotation has no tasks and roles beside its phases', {
       at: rotation.at,
       hint: 'move them into preflight, change, converge or verify, or into a play of their own',
     })

@@ -6,6 +6,7 @@ import type { RunDeps } from './deps.ts'
 import type { Fleet } from './fleet.ts'
 import type { Handlers } from './handlers.ts'
 import type { PlanOptions } from './plan.ts'
+import type { RolePlanner } from './roles.ts'
 import type { Place } from './walk.ts'
 
 /** One play being run over one batch of hosts: what every task of it shares. */
@@ -26,6 +27,7 @@ export interface PlayRun {
   readonly hosts: readonly string[]
   readonly handlers: Handlers
   readonly planOptions: PlanOptions
+  readonly planner: RolePlanner
   /** Layers of the play for a host: play vars, prompts, vars_files. */
   readonly playLayers: ReadonlyMap<string, readonly Layer[]>
   readonly limit: LimitFunction

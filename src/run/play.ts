@@ -98,6 +98,7 @@ async function preparePlay(
     hosts,
     handlers: createHandlers(plan.handlers),
     planOptions: plan.planOptions,
+    planner: plan.planner,
     playLayers: new Map(),
     limit: pLimit(Math.max(1, deps.settings.forks)),
     apply: (_, write) => write(),

@@ -3,9 +3,8 @@ import type { HostStatus, Recap } from '../core/event.ts'
 import type { Fleet, HostState } from './fleet.ts'
 import type { TaskResult } from './result.ts'
 
-/** Counts as Ansible does: an ignored failure is ok too, and a change that was ignored or rescued still counts where Ansible counts it. */
-export function countResult(host: HostState, result: TaskResult, status: HostStatus): void {
-  const { recap } = host
+/** Counts as Ansible does: an ignored failure is ok too, and a change that was ignored still is one. */
+export function countResult({ recap }: HostState, result: TaskResult, status: HostStatus): void {
   switch (status) {
     case 'changed':
       recap.ok++
@@ -15,6 +14,9 @@ export function countResult(host: HostState, result: TaskResult, status: HostSta
       recap.ok++
       recap.ignored++
       if (result.changed) recap.changed++
+      break
+    case 'ok':
+      recap.ok += result.okCount ?? 1
       break
     default:
       recap[status]++

@@ -21,6 +21,8 @@ export interface TaskResult {
   readonly factsOf?: string | undefined
   /** Handlers to notify, rendered. */
   readonly notify?: readonly string[] | undefined
+  /** How often an ok counts in the recap, when not once: include_tasks for each file, include_role not at all. */
+  readonly okCount?: number | undefined
   /** Steps that an include brings, in order. */
   readonly included?: readonly Included[] | undefined
 }
@@ -76,7 +78,7 @@ export function failedBy(error: unknown, at: Source): TaskResult {
 
 /** A module's outcome as a result: Ansible's keys, `failed` from `rc` where the module does not say. */
 export function fromOutcome(outcome: Outcome, isDiff: boolean): TaskResult {
-  const { changed, msg, diff, facts } = outcome
+  const { changed, msg, diff, facts, shown = msg } = outcome
   const rc = outcome.values?.['rc']
   const failed = outcome.failed ?? (typeof rc === 'number' && rc !== 0)
   const values = toMap({ changed, ...outcome.values })
@@ -88,7 +90,7 @@ export function fromOutcome(outcome: Outcome, isDiff: boolean): TaskResult {
   if (outcome.skipped) values.set('skipped', true)
   values.set('failed', failed)
   const status = failed ? 'failed' : outcome.skipped ? 'skipped' : 'ok'
-  return { status, changed, values, message: msg, diff: isDiff ? diff : undefined, facts }
+  return { status, changed, values, message: shown, diff: isDiff ? diff : undefined, facts }
 }
 
 function renderDiffValue({ before, after }: NonNullable<Outcome['diff']>): Record<string, string> {

@@ -39,7 +39,8 @@ export function createWorld(
       const count = (counts.get(phase) ?? 0) + 1
       counts.set(phase, count)
       for (const host of hosts) showSecrets(fleet.host(host), values.get(host), inForce)
-      return runPhase(phaseRun(base, plan, phase, count, hosts, apply), plan, phase)
+      const run = phaseRun(base, plan, phase, count, hosts, apply)
+      return runPhase(isUndo(phase, inForce) ? unstoppable(run) : run, plan, phase)
     },
     currentSecrets: async host => renderCurrent(base, plan, host, specs),
     secretShape: (host, name) => renderShape(readingOf(base, plan, host), findSpec(specs, name)),
@@ -76,6 +77,16 @@ function phaseRun(
     phase,
     ended: 'no',
   }
+}
+
+/** Converging and verifying with the old values is what follows an undo. */
+function isUndo(phase: Phase, inForce: InForce): boolean {
+  return inForce === 'current' && (phase === 'converge' || phase === 'verify')
+}
+
+/** An undo goes on after ^C: a rotation must not be left half way. */
+function unstoppable(run: PlayRun): PlayRun {
+  return { ...run, deps: { ...run.deps, stop: new AbortController().signal } }
 }
 
 /** A host that failed an earlier phase takes part again: recovery has to reach it. */
@@ -161,7 +172,7 @@ function stateModule({ deps }: PlayRun, change: Change): AnyStateModule {
 /** A target for a change alone: its host and user, and the connection variables of the host; no task. */
 function changeTarget(run: PlayRun, plan: PlayPlan, change: Change): Target {
   const reading = readingOf(run, plan, change.host)
-  const { deps } = run
+  const { deps } = unstoppable(run)
   return createTarget({
     deps,
     ...selectConnection(run, reading, change.host, {
@@ -176,8 +187,7 @@ function changeTarget(run: PlayRun, plan: PlayPlan, change: Change): Target {
     diff: false,
     isUndoable: true,
     timeoutMs: 0,
-    // Undoing goes on after ^C: a rotation must not be left half way.
-    stop: new AbortController().signal,
+    stop: deps.stop,
     isSilent: true,
   })
 }

@@ -96,7 +96,9 @@ function lookUp(runtime: Runtime, callee: string, args: Args): Py {
   const wantlist = named.get('wantlist')
   named.delete('wantlist')
   const found = runtime.session.compiler.lookup(args.text('name'), args.rest, named, runtime)
-  if (wantlist === undefined ? callee !== 'lookup' : isTrue(wantlist)) return [...found]
+  const isList = wantlist === undefined ? callee !== 'lookup' : isTrue(wantlist)
+  if (!found) return isList ? [] : null
+  if (isList) return [...found]
   if (found.length === 1) return found[0]!
   return tainting('lookup', [found], ([items]) => joinResults(items as readonly Py[]))
 }

@@ -9,12 +9,13 @@ import { CompiledTemplate } from './compile/compiled-template.ts'
 import { ExpressionCompiler } from './compile/expression-compiler.ts'
 import { Frame } from './compile/frame.ts'
 import { defaultLimits, type Limits, Meter } from './compile/limits.ts'
-import { type Evaluate, Runtime } from './compile/runtime.ts'
+import { asFault, type Evaluate, Runtime } from './compile/runtime.ts'
 import { type Compiler, Session, type World } from './compile/session.ts'
 import { Fault, shiftSource } from './fault.ts'
 import { splitHeader } from './header.ts'
 import { language } from './language.ts'
-import { type Lookup, lookups, runLookupFunction } from './lookups/lookups.ts'
+import type { Lookup } from './lookups/lookup.ts'
+import { lookups, runLookupFunction } from './lookups/lookups.ts'
 import { isDict, isList, type Named, type Py } from './python/kinds.ts'
 import { isTrue } from './python/order.ts'
 import { toText } from './python/text.ts'
@@ -73,7 +74,7 @@ class CachingCompiler implements Compiler {
       new ExpressionCompiler(language).compile(parseExpression(text)),
     )
   }
-  lookup(name: string, args: readonly Py[], named: Named, runtime: Runtime): readonly Py[] {
+  lookup(name: string, args: readonly Py[], named: Named, runtime: Runtime): readonly Py[] | undefined {
     return runLookupFunction(this.lookups, name, args, named, runtime)
   }
 }
@@ -143,7 +144,8 @@ class JinjaTemplar implements LookupTemplar {
       const runtime = new Runtime(session, undefined, variable => session.variable(variable))
       const settled = session.settle(terms)
       const items = isList(settled) ? settled : [settled]
-      return this.compiler.lookup(name, items, new Map(), runtime).map(item => session.finalize(item))
+      const found = this.compiler.lookup(name, items, new Map(), runtime) ?? []
+      return found.map(item => session.finalize(item))
     })
   }
 
@@ -154,7 +156,8 @@ class JinjaTemplar implements LookupTemplar {
     try {
       return run(new Session(scope, this.options, this.compiler, meter))
     } catch (error) {
-      throw error instanceof Fault ? this.problemOf(error, scope, at) : error
+      const fault = asFault(error)
+      throw fault instanceof Fault ? this.problemOf(fault, scope, at) : fault
     }
   }
   private problemOf(fault: Fault, scope: Scope, at: Source | undefined): Error {

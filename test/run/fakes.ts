@@ -259,6 +259,7 @@ export async function run(plays: Play[], world: World = {}): Promise<Result> {
     checkArgs: (_, args) => Object.fromEntries([...args].map(([key, value]) => [String(key), value])),
     loadPlaybook: file => ({ file, plays: [] }),
     loadTasks: file => world.files?.[file.split('/').at(-1)!] ?? [],
+    loadHandlers: () => [],
     loadVarsFile: () => ({ values: new Map() }),
     selectHosts: (inventory, pattern) =>
       pattern === 'all'

@@ -78,7 +78,7 @@ it('loop_control names the variables', async () => {
 
 it('an empty loop is skipped, and so is one of which when takes no item', async () => {
   const empty = await registered(task('1', 'ok', {}, { register: 'r', loop: loop([]) }))
-  expect(empty).toMatchObject({ skipped: true, results: [], skip_reason: 'No items in the list' })
+  expect(empty).toMatchObject({ skipped: true, results: [], skipped_reason: 'No items in the list' })
   const none = await run([play([task('1', 'ok', {}, { loop: loop([1, 2]), when: [T('item == 3')] })], one)])
   expect(recapOf(none, 'a')).toBe('skipped=1')
 })
@@ -258,10 +258,11 @@ it('delegated tasks register on their own host and act on the other', async () =
   expect(result.registered).toEqual([['a', 'a']])
 })
 
-it('a detached task and a role are refused by name', async () => {
+it('a detached task is refused by name, and a role that is not there names every place', async () => {
   const result = await run([play([task('1', 'ok', {}, { async: 10, poll: 0 })], one)])
   expect(result.order).toBe('1:a=failed')
-  await expect(run([play([task('1', 'import_role', { name: 'x' })], one)])).rejects.toThrow(
-    'roles are not supported',
-  )
+  await expect(run([play([task('1', 'import_role', { name: 'x' })], one)])).rejects.toMatchObject({
+    message: 'there is no role x',
+    hint: 'looked for /plays/roles/x, /plays/x',
+  })
 })

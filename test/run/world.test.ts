@@ -151,6 +151,34 @@ it('secrets are the pending values going forward and the old ones after an undo'
   expect(JSON.stringify(result.events.slice(5))).not.toMatch(/the-(old|new)-value/)
 })
 
+it('after ^C nothing goes forward any more, and an undo still does', async () => {
+  const stop = new AbortController()
+  const disk: Disk = { a: {} }
+  const phases = { change: [set('k', 'v'), set('l', 'v')], converge: [task('c')], verify: [task('v')] }
+  const runRotation = async (world: RotationWorld) => {
+    let change: Change | undefined
+    const changed = await world.runPhase('change', ['a'], 'pending', async (each, write) => {
+      change = each
+      await write()
+      stop.abort()
+    })
+    expect(changed.get('a')).toEqual({ status: 'failed', message: 'stopped by ^C' })
+    expect((await world.runPhase('converge', ['a'], 'pending', direct)).get('a')?.status).toBe('failed')
+    await world.write(change!, change!.after, change!.before)
+    expect((await world.runPhase('converge', ['a'], 'current', direct)).get('a')).toEqual({ status: 'ok' })
+    expect((await world.runPhase('verify', ['a'], 'current', direct)).get('a')).toEqual({ status: 'ok' })
+    return 'rolledBack' as const
+  }
+  const result = await run([play([], { rotation: rotation(phases) })], {
+    hosts: { a: {} },
+    disk,
+    deps: { stop: stop.signal, runRotation },
+  })
+  expect(disk).toEqual({ a: {} })
+  expect(result.exit).toBe('rolledBack')
+  expect(result.order).toBe('k:a=changed c:a v:a')
+})
+
 it('a snapshot brings registered variables back, whatever their types', async () => {
   const big = new Map<string, unknown>([
     ['n', 3],
@@ -172,6 +200,6 @@ it('a snapshot brings registered variables back, whatever their types', async ()
 it('a rotation without a transaction, or with tasks beside its phases, is refused', async () => {
   await expect(run([play([], { rotation: rotation({}) })])).rejects.toMatchObject({ code: 'E_PLAYBOOK' })
   await expect(run([play([task('1')], { rotation: rotation({}) })])).rejects.toThrow(
-    'no tasks beside its phases',
+    'no tasks and roles beside its phases',
   )
 })

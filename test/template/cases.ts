@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { RotaError } from '../../src/core/error.ts'
 import { Template } from '../../src/core/value.ts'
-import { encode, here, normalize, options, scopeOf, templar } from './engine.ts'
+import { encode, here, normalize, scopeOf, templar } from './engine.ts'
 
 export interface Case {
   readonly id: string
@@ -17,7 +17,6 @@ export interface Case {
   readonly expect?: { readonly t: string; readonly v?: unknown }
   readonly error?: { readonly kind: string; readonly line?: number; readonly name?: string }
 }
-void options
 
 const folder = mkdtempSync(join(tmpdir(), 'rota-template-'))
 function writeTemplates(id: string, templates: Readonly<Record<string, string>>): string {

@@ -73,7 +73,8 @@ export function encode(value: any): Encoded {
   if (typeof value === 'boolean') return { t: 'bool', v: value }
   if (typeof value === 'bigint') return { t: 'int', v: String(value) }
   if (typeof value === 'number') return { t: Number.isInteger(value) ? 'int' : 'float', v: String(value) }
-  if (value instanceof Float) return { t: 'float', v: `${value.value}.0` }
+  if (value instanceof Float)
+    return { t: 'float', v: Object.is(value.value, -0) ? '-0.0' : String(value.value) }
   if (typeof value === 'string') return { t: 'str', v: value }
   if (Array.isArray(value)) return { t: 'list', v: Array.from(value, encode) }
   if (value instanceof Map) return { t: 'dict', v: [...value].map(([k, v]) => [encode(k), encode(v)]) }

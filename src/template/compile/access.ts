@@ -1,6 +1,16 @@
 import { Secret } from '../../core/secret.ts'
 import { member } from '../python/equality.ts'
-import { isDict, isList, isText, Markup, type Py, Thing, typeName, Undefined } from '../python/kinds.ts'
+import {
+  isDict,
+  isList,
+  isText,
+  Markup,
+  orElse,
+  type Py,
+  Thing,
+  typeName,
+  Undefined,
+} from '../python/kinds.ts'
 import { methodOf } from '../python/methods.ts'
 import { characters, itemAt } from '../python/sequence.ts'
 import { quoteText, toText } from '../python/text.ts'
@@ -26,13 +36,18 @@ function ownerName(of: Py): string {
 }
 
 function methodOrAttribute(of: Py, name: string): Py | undefined {
-  return of instanceof Thing ? of.attribute(name) : methodOf(of, name, reach)
+  return of instanceof Thing && !(of instanceof Markup) ? of.attribute(name) : methodOf(of, name, reach)
 }
 
 /** `of.name`: methods before members, as in Jinja2. */
 export function attributeOf(of: Py, name: string): Py {
   if (of instanceof Undefined) return of
-  return methodOrAttribute(of, name) ?? (isDict(of) ? member(of, name) : undefined) ?? missing(of, name)
+  const method = methodOrAttribute(of, name)
+  if (method !== undefined) return method
+  if (!isDict(of)) return missing(of, name)
+  return tainting('a look-up', [of], ([dict]) =>
+    orElse(isDict(dict) ? member(dict, name) : undefined, () => missing(dict, name)),
+  )
 }
 
 /** `of[key]`: members before methods. */
@@ -50,9 +65,10 @@ function plainItem(of: Py, key: Py): Py {
     if (found !== undefined) return found
   } else if (typeof plain === 'number' || typeof plain === 'boolean') {
     const items = isList(of) ? of : isText(of) ? characters(toText(of)) : []
-    return itemAt(items, Number(plain)) ?? missing(of, Number(plain))
+    return orElse(itemAt(items, Number(plain)), () => missing(of, Number(plain)))
   }
-  return (typeof plain === 'string' ? methodOrAttribute(of, plain) : undefined) ?? missing(of, plain)
+  const method = typeof plain === 'string' ? methodOrAttribute(of, plain) : undefined
+  return orElse(method, () => missing(of, plain))
 }
 
 /** How `'{0.name[key]}'.format()` reaches into values: members only, never methods. */

@@ -79,15 +79,20 @@ export class CompiledTemplate {
   renderNative(session: Session, origin: Source): Py {
     return this.render(session, origin, (runtime, parts) => runtime.concat(parts))
   }
-  renderText(session: Session, origin: Source): Py {
-    return this.render(session, origin, (runtime, parts) => runtime.concatText(parts))
+  /** `extra` gives names that stand before the variables. */
+  renderText(session: Session, origin: Source, extra?: (name: string) => Py | undefined): Py {
+    return this.render(session, origin, (runtime, parts) => runtime.concatText(parts), extra)
   }
   private render(
     session: Session,
     origin: Source,
     concat: (runtime: Runtime, parts: readonly Py[]) => Py,
+    extra: (name: string) => Py | undefined = () => undefined,
   ): Py {
-    const runtime = this.runtime(session, origin, name => session.variable(name))
+    const runtime = this.runtime(session, origin, name => {
+      const value = extra(name)
+      return value === undefined ? session.variable(name) : value
+    })
     const parts: Py[] = []
     this.renderInto(runtime, parts)
     try {

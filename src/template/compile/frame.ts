@@ -1,4 +1,4 @@
-import type { Py } from '../python/kinds.ts'
+import { orElse, type Py } from '../python/kinds.ts'
 import type { Runtime } from './runtime.ts'
 
 /** The local variables of one nesting level of a template. Levels see outwards, and end in the template's runtime. */
@@ -11,7 +11,7 @@ export class Frame {
     this.outer = outer
   }
   get(name: string): Py {
-    return this.local(name) ?? this.runtime.lookup(name)
+    return orElse(this.local(name), () => this.runtime.lookup(name))
   }
   private local(name: string): Py | undefined {
     for (let frame: Frame | undefined = this; frame; frame = frame.outer) {

@@ -1,5 +1,5 @@
 import { Fault, runtimeFault } from '../fault.ts'
-import { Callable, isList, type Py, Thing, Undefined } from '../python/kinds.ts'
+import { Callable, isList, orElse, type Py, Thing, Undefined } from '../python/kinds.ts'
 import { toText } from '../python/text.ts'
 import type { BlockStatement, Statement } from '../syntax/ast.ts'
 import type { CompiledTemplate } from './compiled-template.ts'
@@ -174,10 +174,13 @@ export function compileFrom(compiler: StatementCompiler, statement: Statement & 
     for (const { name, as } of statement.names)
       frame.set(
         as,
-        module.attribute(name) ??
-          new Undefined(`the template '${module.file}' does not export the requested name '${name}'`, {
-            variable: name,
-          }),
+        orElse(
+          module.attribute(name),
+          () =>
+            new Undefined(`the template '${module.file}' does not export the requested name '${name}'`, {
+              variable: name,
+            }),
+        ),
       )
     return undefined
   }

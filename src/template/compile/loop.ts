@@ -1,6 +1,6 @@
 import { runtimeFault } from '../fault.ts'
 import { isEqual } from '../python/equality.ts'
-import { Callable, type Py, tupleOf, Undefined } from '../python/kinds.ts'
+import { Callable, orElse, type Py, tupleOf, Undefined } from '../python/kinds.ts'
 import { isTrue } from '../python/order.ts'
 import { type ForStatement, mentions } from '../syntax/ast.ts'
 import { type Frame, TopFrame } from './frame.ts'
@@ -33,8 +33,8 @@ class Loop extends Callable {
     length: () => this.items.length,
     depth: () => this.depth0 + 1,
     depth0: () => this.depth0,
-    previtem: () => this.items[this.index0 - 1] ?? new Undefined('there is no previous item'),
-    nextitem: () => this.items[this.index0 + 1] ?? new Undefined('there is no next item'),
+    previtem: () => orElse(this.items[this.index0 - 1], () => new Undefined('there is no previous item')),
+    nextitem: () => orElse(this.items[this.index0 + 1], () => new Undefined('there is no next item')),
     cycle: () => new Callable('cycle', args => this.cycle(args)),
     changed: () => new Callable('changed', args => this.hasChanged(tupleOf(args))),
   }

@@ -1,5 +1,5 @@
 import { Fault, runtimeFault } from '../fault.ts'
-import { Callable, type Named, type Py, tupleOf, Undefined } from '../python/kinds.ts'
+import { Callable, type Named, orElse, type Py, tupleOf, Undefined } from '../python/kinds.ts'
 import { quoteText } from '../python/text.ts'
 import { type Body, mentions, type Parameter, type Statement } from '../syntax/ast.ts'
 import type { Frame } from './frame.ts'
@@ -67,12 +67,12 @@ function bindMacro(shape: Shape, frame: Frame, args: readonly Py[], named: Named
     const positional = args[index]
     if (positional !== undefined && others.has(name))
       throw runtimeFault(`macro ${quoteText(shape.name)} got multiple values for argument ${quoteText(name)}`)
-    const given = positional ?? others.get(name)
+    const given = positional === undefined ? others.get(name) : positional
     others.delete(name)
-    const value = given ?? fallback?.(frame)
+    const value = given === undefined ? fallback?.(frame) : given
     frame.set(
       name,
-      value ?? new Undefined(`parameter ${quoteText(name)} was not provided`, { variable: name }),
+      orElse(value, () => new Undefined(`parameter ${quoteText(name)} was not provided`, { variable: name })),
     )
   }
   bindCaller(shape, frame, others)
@@ -89,7 +89,10 @@ function bindMacro(shape: Shape, frame: Frame, args: readonly Py[], named: Named
 }
 function bindCaller(shape: Shape, frame: Frame, others: Map<string, Py>): void {
   if (!shape.usesCaller || shape.parameters.some(({ name }) => name === 'caller')) return
-  frame.set('caller', others.get('caller') ?? new Undefined('No caller defined', { variable: 'caller' }))
+  frame.set(
+    'caller',
+    orElse(others.get('caller'), () => new Undefined('No caller defined', { variable: 'caller' })),
+  )
   others.delete('caller')
 }
 

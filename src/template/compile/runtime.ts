@@ -1,3 +1,4 @@
+import { SecretTouched } from '../../core/secret.ts'
 import type { Source } from '../../core/source.ts'
 import { Fault, runtimeFault, shiftSource } from '../fault.ts'
 import {
@@ -7,6 +8,7 @@ import {
   type Named,
   Nothing,
   noNamed,
+  orElse,
   type Py,
   typeName,
   Undefined,
@@ -50,10 +52,14 @@ export class Runtime {
 
   /** A name that is no local variable. */
   lookup(name: string): Py {
-    const found = this.exported.get(name) ?? this.variables(name)
+    const own = this.exported.get(name)
+    const found = own === undefined ? this.variables(name) : own
     if (found !== undefined) return found
     if (name === 'self' && this.self !== undefined) return this.self
-    return this.session.global(name, this) ?? new Undefined(`'${name}' is undefined`, { variable: name })
+    return orElse(
+      this.session.global(name, this),
+      () => new Undefined(`'${name}' is undefined`, { variable: name }),
+    )
   }
 
   filter(name: string): Filter {
@@ -145,8 +151,9 @@ export class Runtime {
   }
 }
 
-/** A stack overflow of deeply nested data is the template's fault, too. */
-function asFault(error: unknown): unknown {
+/** A stack overflow of deeply nested data, or a secret where none can be, is the template's fault, too. */
+export function asFault(error: unknown): unknown {
+  if (error instanceof SecretTouched) return new Fault('runtime', 'a secret cannot be used here')
   if (error instanceof RangeError && /call stack/i.test(error.message))
     return new Fault('limit', 'the template or its data is nested too deeply')
   if (error instanceof RangeError && /string length/i.test(error.message))

@@ -29,6 +29,8 @@ export interface World {
   readonly parseYamlAll: (text: string, file: string) => readonly Value[]
   readonly dumpYaml: (value: Value, style: YamlStyle) => string
   readonly env: (name: string) => string | undefined
+  /** Takes a message for the operator that is no failure. */
+  readonly warn?: (message: string) => void
 }
 /** How YAML is written: `indent` blanks a level; flow style for inner containers of scalars when `isFlow`. */
 export interface YamlStyle {
@@ -44,7 +46,8 @@ export interface Compiler {
   /** A value of a playbook: `{{ }}` doubles backslashes. */
   playbookTemplate(text: string): CompiledTemplate
   fileTemplate(text: string, file: string, syntax?: Partial<SyntaxOptions>): CompiledTemplate
-  lookup(name: string, args: readonly Py[], named: Named, runtime: Runtime): readonly Py[]
+  /** undefined: it failed, and was asked to do so quietly. */
+  lookup(name: string, args: readonly Py[], named: Named, runtime: Runtime): readonly Py[] | undefined
 }
 
 const DEEPEST_RESULT = 200

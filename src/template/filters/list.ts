@@ -4,7 +4,7 @@ import type { Runtime } from '../compile/runtime.ts'
 import { runtimeFault } from '../fault.ts'
 import { add } from '../python/arithmetic.ts'
 import { isEqual } from '../python/equality.ts'
-import { isDict, Markup, type Py, tupleOf, typeName, Undefined } from '../python/kinds.ts'
+import { isDict, Markup, orElse, type Py, tupleOf, typeName, Undefined } from '../python/kinds.ts'
 import { compare, isTrue } from '../python/order.ts'
 import { iterate, length } from '../python/sequence.ts'
 import type { Args } from '../python/signature.ts'
@@ -126,7 +126,10 @@ function dictItems(value: Py): Py {
 function end(which: 'first' | 'last'): (value: Py) => Py {
   return value => {
     const items = iterate(value)
-    return items.at(which === 'first' ? 0 : -1) ?? new Undefined(`No ${which} item, sequence was empty.`)
+    return orElse(
+      items.at(which === 'first' ? 0 : -1),
+      () => new Undefined(`No ${which} item, sequence was empty.`),
+    )
   }
 }
 function fallback(value: Py, args: Args): Py {

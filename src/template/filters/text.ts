@@ -80,12 +80,30 @@ function fileSize(value: Py, args: Args): string {
   return `${(bytes / base ** power).toFixed(1)} ${units[power - 1]}`
 }
 
+const entities: Readonly<Record<string, string>> = {
+  amp: '&',
+  lt: '<',
+  gt: '>',
+  quot: '"',
+  apos: "'",
+  nbsp: '\u00a0',
+}
+function unescapeHtml(text: string): string {
+  return text.replace(/&(?:#(\d+)|#x([\da-f]+)|(\w+));/gi, (all, decimal, hex, name) => {
+    if (name !== undefined) return Object.hasOwn(entities, name) ? entities[name]! : all
+    return String.fromCodePoint(
+      Math.min(0x10ffff, decimal === undefined ? Number.parseInt(hex, 16) : Number(decimal)),
+    )
+  })
+}
 function stripTags(text: string): string {
-  return text
-    .replace(/<!--[\s\S]*?-->|<[^>]*>/g, '')
-    .split(/\s+/)
-    .filter(word => word !== '')
-    .join(' ')
+  return unescapeHtml(
+    text
+      .replace(/<!--[\s\S]*?-->|<[^>]*>/g, '')
+      .split(/\s+/)
+      .filter(word => word !== '')
+      .join(' '),
+  )
 }
 function xmlAttributes(value: Py, args: Args): Py {
   const attributes = pairsOf(value)

@@ -2,56 +2,46 @@ import { SecretTouched } from '../../core/secret.ts'
 import { plainName } from '../compile/language.ts'
 import type { Runtime } from '../compile/runtime.ts'
 import { Fault, runtimeFault } from '../fault.ts'
-import { isList, type Named, type Py, Undefined } from '../python/kinds.ts'
-import { type Args, bindArguments, parseSignature } from '../python/signature.ts'
+import type { Named, Py } from '../python/kinds.ts'
+import { bindArguments, parseSignature } from '../python/signature.ts'
 import { toText } from '../python/text.ts'
+import { fileLookups } from './files.ts'
+import { listLookups } from './lists.ts'
+import type { Lookup } from './lookup.ts'
+import { passwordLookups } from './password.ts'
+import { tableLookups } from './tables.ts'
+import { variableLookups } from './variables.ts'
 
-/** A lookup: terms and options in, a list of results out. */
-export interface Lookup {
-  /** The options it takes, in the form of `parseSignature`. */
-  readonly takes: string
-  readonly run: (terms: readonly Py[], options: Args, runtime: Runtime) => readonly Py[]
-}
+/** The built-in lookups by name. */
+export const lookups: ReadonlyMap<string, Lookup> = new Map(
+  [listLookups, variableLookups, fileLookups, tableLookups, passwordLookups].flatMap(set =>
+    Object.entries(set),
+  ),
+)
 
-export const lookups: ReadonlyMap<string, Lookup> = new Map<string, Lookup>([
-  ['items', { takes: '', run: terms => terms.flatMap(term => (isList(term) ? term : [term])) }],
-  [
-    'vars',
-    {
-      takes: 'default=null',
-      run: (terms, options, runtime) => terms.map(term => variable(term, options, runtime)),
-    },
-  ],
-  [
-    'env',
-    {
-      takes: 'default=null',
-      run: (terms, _options, runtime) => terms.map(term => runtime.session.world.env(toText(term)) ?? ''),
-    },
-  ],
-])
-function variable(term: Py, options: Args, runtime: Runtime): Py {
-  const value = runtime.session.variable(toText(term))
-  if (value !== undefined) return value
-  if (options.has('default')) return options.raw('default')
-  return new Undefined(`'${toText(term)}' is undefined`, { variable: toText(term) }).fail()
-}
-
-/** Runs a lookup; `errors=` says what a failure is. A Secret among the terms that is needed as text is refused. */
+/**
+ * Runs a lookup. `errors=` says what a failure is: strict (a fault), warn or ignore (undefined comes back).
+ * Secrets may pass through; a lookup that needs one as text is refused, since commands and file names show.
+ */
 export function runLookupFunction(
   known: ReadonlyMap<string, Lookup>,
   name: string,
   terms: readonly Py[],
   named: Named,
   runtime: Runtime,
-): readonly Py[] {
+): readonly Py[] | undefined {
   const lookup = known.get(plainName(name))
   if (!lookup) throw runtimeFault(`there is no lookup '${name}'`)
-  const options = bindArguments(name, parseSignature(lookup.takes), [], named)
+  const errors = toText(named.get('errors') ?? 'strict')
+  if (!['strict', 'warn', 'ignore'].includes(errors))
+    throw runtimeFault(`errors= is strict, warn or ignore, not '${errors}'`)
+  const options = new Map([...named].filter(([option]) => option !== 'errors'))
   try {
-    return lookup.run(terms, options, runtime)
+    return lookup.run(terms, bindArguments(name, parseSignature(lookup.takes), [], options), runtime)
   } catch (error) {
     if (error instanceof SecretTouched) throw new Fault('runtime', `lookup '${name}' does not take a secret`)
-    throw error
+    if (errors === 'strict' || !(error instanceof Fault) || error.kind === 'undefined') throw error
+    if (errors === 'warn') runtime.session.world.warn?.(`lookup '${name}': ${error.message}`)
+    return undefined
   }
 }

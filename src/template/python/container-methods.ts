@@ -1,6 +1,6 @@
 import { runtimeFault } from '../fault.ts'
 import { deleteMember, dictOf, hasKey, isEqual, member, setMember } from './equality.ts'
-import { isDict, type Py, type PyDict, tupleOf, typeName } from './kinds.ts'
+import { isDict, orElse, type Py, type PyDict, tupleOf, typeName } from './kinds.ts'
 import { methodTable } from './method-table.ts'
 import { compare } from './order.ts'
 import { itemAt, iterate } from './sequence.ts'
@@ -101,14 +101,14 @@ export function pairsOf(value: Py): (readonly [Py, Py])[] {
 
 function get(dict: PyDict, args: Args): Py {
   const key = args.value('key')
-  return member(dict, key) ?? args.raw('default')
+  return orElse(member(dict, key), () => args.raw('default'))
 }
 function popMember(dict: MutableDict, args: Args): Py {
   const [key = null, fallback] = args.rest
   const value = member(dict, key)
   if (value !== undefined) deleteMember(dict, key)
   else if (fallback === undefined) throw runtimeFault(`there is no key ${toRepr(key)}`)
-  return value ?? fallback!
+  return orElse(value, () => fallback!)
 }
 function update(dict: MutableDict, args: Args): null {
   const other = args.value('other')

@@ -165,6 +165,11 @@ export function isText(value: Py): value is string | Markup {
   return typeof value === 'string' || value instanceof Markup
 }
 
+/** The value if there is one. (`??` would take None for missing.) */
+export function orElse(value: Py | undefined, otherwise: () => Py): Py {
+  return value === undefined ? otherwise() : value
+}
+
 /** Python's name of the type, as error messages and `type_debug` say it. Touches a Secret. */
 export function typeName(value: Py): string {
   if (value instanceof Secret) throw new SecretTouched(value.label)

@@ -1,5 +1,5 @@
 import { Template } from '../../core/value.ts'
-import { isList, type Py, type PyDict, Tuple, tupleOf } from './kinds.ts'
+import { isList, orElse, type Py, type PyDict, Tuple, tupleOf } from './kinds.ts'
 
 /** Evaluates a Template; wraps a container; gives anything else back. */
 export type Resolve = (value: Py) => Py
@@ -28,7 +28,11 @@ export class LazyDict extends Map<Py, Py> {
     if (this.isFilled) return
     const read = new Map(super.entries())
     super.clear()
-    for (const [key, value] of this.source) super.set(key, read.get(key) ?? value)
+    for (const [key, value] of this.source)
+      super.set(
+        key,
+        orElse(read.get(key), () => value),
+      )
     this.isFilled = true
   }
   override get(key: Py): Py | undefined {

@@ -1,5 +1,5 @@
 import { runtimeFault } from '../fault.ts'
-import { type Named, type Py, toInteger, toNumber, Undefined } from './kinds.ts'
+import { type Named, orElse, type Py, toInteger, toNumber, Undefined } from './kinds.ts'
 import { isTrue } from './order.ts'
 import { quoteText, toText } from './text.ts'
 
@@ -42,7 +42,11 @@ export class Args {
   }
   /** The argument as it is, Undefined too. */
   raw(name: string): Py {
-    return this.values.get(name) ?? this.named.get(name) ?? null
+    return orElse(this.values.get(name), () => orElse(this.named.get(name), () => null))
+  }
+  /** All arguments by name. */
+  entries(): Iterable<[string, Py]> {
+    return this.values
   }
   has(name: string): boolean {
     return this.raw(name) !== null
@@ -76,7 +80,7 @@ export function bindArguments(callee: string, signature: Signature, args: readon
     const given = args[index]
     if (given !== undefined && named.has(name))
       throw runtimeFault(`${callee}() got multiple values for argument ${quoteText(name)}`)
-    const value = given ?? named.get(name) ?? fallback
+    const value = [given, named.get(name), fallback].find(one => one !== undefined)
     if (value === undefined)
       throw runtimeFault(`${callee}() missing 1 required positional argument: ${quoteText(name)}`)
     values.set(name, value)
