@@ -50,6 +50,8 @@ export interface Sql {
   readonly statements: readonly (string | Secret)[]
   /** True: a connection lost after sending leaves the outcome unknown. */
   readonly writes: boolean
+  /** The statements are the user's: psql hands them on as they are, so that a backslash in them is no command of psql's. */
+  readonly foreign?: boolean
 }
 
 const psqlLocal = sh`
@@ -73,7 +75,8 @@ compose exec -T "$p_service" sh -c '
 function renderPsql(sql: Sql, mark: string): Secret {
   const body = sql.statements.map(statement => {
     const text = statement instanceof Secret ? reveal(statement) : statement
-    return `${text}\n;\n\\echo ${mark} :SQLSTATE :LAST_ERROR_MESSAGE\n\\if :ERROR\n\\quit\n\\endif\n`
+    const send = sql.foreign ? `SELECT ${renderLiteral(text)}\n\\gexec` : `${text}\n;`
+    return `${send}\n\\echo ${mark} :SQLSTATE :LAST_ERROR_MESSAGE\n\\if :ERROR\n\\quit\n\\endif\n`
   })
   return new Secret(`\\set VERBOSITY terse\n\\echo ${mark} connected\n${body.join('')}`, 'SQL')
 }
@@ -85,7 +88,11 @@ function parsePsql(t: Target, stdout: string, mark: string): readonly Answer[] |
   return parts.slice(1).map((part, i) => {
     const [, sqlstate = '', message = ''] = /^(\S+) ?(.*)/.exec(part) ?? []
     const before = parts[i]!.split('\n').slice(1, -1)
-    return { sqlstate, message: sqlstate === '00000' ? '' : t.redactor.clean(message), rows: before }
+    return {
+      sqlstate,
+      message: sqlstate === '00000' ? '' : t.redactor.clean(message),
+      rows: before,
+    }
   })
 }
 
@@ -214,7 +221,8 @@ export async function openForward(t: Target, via: Forward): Promise<Client> {
 async function ask(t: Target, client: Client, text: string, writes: boolean): Promise<Answer> {
   try {
     const result = await client.query({ text, rowMode: 'array', types: { getTypeParser: () => String } })
-    return { sqlstate: '00000', message: '', rows: result.rows.map(row => row[0] ?? null) }
+    const rows = result.rows.map(row => row[0] ?? null)
+    return { sqlstate: '00000', message: '', rows }
   } catch (error) {
     const sqlstate = sqlstateOf(error)
     // Class 57P is a server that goes away: whether it still committed cannot be told from here.
