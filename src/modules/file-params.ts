@@ -12,6 +12,13 @@ export const attributes = {
   group: { type: 'string', doc: 'Group that owns it, by name or number. Default: as it is.' },
 } as const
 
+/** Options of modules that replace a file's content. */
+export const unsafe_writes = {
+  type: 'bool',
+  default: false,
+  doc: 'Where the file cannot be replaced by renaming (one that is mounted into a container), write into it: a reader may see half of it.',
+} as const
+
 export const backup = {
   type: 'bool',
   default: false,
@@ -34,6 +41,7 @@ interface Given {
   readonly owner?: string
   readonly group?: string
   readonly validate?: string
+  readonly unsafe_writes?: boolean
 }
 
 /** What of the arguments a read needs to know. */
@@ -41,6 +49,7 @@ export function readOptions(args: Given, operator?: Operator, isBackup = false):
   return {
     owner: args.owner,
     group: args.group,
+    unsafe: args.unsafe_writes ?? false,
     ...(args.validate === undefined ? {} : { validate: parseWords(args.validate) }),
     ...(operator ? { backupSuffix: backupSuffix(operator, isBackup) } : {}),
   }

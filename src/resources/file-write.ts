@@ -85,6 +85,7 @@ function afterParams(before: FileState, after: FileState): ScriptParams {
     // Five digits: with four, GNU chmod keeps a directory's set-group-id bit.
     mode: after.kind !== 'link' && (isMoved || before.mode !== after.mode) ? `0${after.mode}` : '',
     target: after.kind === 'hard' ? terms.sameAs : after.target,
+    unsafe: terms.unsafe ?? false,
     above: terms.above ? terms.missing : 0,
     above_mode: terms.above?.mode ?? '0755',
     above_own: terms.above?.own ? ids : '',
