@@ -17,6 +17,7 @@ import { lineinfile } from './lineinfile.ts'
 import { pause } from './pause.ts'
 import { ping } from './ping.ts'
 import { postgresqlDump } from './postgresql-dump.ts'
+import { postgresqlQuery } from './postgresql-query.ts'
 import { postgresqlRestore } from './postgresql-restore.ts'
 import { postgresqlUser } from './postgresql-user.ts'
 import { processEnv } from './process-env.ts'
@@ -30,6 +31,7 @@ import { stat } from './stat.ts'
 import { tempfile } from './tempfile.ts'
 import { template } from './template.ts'
 import { uri } from './uri.ts'
+import { waitFor } from './wait-for.ts'
 
 export const modules: readonly Module[] = [
   archive,
@@ -49,6 +51,7 @@ export const modules: readonly Module[] = [
   pause,
   ping,
   postgresqlDump,
+  postgresqlQuery,
   postgresqlRestore,
   postgresqlUser,
   processEnv,
@@ -62,4 +65,5 @@ export const modules: readonly Module[] = [
   tempfile,
   template,
   uri,
+  waitFor,
 ]
