@@ -209,7 +209,12 @@ describe('files', () => {
       /^E_PLAYBOOK this is a play/,
     )
     expect(loadTasks(file('e.yml', ''), { registry })).toEqual([])
-    expect(loadTasks(file('h.yml', '- command: ls\n  listen: x\n'), { registry })).toHaveLength(1)
+    expect(codeOf(() => loadTasks(file('l.yml', '- command: ls\n  listen: x\n'), { registry }))).toMatch(
+      /no keyword listen/,
+    )
+    expect(
+      loadTasks(file('h.yml', '- command: ls\n  listen: x\n'), { registry, isHandlers: true }),
+    ).toHaveLength(1)
   })
 })
 
