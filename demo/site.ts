@@ -15,6 +15,8 @@ export interface Ran {
 export interface Desk {
   /** Inventory file that names the host. */
   readonly inventory: string
+  /** The operator's age identity, made by rota when it is first needed. */
+  readonly identity: string
   /** Folder of rota's runs, one folder each. */
   readonly runs: string
   /** Runs the built `dist/rota.mjs` as an operator would; `live` shows its output as it comes. */
@@ -136,6 +138,7 @@ export function openDesk(
     })
   return {
     inventory,
+    identity: join(folder, 'config', 'rota', 'identity'),
     runs: join(folder, 'state', 'rota', 'runs'),
     start: args => start(args, false),
     rota: async (args, options = {}) => {

@@ -16,17 +16,21 @@ export async function runScript(file: string, draft: InventoryDraft): Promise<vo
   const groups = await ask(file, ['--list'])
   const meta = groups.get('_meta')
   const known = isDict(meta) ? meta.get('hostvars') : undefined
-  for (const [name, group] of groups) if (name !== '_meta') readGroup(file, draft, String(name), group)
-  for (const host of [...draft.hosts.keys()]) {
+  const hosts = new Set<string>()
+  for (const [name, group] of groups)
+    if (name !== '_meta') for (const host of readGroup(file, draft, String(name), group)) hosts.add(host)
+  for (const host of hosts) {
     const vars = isDict(known) ? known.get(host) : await ask(file, ['--host', host])
     if (isDict(vars)) for (const [name, value] of vars) draft.setHostVar(host, String(name), value, file)
   }
 }
 
-function readGroup(file: string, draft: InventoryDraft, name: string, group: Value): void {
+/** Returns the hosts that the script names in the group. */
+function readGroup(file: string, draft: InventoryDraft, name: string, group: Value): readonly string[] {
   draft.group(name)
   const dict: Dict = isDict(group) ? group : new Map<Value, Value>([['hosts', group]])
-  for (const host of textsOf(file, name, dict.get('hosts'))) draft.addHost(host, name)
+  const hosts = textsOf(file, name, dict.get('hosts'))
+  for (const host of hosts) draft.addHost(host, name)
   for (const child of textsOf(file, name, dict.get('children'))) {
     if (!draft.canBeChild(name, child))
       throw broken(file, `${child} cannot be a child of ${name}: it is above it`)
@@ -35,6 +39,7 @@ function readGroup(file: string, draft: InventoryDraft, name: string, group: Val
   }
   const vars = dict.get('vars')
   if (isDict(vars)) for (const [key, value] of vars) draft.setGroupVar(name, String(key), value, file)
+  return hosts
 }
 
 function textsOf(file: string, group: string, list: Value | undefined): readonly string[] {

@@ -1,6 +1,6 @@
 import type { Param } from '../core/params.ts'
 import { Secret } from '../core/secret.ts'
-import { Float, fromValue, isDict, toValue, type Value } from '../core/value.ts'
+import { Float, fromValue, isDict, Template, toValue, type Value } from '../core/value.ts'
 import { renderDidYouMean, renderKind } from './problem.ts'
 
 /** A value of the type the module wants, or what is wrong with it. */
@@ -62,9 +62,22 @@ export function coerce(param: Param, name: string, value: Value): Coerced {
     case 'text':
       return coerceText(value)
     case 'any':
-    case 'expression':
       return { value }
+    case 'expression':
+      return coerceExpression(value)
   }
+}
+
+/** The loader made Templates of the expressions that the operator wrote. Other text is data, and is never evaluated. */
+function coerceExpression(value: Value): Coerced {
+  const items = Array.isArray(value) ? (value as readonly Value[]) : [value]
+  const wrong = items.find(item => !(item instanceof Template || typeof item === 'boolean'))
+  if (wrong === undefined) return { value }
+  return must(
+    'an expression that stands in the playbook',
+    wrong,
+    'write the expression itself, without braces',
+  )
 }
 
 function coerceString(value: Value, choices: readonly string[] | undefined): Coerced {

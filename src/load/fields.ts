@@ -2,6 +2,7 @@ import type { Condition } from '../core/play.ts'
 import type { Source } from '../core/source.ts'
 import { type Dict, isDict, Template, type Value } from '../core/value.ts'
 import { parseBool } from './coerce.ts'
+import { parseCondition } from './expression.ts'
 import { type ShapeName, shapes } from './keyword-types.ts'
 import { type Keyword, keywords, type Level } from './keywords.ts'
 import type { Reader } from './reader.ts'
@@ -52,10 +53,16 @@ function readField(reader: Reader, shape: ShapeName, dict: Dict, key: string, va
       return listOf(value)
     case 'conditions':
       return readConditions(reader, dict, key, value)
+    case 'vars':
+      return readVars(reader, listOf(value) as readonly Dict[])
     default:
-      if (key === 'vars') checkNames(reader, value as Dict)
       return value
   }
+}
+
+function readVars(reader: Reader, dicts: readonly Dict[]): Dict {
+  for (const dict of dicts) checkNames(reader, dict)
+  return dicts.length === 1 ? dicts[0]! : new Map(dicts.flatMap(dict => [...dict]))
 }
 
 /** Ansible wants identifiers: a variable that no template could name is a mistake. */
@@ -75,7 +82,18 @@ export function isIdentifier(name: string): boolean {
 }
 
 function readConditions(reader: Reader, dict: Dict, key: string, value: Value): Condition[] {
-  if (!Array.isArray(value)) return readCondition(reader, value, reader.doc.valueAt(dict, key))
+  const list = readExpressions(reader, value, reader.doc.valueAt(dict, key))
+  return (Array.isArray(list) ? list : [list]).filter(
+    item => item instanceof Template || typeof item === 'boolean',
+  )
+}
+
+/**
+ * A bare expression, or a list of them, as Templates that wait to be evaluated. Only what stands in a file of the
+ * operator's comes here: text that comes from anywhere else must never be evaluated.
+ */
+export function readExpressions(reader: Reader, value: Value, at: Source): Value {
+  if (!Array.isArray(value)) return readCondition(reader, value, at)[0] ?? null
   return (value as readonly Value[]).flatMap((item, index) =>
     readCondition(reader, item, reader.doc.valueAt(value, index)),
   )
@@ -85,18 +103,12 @@ function readCondition(reader: Reader, value: Value, at: Source): Condition[] {
   if (typeof value === 'boolean') return [value]
   if (value === null || value === '' || isDict(value)) return []
   if (!(value instanceof Template)) return [new Template(String(value), at)]
-  const bare = parseBareExpression(value.text)
+  const bare = parseCondition(value.text)
   if (bare !== undefined) return [new Template(bare, value.at)]
   reader.say(
-    'a condition is an expression already, and this one has braces within',
+    'a condition is an expression, and this one holds template syntax',
     value.at,
     'write names without braces: status == wanted',
   )
   return []
-}
-
-/** `{{ x }}` to `x`; undefined when there are other braces. */
-function parseBareExpression(text: string): string | undefined {
-  const inner = /^\s*\{\{(.*)\}\}\s*$/s.exec(text)?.[1]
-  return inner === undefined || /\{[{%#]|[}%#]\}/.test(inner) ? undefined : inner.trim()
 }

@@ -6,7 +6,7 @@ import { keywords } from './keywords.ts'
 import { checkLiterals } from './params.ts'
 import { renderDidYouMean, selectNearest } from './problem.ts'
 import type { Reader } from './reader.ts'
-import { isWholeTemplate, readArgs, type TaskArgs } from './task-args.ts'
+import { readArgs, type TaskArgs, withExpressions } from './task-args.ts'
 
 /** What the place of a task in its file says about it. */
 export interface Place {
@@ -175,12 +175,10 @@ function readGiven(reader: Reader, dict: Dict, call: Call): TaskArgs | undefined
   const extra = isDict(more)
     ? readArgs(reader, name, signature, more, reader.doc.valueAt(dict, 'args'))
     : undefined
-  if (own === undefined || extra === undefined) return own
-  return {
-    ...own,
-    args: new Map([...extra.args, ...own.args]),
-    argsAt: new Map([...extra.argsAt, ...own.argsAt]),
-  }
+  if (own === undefined) return undefined
+  const args = new Map([...(extra?.args ?? []), ...own.args])
+  const argsAt = new Map([...(extra?.argsAt ?? []), ...own.argsAt])
+  return withExpressions(reader, signature, { ...own, args, argsAt })
 }
 
 function checkModule(
@@ -199,14 +197,12 @@ function checkModule(
   }
   if (given === undefined) return
   const { freeForm } = given
-  const text = freeForm instanceof Template ? freeForm.text : freeForm
-  const isVariable = signature.freeForm === undefined && typeof text === 'string' && isWholeTemplate(text)
   const args =
     freeForm === undefined || signature.freeForm === undefined
       ? given.args
       : new Map([...given.args, [signature.freeForm, freeForm] as const])
   const where = { at, argsAt: given.argsAt }
-  reader.problems.push(...checkLiterals(signature, args, where, place.isComplete && !isVariable))
+  reader.problems.push(...checkLiterals(signature, args, where, place.isComplete))
 }
 
 /** Only what is undone by its own inverse may stand in the change phase of a rotation. */

@@ -4,6 +4,8 @@ import { Float, isDict, Template, type Value } from '../core/value.ts'
 export interface KeywordShape {
   /** For people: "become must be …". */
   readonly say: string
+  /** A value to type instead. */
+  readonly example: string
   readonly accepts: (value: Value) => boolean
   /** The same as JSON Schema, for the editor and for messages; a test holds the two together. */
   readonly schema: object
@@ -29,9 +31,10 @@ const size = orTemplate({ type: 'integer', exclusiveMinimum: 0 }, { type: 'strin
 
 /** Every kind of value a keyword can take. */
 export const shapes = {
-  text: { say: 'text', accepts: isScalarText, schema: scalarText },
+  text: { say: 'text', example: 'a few words', accepts: isScalarText, schema: scalarText },
   bool: {
     say: 'true or false',
+    example: 'true',
     accepts: value =>
       typeof value === 'boolean' ||
       isTemplate(value) ||
@@ -50,6 +53,7 @@ export const shapes = {
   },
   int: {
     say: 'a whole number',
+    example: '3',
     accepts: value =>
       (typeof value === 'number' && Number.isInteger(value)) ||
       isTemplate(value) ||
@@ -58,6 +62,7 @@ export const shapes = {
   },
   number: {
     say: 'a number',
+    example: '1.5',
     accepts: value =>
       isNumber(value) || isTemplate(value) || (typeof value === 'string' && /^[0-9.]+%?$/.test(value)),
     schema: orTemplate({ type: 'number' }, { type: 'string', pattern: '^[0-9.]+%?$' }),
@@ -65,23 +70,27 @@ export const shapes = {
   /** One text or a list of them; `tags: a, b` is split at commas. */
   words: {
     say: 'text or a list of texts',
+    example: '[a, b]',
     accepts: value => isScalarText(value) || isListOf(value, isScalarText),
     schema: { anyOf: [scalarText, { type: 'array', items: scalarText }] },
   },
   names: {
     say: 'text or a list of texts',
+    example: '[a, b]',
     accepts: value => isScalarText(value) || isListOf(value, isScalarText),
     schema: { anyOf: [scalarText, { type: 'array', items: scalarText }] },
   },
   /** A host pattern; it may hold commas that split nothing. */
   pattern: {
     say: 'a host pattern or a list of them',
+    example: 'web:!old',
     accepts: value => isText(value) || isListOf(value, isText),
     schema: { anyOf: [{ type: 'string' }, { type: 'array', items: { type: 'string' } }] },
   },
   /** A list of file names, each of which may be a list of alternatives. */
   files: {
     say: 'a file name or a list of file names',
+    example: '[vars/main.yml]',
     accepts: value => isText(value) || isListOf(value, item => isText(item) || isListOf(item, isText)),
     schema: {
       anyOf: [
@@ -95,46 +104,61 @@ export const shapes = {
   },
   sizes: {
     say: 'a number of hosts, a percentage, or a list of these',
+    example: '[1, 25%, 100%]',
     accepts: value => isSize(value) || isListOf(value, isSize),
     schema: { anyOf: [size, { type: 'array', items: size }] },
   },
   dict: {
     say: 'a mapping of names to values',
+    example: '{ name: value }',
     accepts: isDict,
     schema: { type: 'object' },
   },
+  /** Variables: a mapping, or the older list of mappings. */
+  vars: {
+    say: 'a mapping of names to values',
+    example: '{ name: value }',
+    accepts: value => isDict(value) || isListOf(value, isDict),
+    schema: { anyOf: [{ type: 'object' }, { type: 'array', items: { type: 'object' } }] },
+  },
   dicts: {
     say: 'a mapping, or a list of mappings',
+    example: '{ NAME: value }',
     accepts: value =>
       isTemplate(value) || isDict(value) || isListOf(value, item => isDict(item) || isTemplate(item)),
     schema: orTemplate({ type: 'object' }, { type: 'array', items: orTemplate({ type: 'object' }) }),
   },
   list: {
     say: 'a list',
+    example: '[a, b]',
     accepts: value => Array.isArray(value) || isTemplate(value),
     schema: orTemplate({ type: 'array' }),
   },
   prompts: {
     say: 'a list of mappings',
+    example: '[{ name: version }]',
     accepts: value => isListOf(value, isDict),
     schema: { type: 'array', items: { type: 'object' } },
   },
   roles: {
     say: 'a list of role names or mappings',
+    example: '[common, { role: web }]',
     accepts: value => isListOf(value, item => isText(item) || isDict(item)),
     schema: { type: 'array', items: { type: ['string', 'object'] } },
   },
   /** Bare expressions: `when`, `until`, `changed_when`, `failed_when`. */
   conditions: {
     say: 'an expression, or a list of expressions',
+    example: 'result.rc == 0',
     accepts: value => isScalarText(value) || isListOf(value, isScalarText),
     schema: { anyOf: [scalarText, { type: 'array', items: scalarText }] },
   },
   tasks: {
     say: 'a list of tasks',
+    example: '[{ command: uptime }]',
     accepts: value => isListOf(value, isDict),
     schema: { type: 'array', items: { type: 'object' } },
   },
-  any: { say: 'a value', accepts: () => true, schema: {} },
+  any: { say: 'a value', example: 'text', accepts: () => true, schema: {} },
 } as const satisfies Record<string, KeywordShape>
 export type ShapeName = keyof typeof shapes

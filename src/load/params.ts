@@ -101,7 +101,11 @@ class ArgsCheck {
   coerced(param: Param, name: string, written: string, value: Value): unknown {
     const result = coerce(param, name, value)
     if ('value' in result) return result.value
-    this.#say(`${this.#module.name}: ${written} ${result.wrong}`, written, result.hint)
+    this.#say(
+      `${this.#module.name}: ${written} ${result.wrong}`,
+      written,
+      result.hint ?? `${written}: ${param.doc}`,
+    )
     return undefined
   }
 

@@ -7,10 +7,20 @@ export function selectNearest(word: string, known: readonly string[]): string | 
   const lower = word.toLowerCase()
   const reach = word.length < 4 ? 1 : Math.max(2, Math.floor(word.length / 3))
   const [best] = known
-    .map(name => ({ name, off: distance(lower, name), same: sharedEnds(lower, name) }))
+    .map(name => ({
+      name,
+      off: isSwap(lower, name) ? 1 : distance(lower, name),
+      same: sharedEnds(lower, name),
+    }))
     .filter(({ off }) => off <= reach)
     .sort((a, b) => a.off - b.off || b.same - a.same)
   return best?.name
+}
+
+/** Whether two neighbouring letters are all that differs: one slip of the fingers, but two edits. */
+function isSwap(a: string, b: string): boolean {
+  const at = [...a].findIndex((letter, index) => letter !== b[index])
+  return at >= 0 && a.slice(0, at) + a[at + 1] + a[at] + a.slice(at + 2) === b
 }
 
 /** How many letters two words share at their beginning and end: `taks` is rather tasks than tags. */

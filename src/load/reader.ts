@@ -47,7 +47,7 @@ export class Reader {
     if (wrong.length > 0) this.#sayWrong(dict, level, wrong)
     for (const [name, keyword] of Object.entries(table))
       if (keyword.required && (dict.get(name) ?? null) === null)
-        this.say(`the ${level} needs ${name}`, at, `add ${name}: ${keyword.doc}`)
+        this.say(`${placeName(level)} needs ${name}`, at, `add ${name}: ${keyword.doc}`)
   }
 
   sayUnknown(dict: Dict, key: string, level: Level): void {
@@ -55,7 +55,7 @@ export class Reader {
     if (refused[key]) this.say(`rota has no ${key}`, at, refused[key])
     else {
       const hint = renderDidYouMean(key, Object.keys(keywords[level]), `remove it, or see rota doc keywords`)
-      this.say(`${level} has no keyword ${key}`, at, hint)
+      this.say(`${placeName(level)} has no keyword ${key}`, at, hint)
     }
   }
 
@@ -68,16 +68,20 @@ export class Reader {
       const shape: KeywordShape = shapes[table[name]!.shape]
       const where =
         path.length > 1 ? `${name} must be ${shape.say}; this is` : `${name} must be ${shape.say}, not`
-      this.say(`${where} ${renderKind(value)}`, this.doc.valueAt(holder, key), hintFor(shape, value))
+      this.say(`${where} ${renderKind(value)}`, this.doc.valueAt(holder, key), hintFor(name, shape, value))
     }
   }
 }
 
-function hintFor(shape: KeywordShape, value: Value): string | undefined {
+/** A handler is a task, and a file of tasks may be either. */
+function placeName(level: Level): string {
+  return level === 'handler' ? 'task' : level
+}
+
+function hintFor(name: string, shape: KeywordShape, value: Value): string {
   if (shape === shapes.list && typeof value === 'string' && /^[A-Za-z_][\w.]*$/.test(value))
     return `a variable needs braces: "{{ ${value} }}"`
-  if (shape === shapes.tasks) return 'begin each task with `- `'
-  return shape === shapes.bool ? 'write true or false' : undefined
+  return shape === shapes.tasks ? 'begin each task with `- `' : `for example ${name}: ${shape.example}`
 }
 
 /** The container, key and value at the end of a path of JSON Schema, as far as it leads. */

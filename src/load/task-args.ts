@@ -1,6 +1,7 @@
 import type { Field } from '../core/play.ts'
 import type { Source } from '../core/source.ts'
 import { type Dict, isDict, Template, type Value } from '../core/value.ts'
+import { readExpressions } from './fields.ts'
 import { parseFreeText } from './free-text.ts'
 import type { Signature } from './params.ts'
 import { renderKind } from './problem.ts'
@@ -59,9 +60,11 @@ function readText(
   const text = typeof value === 'string' ? value : value.text
   const field = (part: string): Field =>
     value instanceof Template && /\{[{%#]/.test(part) ? new Template(part, value.at) : part
-  const isOption = (option: string): boolean =>
-    !commands.has(signature?.name ?? name) ||
-    (commandOptions.includes(option) && (signature === undefined || option in signature.params))
+  const isOption = (option: string): boolean => {
+    if (commands.has(signature?.name ?? name))
+      return commandOptions.includes(option) && (signature === undefined || option in signature.params)
+    return !option.includes('{{') || signature?.otherParams !== undefined
+  }
   const parsed = parseFreeText(text, isOption)
   if (parsed === undefined) {
     reader.say(`${name}: a quote or a brace is not closed`, at, 'close it, or write the options as a mapping')
@@ -70,18 +73,27 @@ function readText(
   const args = new Map<Value, Value>([...parsed.options].map(([option, part]) => [option, field(part)]))
   const argsAt = new Map([...parsed.options.keys()].map(option => [option, at]))
   if (parsed.rest.trim() === '') return { args, argsAt }
-  if (signature !== undefined && signature.freeForm === undefined && !isWholeTemplate(parsed.rest)) {
-    reader.say(
-      `${name} takes options, and "${parsed.rest.trim()}" is none`,
-      at,
-      `write ${name}: { option: value }, or option=value`,
-    )
+  if (signature !== undefined && signature.freeForm === undefined) {
+    // Options out of a variable could hold anything, so Ansible warns of them.
+    const isVariable = parsed.rest.includes('{{')
+    const message = isVariable
+      ? 'takes no options out of a variable'
+      : `takes options, and "${parsed.rest.trim()}" is none`
+    reader.say(`${name} ${message}`, at, `write ${name}: { option: value }, or option=value`)
     return undefined
   }
   return { args, argsAt, freeForm: field(parsed.rest) }
 }
 
-/** `copy: "{{ options }}"`: the options themselves are in a variable. */
-export function isWholeTemplate(text: string): boolean {
-  return /^\s*\{\{(?:(?!\}\}).)*\}\}\s*$/s.test(text)
+/** The options that are bare expressions (assert's `that`, debug's `var`) as Templates, which nothing renders before. */
+export function withExpressions(reader: Reader, signature: Signature | undefined, given: TaskArgs): TaskArgs {
+  const names = Object.entries(signature?.params ?? {})
+    .filter(([, { type }]) => type === 'expression')
+    .flatMap(([name, { aliases = [] }]) => [name, ...aliases])
+    .filter(name => (given.args.get(name) ?? null) !== null)
+  if (names.length === 0) return given
+  const args = new Map(given.args)
+  for (const name of names)
+    args.set(name, readExpressions(reader, args.get(name)!, given.argsAt.get(name) ?? reader.doc.at([])))
+  return { ...given, args }
 }

@@ -34,7 +34,9 @@ export function renderYamlErrors(
 
 /** A syntax error of the yaml package as a Problem. */
 function renderYamlError(error: YAMLParseError, text: string, sourceOf: (offset: number) => Source): Problem {
-  const offset = Math.min(error.pos[0], text.length)
+  const start = Math.min(error.pos[0], text.length)
+  // An indentation is found wrong at the end of the line before it.
+  const offset = error.code === 'BAD_INDENT' ? start + /^\s*/.exec(text.slice(start))![0].length : start
   const said = words[error.code]
   const hint = hasBareBraces(text, offset)
     ? QUOTE_BRACES

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { createReadStream, createWriteStream, existsSync } from 'node:fs'
-import { mkdir, rename, stat } from 'node:fs/promises'
+import { rename, stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { Transform, Writable } from 'node:stream'
 import { problem } from '../core/error.ts'
@@ -78,12 +78,12 @@ export const backup = defineAction({
   summary:
     'Brings a file of the target to the operator’s machine, encrypted, and proves that the copy opens to the same bytes.',
   notes: [
-    'The copy lies in the run’s backup folder, below the host’s name, encrypted (age) to every recipient of the run.',
+    'The copy lies in the run’s backup folder as `HOST-NAME.age`, encrypted (age) to every recipient of the run.',
     'Proof: the digest taken on the target, of the bytes that came, and of the copy opened again are the same.',
   ],
   params: {
     src: { type: 'path', required: true, aliases: ['path'], doc: 'The file on the target.' },
-    name: { type: 'string', doc: 'Name of the copy, `.age` is added. Default: the file’s own.' },
+    name: { type: 'string', doc: 'NAME of the copy. Default: the file’s own.' },
   },
   returns: {
     dest: { doc: 'The copy on the operator’s machine.' },
@@ -97,9 +97,8 @@ export const backup = defineAction({
     src: /opt/proxpanel/.env.production
 `,
   async run(t, { src, name }) {
-    const folder = join(await t.operator.backupFolder(), basename(t.name))
-    await mkdir(folder, { recursive: true, mode: 0o700 })
-    const dest = join(folder, `${basename(name ?? src)}.age`)
+    const host = t.name.replace(/[^A-Za-z0-9._-]/g, '_')
+    const dest = join(await t.operator.backupFolder(), `${host}-${basename(name ?? src)}.age`)
     const expected = await digestOnTarget(t, src)
     const proof = 'the copy was opened again and has the digest that the target gave'
     if (existsSync(dest)) await checkKept(t, src, dest, expected)

@@ -4,7 +4,7 @@ import type { Args } from '../core/params.ts'
 import { type FileState, rereadFile } from '../resources/file.ts'
 import { showFile } from '../resources/file-want.ts'
 import { writeFile } from '../resources/file-write.ts'
-import { attributes, backup, validate } from './file-params.ts'
+import { attributes, backup, unsafe_writes, validate } from './file-params.ts'
 import { parseRegex } from './python-regex.ts'
 import {
   type Edit,
@@ -57,6 +57,7 @@ const params = {
   },
   backup,
   validate,
+  unsafe_writes,
   ...attributes,
 } as const
 type BlockArgs = Args<typeof params>
@@ -76,7 +77,7 @@ function blockEdit(args: BlockArgs): Edit {
     const lines = parseLines(text)
     const [first, last] = [begin, end].map(marker => lines.findLastIndex(line => strip(line) === marker))
     const isThere = first! >= 0 && last! >= 0
-    const at = isThere ? Math.min(first!, last!) : placeOf(args, lines)
+    const at = isThere ? Math.min(first!, last!) : placeOf(args, text)
     const removed = lines.splice(at, isThere ? Math.abs(last! - first!) + 1 : 0, ...wanted)
     const isSame = removed.length === wanted.length && removed.every((line, i) => line === wanted[i])
     if (isSame) return { text, value: '' }
@@ -89,7 +90,9 @@ function blockEdit(args: BlockArgs): Edit {
   }
 }
 
-function placeOf({ insertafter, insertbefore }: BlockArgs, lines: readonly string[]): number {
+/** The index of the line that a new block gets. Expressions see a line with its line end. */
+function placeOf({ insertafter, insertbefore }: BlockArgs, text: string): number {
+  const lines = text.match(/[^\n]*\n|[^\n]+$/g) ?? []
   if (insertbefore === 'BOF' || insertafter === 'BOF') return 0
   const where = insertbefore ?? insertafter
   if (where === undefined || where === 'EOF') return lines.length

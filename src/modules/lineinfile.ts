@@ -6,7 +6,7 @@ import { type FileState, rereadFile } from '../resources/file.ts'
 import { showFile } from '../resources/file-want.ts'
 import { writeFile } from '../resources/file-write.ts'
 import type { Text } from '../resources/secret-text.ts'
-import { attributes, backup, validate } from './file-params.ts'
+import { attributes, backup, unsafe_writes, validate } from './file-params.ts'
 import { expandTemplate, parseRegex } from './python-regex.ts'
 import {
   type Edit,
@@ -60,6 +60,7 @@ const params = {
   },
   backup,
   validate,
+  unsafe_writes,
   ...attributes,
 } as const
 type LineArgs = Args<typeof params>
@@ -97,7 +98,10 @@ function present(args: LineArgs): Edit {
       return replaceLine(text, lines, found, wanted)
     }
     if (args.backrefs) return { text, value: '' }
-    const same = search(lines, false, candidate => bare(candidate) === line)
+    // As in Ansible, with firstmatch nothing counts that comes after the place to insert at.
+    const others = lines.map(candidate => (bare(candidate) === line ? undefined : candidate))
+    const end = args.firstmatch ? matchOf(args, others, lines.length) : lines.length
+    const same = others.slice(0, end).lastIndexOf(undefined)
     return same >= 0 ? replaceLine(text, lines, same, line) : insertLine(args, text, lines, line)
   }
 }
@@ -120,14 +124,25 @@ function insertLine(args: LineArgs, text: string, lines: string[], line: string)
 }
 
 /** The index that a new line gets. */
-function placeOf({ insertafter, insertbefore, firstmatch }: LineArgs, lines: readonly string[]): number {
-  if (insertbefore === 'BOF' || insertafter === 'BOF') return 0
-  const where = insertbefore ?? insertafter
-  if (where === undefined || where === 'EOF') return lines.length
-  const pattern = parseRegex(where)
-  const found = search(lines, firstmatch, line => line.search(pattern) >= 0)
+function placeOf(args: LineArgs, lines: readonly string[]): number {
+  if (args.insertbefore === 'BOF' || args.insertafter === 'BOF') return 0
+  const found = matchOf(args, lines, -1)
   if (found < 0) return lines.length
-  return insertbefore === undefined ? found + 1 : found
+  return args.insertbefore === undefined ? found + 1 : found
+}
+
+/** The index of the line that `insertafter` or `insertbefore` finds, else `missing`. */
+function matchOf(
+  { insertafter, insertbefore, firstmatch }: LineArgs,
+  lines: readonly (string | undefined)[],
+  missing: number,
+): number {
+  const where = insertbefore ?? insertafter
+  if (where === undefined || where === 'EOF' || where === 'BOF') return missing
+  const pattern = parseRegex(where)
+  const test = (line: string | undefined): boolean => line !== undefined && line.search(pattern) >= 0
+  const found = firstmatch ? lines.findIndex(test) : lines.findLastIndex(test)
+  return found < 0 ? missing : found
 }
 
 function absent(args: LineArgs): Edit {

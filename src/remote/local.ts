@@ -3,19 +3,14 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { problem } from '../core/error.ts'
-import type { Ended, Link, Session } from '../core/remote.ts'
-
-/**
- * How long output is still read for after a shell has ended while something that it left in the background holds its
- * pipes. What the shell itself wrote is in them by then.
- */
-const DRAIN_MS = 200
+import type { Ended, Session } from '../core/remote.ts'
+import type { Channel } from './connection.ts'
 
 /**
  * Starts a program on this machine, as the leader of a process group of its own.
  * Example: `openLocalLink(['/bin/sh', '-c', bootstrap])`. Throws E_UNREACHABLE when it cannot be started.
  */
-export async function openLocalLink(argv: readonly string[]): Promise<Link> {
+export async function openLocalLink(argv: readonly string[]): Promise<Channel> {
   const [file = '', ...args] = argv
   const child = spawn(file, args, { detached: true, stdio: 'pipe' })
   let close = (): void => {}
@@ -24,21 +19,17 @@ export async function openLocalLink(argv: readonly string[]): Promise<Link> {
       for (const stream of child.stdio) stream?.destroy()
       resolve({ unknown: 'the channel was closed' })
     }
-    child.once('exit', (code, signal) => {
-      const done = (): void => resolve(signal === null ? { code: code ?? 0 } : { signal })
-      const timer = setTimeout(done, DRAIN_MS)
-      child.once('close', () => {
-        clearTimeout(timer)
-        done()
-      })
-    })
+    child.once('close', (code, signal) => resolve(signal === null ? { code: code ?? 0 } : { signal }))
+  })
+  const exited = new Promise<void>(resolve => {
+    child.once('exit', () => resolve())
   })
   try {
     await once(child, 'spawn')
   } catch (cause) {
     throw problem('E_UNREACHABLE', `${file} cannot be started on this machine`, { cause })
   }
-  return { stdin: child.stdin, stdout: child.stdout, stderr: child.stderr, ended, close }
+  return { stdin: child.stdin, stdout: child.stdout, stderr: child.stderr, ended, exited, close }
 }
 
 /** A connection from this machine. Throws E_UNREACHABLE. */

@@ -28,6 +28,8 @@ export async function runPipe(
   const first = await Promise.race([fate, failure.first])
   ends.stdin?.unpipe(shell.link.stdin)
   if (first instanceof LocalFailure) {
+    // Paused by a full local stream, the link would never come to its end.
+    shell.link.stdout.resume()
     await kill()
     ends.stdout?.destroy()
     throw first.cause

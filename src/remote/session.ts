@@ -1,7 +1,8 @@
 import type { Duplex } from 'node:stream'
-import { problem, type RotaError } from '../core/error.ts'
+import { type ErrorCode, problem, type RotaError } from '../core/error.ts'
 import type { Redactor } from '../core/redact.ts'
-import type { Call, Done, Link, Session } from '../core/remote.ts'
+import type { Call, Done, Session } from '../core/remote.ts'
+import type { Channel } from './connection.ts'
 import type { Fate } from './pending.ts'
 import { type PipeEnds, runPipe } from './pipe.ts'
 import { killGroup } from './prelude.ts'
@@ -14,7 +15,12 @@ export interface SessionOptions {
   readonly path: string
   readonly redactor: Redactor
   /** A new channel that runs `bootstrap` as the session's user. Throws RotaError when there can be none. */
-  openLink(): Promise<Link>
+  openLink(): Promise<Channel>
+  /**
+   * For links that are there before the host is reached: nothing is sent until the loop says that it runs, so that a
+   * host that cannot be reached is never an unknown outcome. Gets what was said instead; returns the error's code.
+   */
+  readonly blame?: (said: string) => ErrorCode
   forward: Session['forward']
 }
 
@@ -27,6 +33,7 @@ export class ShellSession implements Session {
   #opening: Promise<Shell> | undefined
   #shell: Shell | undefined
   #isClosed = false
+  readonly #killing = new WeakMap<Shell, Promise<void>>()
 
   constructor(options: SessionOptions) {
     this.#options = options
@@ -74,7 +81,7 @@ export class ShellSession implements Session {
 
   async #replace(last: Shell | undefined): Promise<Shell> {
     try {
-      if (last?.hasLost && last.target !== undefined) await this.#sendKill(last.target)
+      if (last?.hasLost) await this.#kill(last)
       this.#shell = await this.#start()
       return this.#shell
     } catch (error) {
@@ -86,11 +93,19 @@ export class ShellSession implements Session {
   async #start(): Promise<Shell> {
     const { path, redactor } = this.#options
     const link = await this.#options.openLink()
-    return new Shell({ link, path, redactor, kill: shell => void this.#kill(shell) })
+    const shell = new Shell({ link, path, redactor, kill: late => void this.#kill(late) })
+    if (this.#options.blame && (await shell.ready) === undefined) throw await this.#noShell(shell)
+    return shell
+  }
+
+  #kill(shell: Shell): Promise<void> {
+    const killing = this.#killing.get(shell) ?? this.#killOnce(shell)
+    this.#killing.set(shell, killing)
+    return killing
   }
 
   /** Ends the shell with all that it started, over a channel of its own; then the channel itself, whatever happens. */
-  async #kill(shell: Shell): Promise<void> {
+  async #killOnce(shell: Shell): Promise<void> {
     const late = new Promise<undefined>(resolve => setTimeout(() => resolve(undefined), KILL_MS).unref())
     const target = await Promise.race([shell.ready, late])
     if (target !== undefined) await Promise.race([this.#sendKill(target), late])
@@ -107,13 +122,12 @@ export class ShellSession implements Session {
 
   async #noShell(shell: Shell): Promise<RotaError> {
     const { name, path } = this.#options
-    const said = shell.noise === '' ? '' : `; it said: ${shell.noise}`
-    return problem(
-      'E_UNREACHABLE',
-      `${path} did not start on ${name}: ${describeEnd(await shell.over)}${said}`,
-      {
-        hint: `try: ssh ${name} ${path} -c true`,
-      },
-    )
+    const said = shell.noise === '' ? '' : `; it said: ${shell.noise.replace(/\s*\n\s*/g, '; ')}`
+    const ended = await shell.over
+    const how = 'code' in ended ? `exit status ${ended.code}` : describeEnd(ended)
+    const code = this.#options.blame?.(shell.noise) ?? 'E_UNREACHABLE'
+    return problem(code, `${path} did not start on ${name}: ${how}${said}`, {
+      hint: `try: ssh ${name} ${path} -c true`,
+    })
   }
 }

@@ -1,22 +1,26 @@
 import { randomBytes } from 'node:crypto'
 import type { Redactor } from '../core/redact.ts'
-import type { Call, Ended, Link } from '../core/remote.ts'
+import type { Call, Ended } from '../core/remote.ts'
 import { createAnswerReader, type Mark } from './answer.ts'
+import type { Channel } from './connection.ts'
 import { renderCall, renderPipe, renderPrelude, renderScript } from './frame.ts'
 import { type Fate, Pending, type Stream } from './pending.ts'
 
 export interface ShellOptions {
   /** Runs `bootstrap`. */
-  readonly link: Link
+  readonly link: Channel
   /** Path of sh on the target. */
   readonly path: string
   readonly redactor: Redactor
-  /** Ends the shell and everything that it has started; called when a call's time is up. */
+  /** Ends the shell and everything that it has started: when a call's time is up, or the shell died in a call. */
   kill(shell: Shell): void
 }
 
 /** Output of a login that never comes to the loop is kept up to this size, for the error message. */
 const NOISE_BYTES = 4096
+
+/** How long a shell that has ended must be silent before what it left in the background is ended too. */
+const QUIET_MS = 250
 
 /** The loop, running on one link. Nothing is waited for: calls may be sent at once. */
 export class Shell {
@@ -30,10 +34,11 @@ export class Shell {
   isOver = false
   /** True when the shell ended in the middle of a call: what the call has started may still run. */
   hasLost = false
-  readonly link: Link
+  readonly link: Channel
   readonly #options: ShellOptions
   readonly #queue: Pending[] = []
   readonly #known = new Set<string>()
+  #readBytes = 0
   #noise = ''
   #setReady!: (target: string | undefined) => void
 
@@ -43,12 +48,14 @@ export class Shell {
     this.ready = new Promise(resolve => {
       this.#setReady = resolve
     })
-    const nonce = randomBytes(16).toString('hex')
+    // A byte that output hardly ever ends with comes first: an end that could be the nonce's beginning is held back.
+    const nonce = `\x02${randomBytes(16).toString('hex')}`
     this.#listen('stdout', nonce)
     this.#listen('stderr', nonce)
     // What a broken pipe means is said by `ended`.
     this.link.stdin.on('error', () => {})
     this.link.stdin.write(renderPrelude(options.path, nonce))
+    void this.link.exited.then(() => this.#exited())
     this.over = this.link.ended.then(ended => {
       this.#finish(ended)
       return ended
@@ -105,8 +112,13 @@ export class Shell {
         } else this.#settle(current(), stream, mark)
       },
     })
-    this.link[stream].on('data', (chunk: Buffer) => reader.push(chunk))
+    this.link[stream].on('data', (chunk: Buffer) => {
+      this.#readBytes += chunk.length
+      reader.push(chunk)
+    })
     this.link[stream].on('error', () => {})
+    // Who listened to the link before the shell may have left it paused.
+    this.link[stream].resume()
   }
 
   #ready(target: string): void {
@@ -127,6 +139,21 @@ export class Shell {
   /** A call's time counts from when the loop comes to it. */
   #beginNext(): void {
     if (this.target !== undefined) this.#queue[0]?.begin(() => this.#options.kill(this))
+  }
+
+  /**
+   * The shell's last words may still be on their way, or wait for a slow reader. When no more come, something in the
+   * background holds its pipes open, and that is part of the call that the shell died in.
+   */
+  #exited(): void {
+    this.isOver = true
+    const before = this.#readBytes
+    setTimeout(() => {
+      const isReading = this.#readBytes !== before || this.link.stdout.isPaused()
+      if (!this.isBusy) this.link.close()
+      else if (isReading) this.#exited()
+      else this.#options.kill(this)
+    }, QUIET_MS)
   }
 
   #finish(ended: Ended): void {

@@ -4,10 +4,10 @@ import { sh } from '../core/script.ts'
  * Reads or writes one file, directory or link: `$p_do` says which. One script for both, so that a write compares
  * with the very code that read. Needs `stat -c`, `sha256sum` and `mktemp`, which busybox and coreutils have.
  *
- * read:  path, follow, into, content (0|1), max, digest (0|1), owner, group, same_as → values path, real, stat, target,
+ * read:  path, follow, into, content (0|1), max, digest (0|1), fresh (0|1), owner, group, same_as → values path, real, stat, target,
  *        sha256, fresh, missing, owner, group, digest1; the content on stdout.
- * write: path, was, was_sha256, was_target, kind, own, mode, sha256, target, source (stdin|base64|copy), from, validate,
- *        backup, above, above_own, above_mode, remove, mtime. Exit 75: the target is not as it was read.
+ * write: path, was, was_sha256, was_target, was_mtime, kind, own, mode, sha256, target, source (stdin|base64|copy), from, validate,
+ *        backup, above, above_own, above_mode, remove, mtime, unsafe (0|1). Exit 75: the target is not as it was read.
  */
 export const fileScript = sh`
 nl='
@@ -76,8 +76,8 @@ read_state() {
   if [ -n "\${p_owner-}" ]; then rt_set owner "$(account passwd "$p_owner")"; fi
   if [ -n "\${p_group-}" ]; then rt_set group "$(account group "$p_group")"; fi
   case $now in
-    8*) read_file ;;
-    4*) ;;
+    8*) read_file; if [ "$p_fresh" = 1 ]; then read_above; fi ;;
+    4*) if [ "$p_fresh" = 1 ]; then read_above; fi ;;
     a*) target_of "$real"; rt_set target "$link"; read_above ;;
     *) read_above ;;
   esac
@@ -110,6 +110,10 @@ read_file() {
 same() {
   look "$p_path"
   case "$now|" in "$p_was|"*) ;; *) rt_set now "$now"; exit 75 ;; esac
+  if [ -n "\${p_was_mtime-}" ]; then
+    rest=\${now#*|*|*|*|}
+    if [ "\${rest%%|*}" != "$p_was_mtime" ]; then rt_set now "$now"; exit 75; fi
+  fi
   if [ -n "\${p_was_sha256-}" ]; then
     sum_of "$p_path"
     if [ "$sum" != "$p_was_sha256" ]; then rt_set now "other content"; exit 75; fi
@@ -144,16 +148,24 @@ stage() {
   dir=\${p_path%/*}
   [ -d "\${dir:-/}" ] || rt_fail "Destination directory \${dir:-/} does not exist"
   tmp=
-  trap 'rm -f -- "$tmp"' EXIT
+  trap '[ -z "$tmp" ] || rm -f -- "$tmp"' EXIT
   trap 'exit 129' HUP
   trap 'exit 130' INT
   trap 'exit 143' TERM
   tmp=$(mktemp "$dir/.rota.XXXXXX") || rt_fail "Destination \${dir:-/} not writable"
 }
+# For a file that is a mount of its own. Its owner and mode change too.
+overwrite() {
+  cat <"$tmp" >"$p_path" || rt_fail "cannot write $p_path"
+  own "$p_path" "$p_own" "$p_mode"
+  rm -f -- "$tmp"
+}
 # Over a link to a directory a plain mv would move into it.
 swap() {
   if [ -d "$p_path" ]; then
     mv -fT -- "$tmp" "$p_path" || rt_fail "cannot replace $p_path"
+  elif [ "$p_unsafe" = 1 ]; then
+    mv -f -- "$tmp" "$p_path" 2>/dev/null || overwrite
   else
     mv -f -- "$tmp" "$p_path" || rt_fail "cannot replace $p_path"
   fi
@@ -230,6 +242,7 @@ write_state() {
     absent) write_absent ;;
     directory) write_directory ;;
     link|hard) write_link ;;
+    owner) same; chown -h -- "$p_own" "$p_path" || rt_fail "chown failed: cannot give $p_path to $p_own" ;;
     fifo) same; mkfifo -- "$p_path" && own "$p_path" "$p_own" "$p_mode" ;;
     *) if [ -n "\${p_source-}" ]; then write_content; else write_attributes; fi ;;
   esac

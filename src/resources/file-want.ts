@@ -68,6 +68,21 @@ function holdContent(content: Content, isSecret: boolean) {
   }
 }
 
+/** A link that leads to `target`; only a new one has an owner to be set. */
+export function wantLink(before: FileState, target: string): FileState {
+  const { path, terms } = before
+  const isKept = before.kind === 'link'
+  return {
+    path,
+    kind: 'link',
+    mode: '0777',
+    owner: terms.owner ?? (isKept ? before.owner : terms.fresh?.owner),
+    group: terms.group ?? (isKept ? before.group : terms.fresh?.group),
+    target,
+    terms,
+  }
+}
+
 export function wantAbsent({ path, terms }: FileState): FileState {
   return { path, kind: 'absent', terms }
 }

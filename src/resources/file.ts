@@ -47,6 +47,8 @@ export type FileTerms = {
   readonly above?: { readonly mode: string; readonly own: boolean } | undefined
   /** Words of the command that has to accept new content; `%s` stands for the file. */
   readonly validate?: readonly string[] | undefined
+  /** Write into the file when it cannot be replaced. */
+  readonly unsafe?: boolean | undefined
   /** Path of the copy that is made before content is replaced. */
   readonly backup?: string | undefined
   /** Where content comes from that states do not hold: a file on the target. */
@@ -84,6 +86,8 @@ export interface ReadOptions {
   readonly times?: boolean
   /** When `path` is a directory, the name of the file meant in it. */
   readonly into?: string
+  /** Something of another kind may be put in its place, so that what that gets has to be known. */
+  readonly fresh?: boolean
   /** Accounts by name or number. A name that does not exist is E_TASK, except in check mode. */
   readonly owner?: string | undefined
   readonly group?: string | undefined
@@ -92,6 +96,7 @@ export interface ReadOptions {
   readonly validate?: readonly string[] | undefined
   /** What to put after the path for the name of a backup. */
   readonly backupSuffix?: string | undefined
+  readonly unsafe?: boolean
   readonly source?: string | undefined
   readonly upload?: string | undefined
 }
@@ -114,6 +119,7 @@ export async function readFile(t: Target, path: string, options: ReadOptions = {
     validate: options.validate,
     source: options.source,
     upload: options.upload,
+    ...(options.unsafe ? { unsafe: true } : {}),
   }
   const ran = await look(t, parsePath(path), terms, options)
   const found = parseRead(ran, terms)
@@ -153,6 +159,7 @@ async function look(t: Target, path: string, terms: Looking, options: ReadOption
     content: terms.content !== 'none',
     max: CONTENT_LIMIT_BYTES,
     digest: terms.digest,
+    fresh: options.fresh ?? false,
     owner: options.owner,
     group: options.group,
     same_as: terms.sameAs,
@@ -182,7 +189,7 @@ function parseRead(ran: Ran, terms: Looking): Read {
   const path = (ran.values['path'] ?? '').replace(/^\.\//, '')
   const line = ran.values['stat'] ?? 'absent'
   if (line === 'absent') return { real, state: { path, kind: 'absent' } }
-  const { kind, mode, owner, group, sizeBytes, modifiedAt } = parseStat(line)
+  const { kind, mode, owner, group, sizeBytes, modifiedAt } = parseLook(line)
   const state = {
     path,
     kind: ran.values['hard'] === '1' ? ('hard' as const) : kind,
@@ -218,7 +225,7 @@ export function heldContent(
 }
 
 /** A line of `stat -c '%f|%u|%g|%s|%Y|%U|%G'`. */
-function parseStat(line: string) {
+export function parseLook(line: string) {
   const [hex = '', uid = '', gid = '', size, seconds, user, groupName] = line.split('|')
   const raw = Number.parseInt(hex, 16)
   const named = (name: string | undefined, id: string): Account => ({
@@ -239,7 +246,7 @@ function parseStat(line: string) {
 /** Two lines: the folder above, whose group is inherited when it is set-group-id, and the session's own process. */
 function parseFresh(lines: string | undefined): FileTerms['fresh'] {
   if (lines === undefined) return undefined
-  const [above, self] = lines.split('\n').map(parseStat)
+  const [above, self] = lines.split('\n').map(parseLook)
   if (above === undefined || self === undefined) return undefined
   const isSetGroupId = (Number.parseInt(above.mode, 8) & 0o2000) !== 0
   return { owner: self.owner, group: isSetGroupId ? above.group : self.group, isSetGroupId }

@@ -19,7 +19,7 @@ export function renderMode(mode: number): string {
 
 /**
  * The mode that `text` asks for where the mode is `now`: octal digits, or symbolic clauses as in chmod(1); as in
- * Ansible `=` without a class clears all bits. Throws E_PARAMS for anything else.
+ * Ansible `=` without a class clears all bits and sets those that the umask leaves. Throws E_PARAMS for anything else.
  */
 export function wantMode(text: string, now: number, isDirectory: boolean): number {
   const octal = /^(?:0o)?([0-7]{1,5})$/.exec(text)
@@ -37,7 +37,7 @@ function applyClause(clause: string, text: string, start: number, now: number, i
   let mode = start
   for (const [, operator, what] of actions!.matchAll(/([-+=])([rwxXstugo]*)/g))
     for (const name of classesOf(who!)) {
-      const set = bitsOf(name, what!, now, isDirectory) & (who === '' ? ~UMASK : ~0)
+      const set = bitsOf(name, what!, now, isDirectory, who === '' ? UMASK : 0)
       if (operator === '+') mode |= set
       else if (operator === '-') mode &= ~set
       else mode = (mode & ~masks[name]) | set
@@ -50,13 +50,13 @@ function classesOf(who: string): readonly Class[] {
 }
 
 /** The bits that letters stand for in one class: `rwX`, `s`, `t`, or another class's letter for its bits as they were. */
-function bitsOf(name: Class, what: string, before: number, isDirectory: boolean): number {
+function bitsOf(name: Class, what: string, before: number, isDirectory: boolean, umask: number): number {
   let bits = 0
   for (const letter of what) {
     if (letter in shifts) bits |= ((before >> shifts[letter as Class]) & 7) << shifts[name]
     else if (letter === 'X') bits |= isDirectory || (before & 0o111) !== 0 ? 1 << shifts[name] : 0
     else if (letter === special[name]) bits |= masks[name] & 0o7000
-    else bits |= (letters[letter] ?? 0) << shifts[name]
+    else bits |= ((letters[letter] ?? 0) << shifts[name]) & ~umask
   }
   return bits
 }

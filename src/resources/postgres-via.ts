@@ -50,6 +50,8 @@ export interface Sql {
   readonly statements: readonly (string | Secret)[]
   /** True: a connection lost after sending leaves the outcome unknown. */
   readonly writes: boolean
+  /** The statements are the user's: psql hands them on as they are, so that a backslash in them is no command of psql's. */
+  readonly foreign?: boolean
 }
 
 const psqlLocal = sh`
@@ -63,6 +65,7 @@ psql -X -q -A -t -w -P pager=off "$@"
 const psqlInContainer = joinScripts(
   composeCli,
   sh`
+# shellcheck disable=SC2016 # the container's shell expands it
 compose exec -T "$p_service" sh -c '
   user=\${1:-\${POSTGRES_USER:-postgres}}
   exec psql -X -q -A -t -w -P pager=off -U "$user" -d "\${2:-\${POSTGRES_DB:-$user}}"' sh "$p_user" "$p_database"
@@ -73,7 +76,8 @@ compose exec -T "$p_service" sh -c '
 function renderPsql(sql: Sql, mark: string): Secret {
   const body = sql.statements.map(statement => {
     const text = statement instanceof Secret ? reveal(statement) : statement
-    return `${text}\n;\n\\echo ${mark} :SQLSTATE :LAST_ERROR_MESSAGE\n\\if :ERROR\n\\quit\n\\endif\n`
+    const send = sql.foreign ? `SELECT ${renderLiteral(text)}\n\\gexec` : `${text}\n;`
+    return `${send}\n\\echo ${mark} :SQLSTATE :LAST_ERROR_MESSAGE\n\\if :ERROR\n\\quit\n\\endif\n`
   })
   return new Secret(`\\set VERBOSITY terse\n\\echo ${mark} connected\n${body.join('')}`, 'SQL')
 }
@@ -85,7 +89,11 @@ function parsePsql(t: Target, stdout: string, mark: string): readonly Answer[] |
   return parts.slice(1).map((part, i) => {
     const [, sqlstate = '', message = ''] = /^(\S+) ?(.*)/.exec(part) ?? []
     const before = parts[i]!.split('\n').slice(1, -1)
-    return { sqlstate, message: sqlstate === '00000' ? '' : t.redactor.clean(message), rows: before }
+    return {
+      sqlstate,
+      message: sqlstate === '00000' ? '' : t.redactor.clean(message),
+      rows: before,
+    }
   })
 }
 
@@ -188,6 +196,7 @@ async function connect(t: Target, via: Forward, password: Secret | undefined): P
 }
 
 const WRONG_PASSWORD = '28P01'
+const alive = sh`:`
 
 /** Opens a connection with the first password that the server takes. Throws E_TASK. */
 export async function openForward(t: Target, via: Forward): Promise<Client> {
@@ -199,6 +208,8 @@ export async function openForward(t: Target, via: Forward): Promise<Client> {
     } catch (error) {
       if (sqlstateOf(error) === WRONG_PASSWORD) refusals++
       else {
+        // Throws what is wrong with the link to the host, should it be that and not the database.
+        await t.run(alive)
         const said = t.redactor.clean(error instanceof Error ? error.message : String(error))
         throw problem('E_TASK', `the database at ${where} cannot be reached through ${t.name}: ${said}`, {
           hint: 'check login_host, login_port and login_db; sshd has to allow TCP forwarding',
@@ -214,7 +225,8 @@ export async function openForward(t: Target, via: Forward): Promise<Client> {
 async function ask(t: Target, client: Client, text: string, writes: boolean): Promise<Answer> {
   try {
     const result = await client.query({ text, rowMode: 'array', types: { getTypeParser: () => String } })
-    return { sqlstate: '00000', message: '', rows: result.rows.map(row => row[0] ?? null) }
+    const rows = result.rows.map(row => row[0] ?? null)
+    return { sqlstate: '00000', message: '', rows }
   } catch (error) {
     const sqlstate = sqlstateOf(error)
     // Class 57P is a server that goes away: whether it still committed cannot be told from here.

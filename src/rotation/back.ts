@@ -1,5 +1,5 @@
 import type { Clean } from '../core/redact.ts'
-import { isSuperseded, type Step } from './ledger.ts'
+import { isSuperseded, isTouched, type Step } from './ledger.ts'
 import type { HostOutcome, RotationOutcome } from './outcome.ts'
 import { emitStates, endRun, holdRun, type Red, type Run, record, runPhase } from './run.ts'
 import { type Probed, probeStep, type Stuck, undoStep } from './steps.ts'
@@ -64,7 +64,7 @@ async function undoAll(run: Run, stuck: Map<string, Stuck>): Promise<void> {
 async function restoreService(run: Run, stuck: Map<string, Stuck>): Promise<void> {
   for (const wave of run.world.waves)
     for (const phase of ['converge', 'verify'] as const) {
-      const hosts = wave.filter(host => run.ledger.touched.has(host) && !stuck.has(host))
+      const hosts = wave.filter(host => isTouched(run.ledger, host) && !stuck.has(host))
       if (hosts.length === 0) break
       const red = await runPhase(run, phase, hosts, 'current')
       for (const [host, { status, message }] of red)
@@ -102,14 +102,16 @@ function selectOutcomes(
   stuck: ReadonlyMap<string, Stuck>,
 ): ReadonlyMap<string, HostOutcome> {
   const untouched = run.deps.clean('was not touched')
+  // A change may be on a host outside the run, where it was delegated to.
+  const all = new Set([...run.world.hosts, ...stuck.keys()])
   return new Map(
-    run.world.hosts.map((host): [string, HostOutcome] => {
+    [...all].map((host): [string, HostOutcome] => {
       const problem = stuck.get(host)
       if (problem) return [host, problem]
       const message: Clean | undefined = red.get(host)?.message
       return [
         host,
-        { state: 'rolled_back', message: message ?? (run.ledger.touched.has(host) ? undefined : untouched) },
+        { state: 'rolled_back', message: message ?? (isTouched(run.ledger, host) ? undefined : untouched) },
       ]
     }),
   )
@@ -117,7 +119,7 @@ function selectOutcomes(
 
 /** Turns the run around for good: the record says so to every later resume. */
 async function turnBack(run: Run, red: Red): Promise<void> {
-  const hosts = run.world.hosts.filter(host => run.ledger.touched.has(host))
+  const hosts = run.world.hosts.filter(host => isTouched(run.ledger, host))
   if (!run.ledger.isUndoing) await record(run, { type: 'phase', phase: 'undo', status: 'start', hosts })
   run.ledger.isUndoing = true
   run.deps.emit({ type: 'phase.start', phase: 'undo', hosts })

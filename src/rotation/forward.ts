@@ -6,12 +6,10 @@ import { isForwardOnly } from './decide.ts'
 import { createUniform, type HostOutcome, type RotationOutcome } from './outcome.ts'
 import { emitSecrets, settleSecrets, showGiven } from './pending.ts'
 import { emitStates, endRun, holdRun, note, type Red, type Run, record, runPhase, toMessage } from './run.ts'
-import { createApply, redoStep } from './steps.ts'
+import { createApply, redoStep, settleStep } from './steps.ts'
 
 /** With a reason that forbids going back, a red wave is tried this often before a person has to decide. */
 const FORWARD_ATTEMPTS = 2
-
-const NOT_YET = 'not begun'
 
 /** Refuses the run: nothing was changed on any host. */
 async function refuse(run: Run, red: ReadonlyMap<string, Clean>, why: string): Promise<RotationOutcome> {
@@ -37,6 +35,7 @@ async function refuseChange(change: { readonly what: Clean }): Promise<never> {
 async function prepare(run: Run): Promise<RotationOutcome | undefined> {
   const { hosts } = run.world
   try {
+    await run.deps.refuseOverlap?.()
     showGiven(run)
     for (const phase of ['preflight', 'backup'] as const) {
       if (run.deps.stop?.aborted) return refuse(run, new Map(), 'stopped by the operator')
@@ -70,13 +69,29 @@ function remember(run: Run, phase: Phase, hosts: readonly string[], red: Red): v
     } else if (!red.has(host)) green.add(`${phase} ${host}`)
 }
 
+/**
+ * A change whose write failed while its host went on (`rescue`, `ignore_errors`) is not left open: the target says whether it
+ * stands. Adds the hosts where it cannot say.
+ */
+async function settleOpen(run: Run, found: Red): Promise<Red> {
+  const red = new Map(found)
+  for (const step of run.ledger.steps) {
+    const { host } = step.change
+    if (step.progress !== 'intent' || red.has(host)) continue
+    const why = await settleStep(run, step)
+    if (why) red.set(host, why)
+  }
+  return red
+}
+
 async function runStage(run: Run, phase: Phase, wave: readonly string[]): Promise<Red> {
   if (run.deps.stop?.aborted) return stopped(run, wave)
   const hosts = wave.filter(host => !run.ledger.green.has(`${phase} ${host}`))
   if (hosts.length === 0) return new Map()
-  if (phase === 'converge') for (const host of hosts) run.ledger.touched.add(host)
+  for (const host of hosts) run.ledger.started.add(`${phase} ${host}`)
   const apply = phase === 'change' ? createApply(run) : undefined
-  const red = await runPhase(run, phase, hosts, 'pending', apply)
+  const found = await runPhase(run, phase, hosts, 'pending', apply)
+  const red = phase === 'change' ? await settleOpen(run, found) : found
   remember(run, phase, hosts, red)
   return red
 }
@@ -92,7 +107,9 @@ async function runWave(run: Run, wave: readonly string[]): Promise<Red> {
 
 /** Holds a run that may not go back: the red hosts need a person, the others wait. */
 function holdForward(run: Run, red: Red): Promise<RotationOutcome> {
-  const hosts = run.world.hosts.map((host): [string, HostOutcome] => {
+  // A change may be on a host outside the run, where it was delegated to.
+  const all = new Set([...run.world.hosts, ...red.keys()])
+  const hosts = [...all].map((host): [string, HostOutcome] => {
     const result = red.get(host)
     if (!result) return [host, { state: 'running', message: run.deps.clean('waits for the other hosts') }]
     return [host, { state: result.status === 'failed' ? 'held' : 'in_doubt', message: result.message }]
@@ -104,11 +121,11 @@ function holdForward(run: Run, red: Red): Promise<RotationOutcome> {
 async function runWaves(run: Run): Promise<RotationOutcome | undefined> {
   const attempts = isForwardOnly(run.deps.reason) ? FORWARD_ATTEMPTS : 1
   for (const wave of run.world.waves) {
+    emitStates(run, createUniform('running', wave).hosts)
     let red = await runWave(run, wave)
     for (let attempt = 1; red.size > 0 && attempt < attempts; attempt++) {
       note(run, 'warn', `reason ${run.deps.reason} never goes back: trying the wave again`)
-      const open = await recover(run)
-      red = open.size > 0 ? open : await runWave(run, wave)
+      red = await runWave(run, wave)
     }
     if (red.size > 0) return isForwardOnly(run.deps.reason) ? holdForward(run, red) : goBack(run, red)
   }
@@ -168,7 +185,6 @@ export async function goForward(run: Run): Promise<RotationOutcome> {
   const open = await recover(run)
   if (open.size > 0) return holdForward(run, open)
   if (run.ledger.isCommitted) return finish(run)
-  emitStates(run, createUniform('running', run.world.hosts, run.deps.clean(NOT_YET)).hosts)
   const stuck = await runWaves(run)
   if (stuck) return stuck
   try {

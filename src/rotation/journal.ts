@@ -76,12 +76,13 @@ function sha256(data: string | Uint8Array): string {
 }
 
 /** `LENGTH SUM JSON\n`: bytes of the JSON, first 16 hex digits of its sha256, the JSON. */
-function renderLine(record: JournalRecord): string {
+export function renderLine(record: JournalRecord): string {
   const json = JSON.stringify(record)
   return `${Buffer.byteLength(json)} ${sha256(json).slice(0, SUM_CHARS)} ${json}\n`
 }
 
-function parseLine(line: Buffer): JournalRecord | undefined {
+/** A line without its newline; undefined when it is not whole. */
+export function parseLine(line: Buffer): JournalRecord | undefined {
   const text = line.toString('utf8')
   const [, length, sum, json] = /^(\d+) ([0-9a-f]{16}) (\{.*\})$/.exec(text) ?? []
   if (json === undefined || Number(length) !== Buffer.byteLength(json)) return undefined

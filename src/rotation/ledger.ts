@@ -1,5 +1,4 @@
 import type { RotationState } from '../core/event.ts'
-import type { Phase } from '../core/play.ts'
 import { type Clean, createRedactor } from '../core/redact.ts'
 import type { Secret } from '../core/secret.ts'
 import type { Change, HostSecrets } from '../core/transaction.ts'
@@ -19,8 +18,8 @@ export interface Ledger {
   readonly steps: Step[]
   secrets: ReadonlyMap<string, HostSecrets> | undefined
   readonly snapshot: State | undefined
-  /** Hosts whose application may run on new values: something was changed, or converge was begun. */
-  readonly touched: Set<string>
+  /** `PHASE HOST` of what was begun going forward. */
+  readonly started: Set<string>
   /** `PHASE HOST` of what went well going forward. */
   readonly green: Set<string>
   isUndoing: boolean
@@ -101,23 +100,30 @@ export function readLedger(journal: Journal): Ledger {
   const shot = phaseRecords.findLast(record => record.sealed !== undefined)
   const pending = last('pending')
   const steps = selectSteps(journal)
-  const hostsOf = (phase: Phase, status: 'start' | 'ok'): string[] =>
-    forward.filter(record => record.phase === phase && record.status === status).flatMap(({ hosts }) => hosts)
+  const selectPhases = (status: 'start' | 'ok'): Set<string> => {
+    const found = forward.filter(record => record.status === status)
+    return new Set(found.flatMap(({ phase, hosts }) => hosts.map(host => `${phase} ${host}`)))
+  }
   return {
     begin: last('begin'),
     steps,
     secrets: pending && toSecrets(journal.payload(pending)),
     snapshot: shot && journal.payload(shot),
-    touched: new Set([...steps.map(step => step.change.host), ...hostsOf('converge', 'start')]),
-    green: new Set(
-      (['change', 'converge'] as const).flatMap(phase =>
-        hostsOf(phase, 'ok').map(host => `${phase} ${host}`),
-      ),
-    ),
+    started: selectPhases('start'),
+    // Verify is asked again by every process.
+    green: new Set([...selectPhases('ok')].filter(key => !key.startsWith('verify '))),
     isUndoing: undoAt !== -1,
     isCommitted: last('commit') !== undefined,
     end: last('held', 'end'),
   }
+}
+
+/**
+ * True when the host's application may run on new values: converge was begun, or something was changed while it was its turn.
+ * Not only on the host itself: a task may be delegated.
+ */
+export function isTouched({ steps, started }: Ledger, host: string): boolean {
+  return started.has(`converge ${host}`) || (steps.length > 0 && started.has(`change ${host}`))
 }
 
 /** True when a later change of the host began where this one ended: the target then holds the later one's state. */

@@ -5,7 +5,7 @@ import type { HostSecrets } from '../core/transaction.ts'
 import { toSecretsPayload } from './ledger.ts'
 import { type Run, record } from './run.ts'
 
-function selectGiven(run: Run): ReadonlyMap<string, Secret> {
+function selectGiven(run: Pick<Run, 'world' | 'deps'>): ReadonlyMap<string, Secret> {
   const wanted = run.world.secrets.filter(spec => spec.given)
   return new Map(
     wanted.map(spec => {
@@ -21,7 +21,7 @@ function selectGiven(run: Run): ReadonlyMap<string, Secret> {
 }
 
 /** Shows the given values to preflight, so that it can try them before anything is changed. Throws E_PREFLIGHT for a missing one. */
-export function showGiven(run: Run): void {
+export function showGiven(run: Pick<Run, 'world' | 'deps'>): void {
   const pending = selectGiven(run)
   for (const host of run.world.hosts) run.world.setSecrets(host, { current: new Map(), pending })
 }
@@ -35,7 +35,7 @@ function refuseSame(spec: SecretSpec, host: string, value: Secret, current: Secr
 }
 
 function makePending(
-  run: Run,
+  run: Pick<Run, 'world' | 'deps'>,
   host: string,
   current: ReadonlyMap<string, Secret>,
   shared: Map<string, Secret>,
@@ -51,22 +51,29 @@ function makePending(
   )
 }
 
-/**
- * Reads the values in force, makes the pending ones and seals both in the journal before anything can use them.
- * Throws RotaError when a value cannot be read or made; nothing was touched then.
- */
-export async function settleSecrets(run: Run): Promise<void> {
+/** The values in force on each host and the pending ones, in memory only. Throws RotaError when one cannot be read or made. */
+export async function makeSecrets(
+  run: Pick<Run, 'world' | 'deps'>,
+): Promise<ReadonlyMap<string, HostSecrets>> {
   const { world } = run
   const current = await Promise.all(
     world.hosts.map(async host => [host, await world.currentSecrets(host)] as const),
   )
   const shared = new Map<string, Secret>()
-  const secrets = new Map<string, HostSecrets>(
+  return new Map(
     current.map(([host, values]) => [
       host,
       { current: values, pending: makePending(run, host, values, shared) },
     ]),
   )
+}
+
+/**
+ * Makes the secrets of the run and seals them in the journal before anything can use them. Throws RotaError; nothing was
+ * touched then.
+ */
+export async function settleSecrets(run: Run): Promise<void> {
+  const secrets = await makeSecrets(run)
   await record(run, { type: 'pending' }, { payload: toSecretsPayload(secrets), required: true })
   run.ledger.secrets = secrets
   showSecrets(run)

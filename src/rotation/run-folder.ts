@@ -1,9 +1,10 @@
 import { mkdir, readdir } from 'node:fs/promises'
 import { homedir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { problem, RotaError } from '../core/error.ts'
 import type { RotationState } from '../core/event.ts'
 import type { Reason } from '../core/transaction.ts'
+import { realDisk } from './disk.ts'
 import { type JournalRecord, readJournal } from './journal.ts'
 
 /** `$XDG_STATE_HOME/rota`, or `~/.local/state/rota` when that is unset or relative (XDG Base Directory Specification). */
@@ -40,6 +41,8 @@ export async function createRunFolder(
     try {
       await mkdir(runs, { recursive: true, mode: 0o700 })
       await mkdir(folder, { mode: 0o700 })
+      // The journal in it is only as durable as the names that lead to it.
+      for (const parent of [runs, state, dirname(state)]) await realDisk.syncFolder(parent)
       return { id, folder }
     } catch (cause) {
       const { code } = cause as NodeJS.ErrnoException
@@ -115,10 +118,11 @@ export async function readSummary(folder: string): Promise<RotationSummary | und
 
 /**
  * Refuses to begin a rotation on hosts that an open run of this operator still holds. Throws E_LOCKED naming the run and
- * what to type. A damaged journal refuses too: nobody can say what it holds.
+ * what to type. A damaged journal refuses too: nobody can say what it holds. `except` is the run that asks.
  */
-export async function refuseOverlap(state: string, hosts: readonly string[]): Promise<void> {
+export async function refuseOverlap(state: string, hosts: readonly string[], except?: string): Promise<void> {
   for (const { id, folder } of await listRuns(state)) {
+    if (id === except) continue
     const summary = await readSummary(folder).catch((error: unknown) => {
       if (!(error instanceof RotaError)) throw error
       throw problem(

@@ -6,16 +6,11 @@ import type { Secret } from '../core/secret.ts'
 import type { Apply, InForce, PhaseResult, Reason, RotationWorld, Sealer } from '../core/transaction.ts'
 import type { State } from '../core/value.ts'
 import type { Disk } from './disk.ts'
-import type { Entry, Journal } from './journal.ts'
+import type { HostJournal } from './host-journal.ts'
+import { type Entry, type Journal, renderLine } from './journal.ts'
 import type { Ledger } from './ledger.ts'
 import type { Processes } from './lock.ts'
 import { createOutcome, type HostOutcome, type RotationOutcome, selectRunState } from './outcome.ts'
-
-/** A second copy of the journal on the targets, so that a run can be taken up when the operator's machine is lost. */
-export interface HostJournal {
-  /** Resolves when the sealed lines are on the host's disk. */
-  append(host: string, lines: string): Promise<void>
-}
 
 /** What a rotation needs besides its world. */
 export interface RotationDeps {
@@ -36,6 +31,11 @@ export interface RotationDeps {
   /** The redactor's. */
   readonly clean: (text: string) => Clean
   readonly now: () => Date
+  /**
+   * Throws when another open run holds one of the hosts. Asked once the run's own begin is on the disk, so that of two that
+   * begin at the same moment at least one is refused.
+   */
+  readonly refuseOverlap?: (() => Promise<void>) | undefined
   /** Resolves when the evidence so far is durable; awaited before the first change and before the commit. Rejects with E_EVIDENCE. */
   readonly settleEvidence?: (() => Promise<void>) | undefined
   /** Aborted by ^C: no phase is begun after it, except to go back. */
@@ -43,7 +43,7 @@ export interface RotationDeps {
   readonly hostJournal?: HostJournal | undefined
   readonly disk?: Disk | undefined
   readonly processes?: Processes | undefined
-  /** How often and after what pause a host that does not answer is asked again. Default: 5 times, 2 s, doubling. */
+  /** How often and after what pause a host that does not answer is asked again. Default: 4 times, 1 s, doubling. */
   readonly retry?: { readonly times: number; readonly waitMs: number } | undefined
   readonly wait?: ((ms: number) => Promise<void>) | undefined
 }
@@ -54,8 +54,6 @@ export interface Run {
   readonly deps: RotationDeps
   readonly journal: Journal
   readonly ledger: Ledger
-  /** Journal lines that the host journals do not have yet. */
-  readonly unsent: string[]
 }
 
 export function toMessage(run: Run, error: unknown): Clean {
@@ -74,15 +72,26 @@ export async function record(
   options: { readonly payload?: State; readonly required?: boolean } = {},
 ): Promise<void> {
   const line = await run.journal.append(entry, options.payload)
+  // Until secrets are pending nothing is at stake, and a run that may yet be refused leaves no trace on a host.
+  if (!run.journal.records.some(({ type }) => type === 'pending')) return
+  if (entry.type === 'pending') await sendJournal(run, options)
+  else await send(run, selectKeepers(run, entry), line, options)
+}
+
+/** Who keeps the copy of a record: the host it is about, or all; also for a delegated change on a host outside the run. */
+function selectKeepers({ world }: Run, entry: Entry): readonly string[] {
+  return 'host' in entry && world.hosts.includes(entry.host) ? [entry.host] : world.hosts
+}
+
+async function send(
+  run: Run,
+  hosts: readonly string[],
+  lines: string,
+  options: { readonly required?: boolean },
+): Promise<void> {
   const { hostJournal } = run.deps
   if (!hostJournal) return
-  // Until secrets are pending nothing is at stake, and a run that may yet be refused leaves no trace on a host.
-  run.unsent.push(line)
-  if (!run.journal.records.some(({ type }) => type === 'pending')) return
-  const isOfHost = 'host' in entry
-  const lines = isOfHost ? line : run.unsent.join('')
-  run.unsent.length = 0
-  const sent = (isOfHost ? [entry.host] : run.world.hosts).map(host => hostJournal.append(host, lines))
+  const sent = hosts.map(host => hostJournal.append(host, lines))
   if (options.required) await Promise.all(sent)
   else for (const result of await Promise.allSettled(sent)) noteUnsent(run, result)
 }
@@ -90,6 +99,11 @@ export async function record(
 function noteUnsent(run: Run, result: PromiseSettledResult<void>): void {
   if (result.status === 'rejected')
     note(run, 'warn', `the copy of the journal on a host lacks a record: ${toMessage(run, result.reason)}`)
+}
+
+/** Copies the whole journal to every host: when it begins to matter, and when a run is taken up again. */
+export async function sendJournal(run: Run, options: { readonly required?: boolean } = {}): Promise<void> {
+  await send(run, run.world.hosts, run.journal.records.map(renderLine).join(''), options)
 }
 
 export function note(run: Run, level: 'info' | 'warn', text: string): void {

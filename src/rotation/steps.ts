@@ -11,7 +11,9 @@ export interface Probed {
   readonly why?: Clean
 }
 
-const defaultRetry = { times: 5, waitMs: 2000 }
+const defaultRetry = { times: 4, waitMs: 1000 }
+const NEITHER = 'the target is neither as it was nor as it was to become'
+const NO_ANSWER = 'the host does not answer'
 const sleep = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms))
 
 /** Asks the target what is true of a change. A host that does not answer is asked again, a bounded number of times. */
@@ -48,7 +50,6 @@ async function announce(run: Run, change: Change): Promise<Step> {
   if (old !== -1) steps.splice(old, 1)
   const step: Step = { change, progress: 'intent' }
   steps.push(step)
-  run.ledger.touched.add(host)
   emitChange(run, change, 'intent')
   return step
 }
@@ -77,30 +78,56 @@ async function applyNew(run: Run, change: Change, write: () => Promise<void>): P
 }
 
 /**
- * Carries a change that the journal knows forward: applied is done, not applied is written. Throws E_CONFLICT or
- * E_UNREACHABLE when the target leaves it open, and what the write throws.
+ * Carries a change that the journal knows forward, by the table's last column. Throws E_CONFLICT or E_UNREACHABLE when the
+ * target leaves it open, and what the write throws.
  */
 export async function redoStep(run: Run, step: Step): Promise<void> {
   if (isSuperseded(step, run.ledger.steps)) return
   const { change } = step
   const { probe, why } = await probeStep(run, step)
-  switch (probe) {
-    case 'applied':
-      return step.progress === 'done' ? undefined : mark(run, step, 'done')
-    case 'not_applied':
-      return attempt(run, step, () => run.world.write(change, change.before, change.after))
-    case 'conflict':
-      throw problem('E_CONFLICT', `${change.what}: the target is neither as it was nor as it was to become`)
-    case 'unreachable':
-      throw problem('E_UNREACHABLE', why ?? 'no answer')
+  const decision = decide(probe, true, run.deps.reason)
+  if (decision === 'apply')
+    return attempt(run, step, () => run.world.write(change, change.before, change.after))
+  if (decision === 'held') throw problem('E_CONFLICT', `${change.what}: ${NEITHER}`)
+  if (decision === 'in_doubt') throw problem('E_UNREACHABLE', why ?? NO_ANSWER)
+  if (step.progress !== 'done') await mark(run, step, 'done')
+}
+
+/** Closes a change whose write failed, without writing: applied is done, not applied is as if undone. Resolves with what is in the way. */
+export async function settleStep(
+  run: Run,
+  step: Step,
+): Promise<{ readonly status: 'failed' | 'unreachable'; readonly message: Clean } | undefined> {
+  const { probe, why } = await probeStep(run, step)
+  if (probe === 'unreachable') return { status: 'unreachable', message: why ?? run.deps.clean(NO_ANSWER) }
+  if (probe === 'conflict')
+    return { status: 'failed', message: run.deps.clean(`${step.change.what}: ${NEITHER}`) }
+  await mark(run, step, probe === 'applied' ? 'done' : 'undone')
+  return undefined
+}
+
+/**
+ * Before the host is changed further, a change whose write failed and was rescued is closed: later its state would stand
+ * under another's. Throws E_UNREACHABLE or E_CONFLICT.
+ */
+async function settleEarlier(run: Run, host: string, underWay: ReadonlySet<string>): Promise<void> {
+  for (const step of run.ledger.steps) {
+    if (step.change.host !== host || step.progress !== 'intent' || underWay.has(step.change.step)) continue
+    const why = await settleStep(run, step)
+    if (why) throw problem(why.status === 'unreachable' ? 'E_UNREACHABLE' : 'E_CONFLICT', why.message)
   }
 }
 
 /** The `apply` of the change phase: write-ahead for a new change; an old one is carried forward, not made twice. */
 export function createApply(run: Run): Apply {
-  return (change, write) => {
+  // Delegated tasks of several hosts may be under way on one host.
+  const underWay = new Set<string>()
+  return async (change, write) => {
     const known = run.ledger.steps.find(step => step.change.step === change.step)
-    return known && known.progress !== 'undone' ? redoStep(run, known) : applyNew(run, change, write)
+    if (known && known.progress !== 'undone') return redoStep(run, known)
+    await settleEarlier(run, change.host, underWay)
+    underWay.add(change.step)
+    return applyNew(run, change, write).finally(() => underWay.delete(change.step))
   }
 }
 
@@ -122,8 +149,8 @@ export async function undoStep(run: Run, step: Step, probed?: Probed): Promise<S
   for (let attempts = 0; ; attempts++) {
     const decision = decide(probe, false, 'scheduled')
     if (decision === 'skip') break
-    if (decision === 'in_doubt') return stuck(run, change, 'in_doubt', why ?? 'the host does not answer')
-    if (decision === 'held') return stuck(run, change, 'held', 'the target is neither old nor new')
+    if (decision === 'in_doubt') return stuck(run, change, 'in_doubt', why ?? NO_ANSWER)
+    if (decision === 'held') return stuck(run, change, 'held', NEITHER)
     if (attempts === UNDO_ATTEMPTS) return stuck(run, change, 'held', why ?? 'it cannot be undone')
     if (step.progress !== 'undo-intent') await mark(run, step, 'undo-intent')
     try {

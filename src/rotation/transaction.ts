@@ -4,10 +4,10 @@ import { goBack } from './back.ts'
 import { isForwardOnly } from './decide.ts'
 import { goForward } from './forward.ts'
 import { openJournal } from './journal.ts'
-import { readLedger, readStates } from './ledger.ts'
+import { isTouched, readLedger, readStates } from './ledger.ts'
 import { createOutcome, createUniform, type HostOutcome, type RotationOutcome } from './outcome.ts'
 import { showSecrets } from './pending.ts'
-import { endRun, note, type RotationDeps, type Run, record, runPhase } from './run.ts'
+import { endRun, note, type RotationDeps, type Run, record, runPhase, sendJournal } from './run.ts'
 
 /*
  * Which way an interrupted run goes:
@@ -31,7 +31,7 @@ async function openRun(
   const { disk, processes, sealer, now } = deps
   const journal = await openJournal(deps.folder, { disk, processes, sealer, now })
   try {
-    return await work({ world, deps, journal, ledger: readLedger(journal), unsent: [] })
+    return await work({ world, deps, journal, ledger: readLedger(journal) })
   } finally {
     await journal.close()
   }
@@ -71,10 +71,12 @@ function checkHosts(run: Run): void {
   })
 }
 
-function restore(run: Run): void {
+/** Gives the world what the run knew, and the targets the records that they may lack. */
+async function restore(run: Run): Promise<void> {
   checkHosts(run)
   showSecrets(run)
   if (run.ledger.snapshot !== undefined) run.world.restore(run.ledger.snapshot)
+  if (run.ledger.secrets) await sendJournal(run)
 }
 
 /** The reason of the run is the journal's, whatever the caller believes. */
@@ -99,7 +101,7 @@ export async function resumeRotation(world: RotationWorld, deps: RotationDeps): 
     const settled = selectSettled(opened)
     if (settled) return settled
     const run = withReason(opened)
-    restore(run)
+    await restore(run)
     if (run.ledger.isUndoing) return goBack(run)
     checkPlan(run)
     return goForward(run)
@@ -107,7 +109,7 @@ export async function resumeRotation(world: RotationWorld, deps: RotationDeps): 
 }
 
 function checkMayGoBack(run: Run): void {
-  const { deps, ledger } = run
+  const { deps, ledger, world } = run
   const state = ledger.end?.state
   if (ledger.isCommitted)
     throw problem(
@@ -117,7 +119,7 @@ function checkMayGoBack(run: Run): void {
         hint: 'playbooks/rollback.yml puts the backup of a committed run back, as a change of its own',
       },
     )
-  if (isForwardOnly(deps.reason) && ledger.touched.size > 0)
+  if (isForwardOnly(deps.reason) && world.hosts.some(host => isTouched(ledger, host)))
     throw problem(
       'E_HELD',
       `run ${deps.run} has reason ${deps.reason}: going back would put a compromised value in force`,
@@ -137,7 +139,7 @@ export async function rollbackRotation(world: RotationWorld, deps: RotationDeps)
     checkMayGoBack(run)
     const settled = selectSettled(run)
     if (settled) return settled
-    restore(run)
+    await restore(run)
     if (run.ledger.begin?.plan !== deps.plan)
       note(run, 'warn', 'the playbook, inventory or variables are not those the run was begun with')
     return goBack(run)
@@ -157,7 +159,7 @@ export async function finaliseRotation(world: RotationWorld, deps: RotationDeps)
         hint: run.ledger.isUndoing ? `rota rollback ${deps.run}` : `rota resume ${deps.run}`,
       })
     if (state === 'finalised') return createOutcome(state, readStates(run.ledger.end))
-    restore(run)
+    await restore(run)
     const red = await runPhase(run, 'finalise', world.hosts, 'pending')
     const outcomes = world.hosts.map((host): [string, HostOutcome] => {
       const message = red.get(host)?.message

@@ -107,12 +107,15 @@ export async function unsealText(identity: Secret, sealed: string, label: string
 
 type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
 const SECRET = '$secret'
+const NUMBER = '$number'
 
-/** State to JSON: a Secret becomes `{"$secret": [label, text]}`, a member that begins with `$` gets one more. */
+/**
+ * State to JSON: a Secret becomes `{"$secret": [label, text]}`, a number that JSON lacks `{"$number": "NaN"}`, and a member
+ * that begins with `$` gets one more.
+ */
 function encode(state: State): Json {
   if (state instanceof Secret) return { [SECRET]: [state.label, reveal(state)] }
-  if (typeof state === 'number' && !Number.isFinite(state))
-    throw problem('E_BUG', `a state holds ${state}, which JSON cannot`)
+  if (typeof state === 'number' && !Number.isFinite(state)) return { [NUMBER]: String(state) }
   if (state === null || typeof state !== 'object') return state
   if (Array.isArray(state)) return (state as readonly State[]).map(encode)
   const members = Object.entries(state as { readonly [key: string]: State | undefined })
@@ -132,6 +135,7 @@ function decode(json: Json): State {
     const [label, text] = first[1] as readonly string[]
     return new Secret(text!, label!)
   }
+  if (first?.[0] === NUMBER) return Number(first[1])
   return Object.fromEntries(members.map(([key, member]) => [key.replace(/^\$/, ''), decode(member)]))
 }
 

@@ -1,4 +1,5 @@
 // The scenes of a rotation, judged from outside: by logins, by HTTP, by files; never by what rota says of itself.
+import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
@@ -40,6 +41,8 @@ function leaksIn(folder: string, envs: readonly Env[]): string[] {
     )
   })
 }
+
+const isDump = (file: string): boolean => file.endsWith('.dump.age')
 
 export function playScenes(open: () => Promise<Stage>): void {
   let stage: Stage
@@ -114,12 +117,35 @@ export function playScenes(open: () => Promise<Stage>): void {
     const members = await stage.run(`tar -tzf ${folder}/app.tar.gz`)
     expect(members).toMatch(/server\.mjs$/m)
     expect(members).not.toContain('node_modules')
-    const kept = filesBelow(join(stage.desk.runs, lastRun(), 'backup')).map(file => [
+    const kept = filesBelow(join(stage.desk.runs, lastRun(), 'backups')).map(file => [
       file.split('/').at(-1),
       (statSync(file).mode & 0o777).toString(8),
     ])
     expect(kept.length).toBeGreaterThanOrEqual(3)
     for (const [name, mode] of kept) expect([name, mode]).toEqual([expect.stringMatching(/\.age$/), '600'])
+  })
+
+  it('has sealed copies that age opens, and a dump that restores into an empty database', async () => {
+    const [before] = envs
+    const copies = filesBelow(join(stage.desk.runs, lastRun(), 'backups'))
+    const open = (part: string): Buffer => {
+      const file = copies.find(each => each.includes(part))!
+      return execFileSync('age', ['-d', '-i', stage.desk.identity, file], { maxBuffer: 1 << 28 })
+    }
+    expect(open('env.production').toString()).toContain(`JWT_SECRET=${before!['JWT_SECRET']}\n`)
+    const dump = open(stage.hasPgRestore ? '.dump.' : '.sql.')
+    if (!stage.hasPgRestore) return void expect(dump.toString()).toMatch(/CREATE TABLE .*"AuthSession"/)
+    const inDatabase = 'docker exec -i proxpanel-db-1'
+    await stage.run(`${inDatabase} createdb -U proxpanel empty`)
+    await stage.run(`${inDatabase} pg_restore -U proxpanel -d empty --exit-on-error`, dump)
+    const admins = await stage.run(
+      `${inDatabase} psql -U proxpanel -d empty -Atc 'SELECT "email" FROM "User"'`,
+    )
+    expect(admins).toBe(`${before!['ADMIN_EMAIL']}\n`)
+    await stage.run(`${inDatabase} dropdb -U proxpanel empty`)
+    const onHost = await stage.run(`sha256sum <${stage.root}/opt/proxpanel-backups/*/database.dump.age`)
+    const here = createHash('sha256').update(readFileSync(copies.find(isDump)!))
+    expect(onHost.split(' ')[0]).toBe(here.digest('hex'))
   })
 
   it('writes the new admin login down for root alone', async () => {
@@ -136,7 +162,7 @@ export function playScenes(open: () => Promise<Stage>): void {
       .update((await stage.env())['JWT_SECRET']!)
       .digest('hex')
       .slice(0, 16)
-    await stage.addSettings({ PANEL_FAULT_UNLESS_JWT: pin })
+    await stage.setEnv({ PANEL_FAULT_UNLESS_JWT: pin })
     const before = await stage.env()
     const { accessToken } = await login(stage.panelUrl, before)
     const done = await rotate()
@@ -146,15 +172,15 @@ export function playScenes(open: () => Promise<Stage>): void {
     expect(readFileSync(join(stage.desk.runs, lastRun(), 'evidence', 'events.jsonl'), 'utf8')).toContain(
       '"state":"rolled_back"',
     )
-    await stage.addSettings({ PANEL_FAULT_UNLESS_JWT: '' })
+    await stage.setEnv({ PANEL_FAULT_UNLESS_JWT: '' })
   }, 240_000)
 
   it('refuses before anything is touched when the panel is not healthy to begin with', async () => {
-    await stage.addSettings({ PANEL_FAULT_UNLESS_JWT: 'never' })
+    await stage.setEnv({ PANEL_FAULT_UNLESS_JWT: 'never' })
     const before = await stage.env()
     const done = await rotate('-e', 'panel_tries=1')
     expect(done.code, done.output).toBe(3)
-    await stage.addSettings({ PANEL_FAULT_UNLESS_JWT: '' })
+    await stage.setEnv({ PANEL_FAULT_UNLESS_JWT: '' })
     await expectInForce({ ...before, PANEL_FAULT_UNLESS_JWT: '' })
   }, 120_000)
 
@@ -213,6 +239,31 @@ export function playScenes(open: () => Promise<Stage>): void {
     await expectInForce(after)
     expect(await ask(current)).toBe('refused')
     expect(await ask(second!)).toBe('refused')
+  }, 240_000)
+
+  it('restores the database dump only for somebody who accepts the loss', async ({ skip }) => {
+    if (!stage.hasPgRestore) skip('the demo host has no pg_restore')
+    const env = await stage.env()
+    const url = await stage.databaseUrl(env['POSTGRES_PASSWORD']!)
+    const users = async () => (await queryDatabase(url, 'SELECT count(*)::int AS n FROM "User"'))[0]?.['n']
+    await queryDatabase(url, `INSERT INTO "User" ("email", "passwordHash") VALUES ('late@example.com', 'x')`)
+    const run = runs().find(each => filesBelow(join(stage.desk.runs, each)).some(isDump))!
+    const dump = filesBelow(join(stage.desk.runs, run)).find(isDump)!
+    const folder = (
+      await stage.run(`ls -d ${stage.root}/opt/proxpanel-backups/*-secret-rotation | head -1`)
+    ).trim()
+    const backup = folder.match(/(\d{8}T\d{6}Z)-/)![1]!
+    const back = ['run', 'playbooks/rollback.yml', '-i', stage.desk.inventory, '-e', `backup=${backup}`]
+    back.push('-e', 'restore_database=true', '-e', `dump=${dump}`)
+    const refused = await stage.desk.rota(back)
+    expect(refused.code, refused.output).toBe(2)
+    expect(await users()).toBe(2)
+    const done = await stage.desk.rota([...back, '-e', 'accept_data_loss=yes'])
+    expect(done.code, done.output).toBe(0)
+    expect((await queryDatabase(url, 'SELECT "email" FROM "User"')).map(row => row['email'])).toEqual([
+      env['ADMIN_EMAIL'],
+    ])
+    await expectInForce(await stage.env())
   }, 240_000)
 
   it('leaves no secret in any file of its own', async () => {

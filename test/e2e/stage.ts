@@ -10,11 +10,13 @@ export type Env = Readonly<Record<string, string>>
 export interface Stage {
   readonly desk: Desk
   readonly panelUrl: string
+  readonly hasPgRestore: boolean
   /** Below which the host's /opt/proxpanel-backups and /root lie: '' on a host of its own. */
   readonly root: string
   /** The panel's env file as it is now. */
   env(): Promise<Env>
-  addSettings(settings: Env): Promise<void>
+  /** Changes settings beside rota, and restarts the panel. */
+  setEnv(values: Env): Promise<void>
   /** Reaches the database where it asks everybody for a password. */
   databaseUrl(password: string): Promise<string>
   /** Runs sh as root on the host, beside rota. Throws when it fails. */
@@ -30,9 +32,10 @@ export async function openDemoStage(): Promise<Stage> {
     root,
     desk,
     panelUrl: panel.url,
+    hasPgRestore: false,
     env: async () => panel.env(),
-    addSettings: async settings => {
-      panel.setEnv(settings)
+    setEnv: async values => {
+      panel.setEnv(values)
       panel.restart()
     },
     databaseUrl: async password =>
@@ -56,6 +59,7 @@ export async function openProductionStage(): Promise<Stage> {
   return {
     ...host,
     root: '',
+    hasPgRestore: true,
     desk: openDesk(folder, {
       'my.votcloud.com': { ...loginVariables(folder, host.ssh), free_mib: 64 },
     }),

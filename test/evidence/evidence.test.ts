@@ -269,9 +269,9 @@ it('of 500 ways to tamper every one is seen, and rota and VERIFY.sh agree', asyn
     if (isSame(copy)) continue
     seen++
     expect((await verifyEvidence(copy)).problems.length, how).toBeGreaterThan(0)
-    // The auditor's script is a good one; a change of the one in the folder alone is for rota to see. Every other
+    // The auditor's script is a good one; a change of the one in the folder alone is for rota to see. Every third
     // way is enough for the script: it costs twenty processes each time.
-    if (how.includes('VERIFY.sh') || seen % 2 === 0) continue
+    if (how.includes('VERIFY.sh') || seen % 3 !== 0) continue
     cpSync(join(folder, 'VERIFY.sh'), join(copy, 'VERIFY.sh'))
     ways.set(copy, how)
   }
@@ -284,7 +284,7 @@ it('of 500 ways to tamper every one is seen, and rota and VERIFY.sh agree', asyn
     .map(line => line.split(' '))
   expect(said).toHaveLength(ways.size)
   for (const [status, copy] of said) expect(status, ways.get(copy!)!).toBe('1')
-})
+}, 120_000)
 
 it('who also makes the manifest anew is caught by chain and head; who makes all anew, by the seal', async () => {
   await write()

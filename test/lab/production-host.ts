@@ -7,7 +7,7 @@ import { createServer, type Server } from 'node:net'
 import { join } from 'node:path'
 import ssh2, { type Client } from 'ssh2'
 import { GenericContainer, type StartedTestContainer, Wait } from 'testcontainers'
-import { firstSettings, panelSource, renderEnv, repository } from '../../demo/panel-host.ts'
+import { firstSettings, panelSource, renderEnv, repository, withSettings } from '../../demo/panel-host.ts'
 import type { LoginAddress } from '../../demo/site.ts'
 import { labFolder, labKeyFile, runLab } from './labhosts.ts'
 
@@ -22,10 +22,10 @@ export interface ProductionHost {
   /** A URL that reaches the database by its container's address, which no trust rule covers. */
   databaseUrl(password: string): Promise<string>
   /** Runs a command as root inside the host, beside rota. Throws when it fails. */
-  run(command: string, stdin?: string): Promise<string>
+  run(command: string, stdin?: string | Buffer): Promise<string>
   env(): Promise<Readonly<Record<string, string>>>
-  /** Appends settings to the env file and recreates the containers. */
-  addSettings(settings: Readonly<Record<string, string>>): Promise<void>
+  /** Changes settings of the env file and recreates the containers. */
+  setEnv(values: Readonly<Record<string, string>>): Promise<void>
   close(): Promise<void>
 }
 
@@ -104,13 +104,8 @@ async function deploy(container: StartedTestContainer): Promise<ProductionHost> 
       const address = await run(`${compose} exec -T db hostname -i`)
       return `postgresql://proxpanel:${password}@127.0.0.1:${await tunnel(address.trim(), 5432)}/proxpanel`
     },
-    addSettings: async more => {
-      await run(
-        `cat >>${envFile}`,
-        Object.entries(more)
-          .map(([name, value]) => `${name}=${value}\n`)
-          .join(''),
-      )
+    setEnv: async values => {
+      await run(`cat >${envFile}`, withSettings(await run(`cat ${envFile}`), values))
       await run(`${compose} up -d --wait 2>&1`)
     },
     close: async () => {

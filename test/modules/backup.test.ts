@@ -45,7 +45,7 @@ it.each([
   const t = makeTarget({ session })
   const done = await run(t, { src: file(`${name}.env`, content) })
   const dest = String(done.values!['dest'])
-  expect(dest).toBe(join(t.backups, 'target', `${name}.env.age`))
+  expect(dest).toBe(join(t.backups, `target-${name}.env.age`))
   expect((statSync(dest).mode & 0o777).toString(8)).toBe('600')
   expect(readFileSync(dest).includes('canary')).toBe(false)
   expect((await open(t, dest)).equals(content)).toBe(true)

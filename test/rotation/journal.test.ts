@@ -276,6 +276,7 @@ it('a run that has not ended keeps its hosts from another', async () => {
     hint: `rota resume ${run.id}, or rota rollback ${run.id}`,
   })
   await refuseOverlap(folder, ['c'])
+  await refuseOverlap(folder, ['b'], run.id)
   await journal.append({ type: 'held', state: 'in_doubt', hosts: {} })
   expect(await readSummary(run.folder)).toMatchObject({ state: 'in_doubt', isOpen: true })
   await journal.append({ type: 'end', state: 'rolled_back', hosts: {} })

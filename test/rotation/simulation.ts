@@ -173,6 +173,8 @@ export class World implements RotationWorld {
   readonly #faults: Faults
   readonly #values = new Map<string, HostSecrets>()
   readonly log: string[] = []
+  /** The engine's redactor. */
+  clean = clean
   #registered: Record<string, string> = {}
   constructor(fleet: Fleet, fuse = new Fuse(), faults: Faults = {}) {
     this.hosts = fleet.waves.flat()
@@ -214,7 +216,7 @@ export class World implements RotationWorld {
       } catch (error) {
         const { code } = error as { code?: string }
         const status = code === 'E_UNKNOWN' ? 'unknown' : code === 'E_UNREACHABLE' ? 'unreachable' : 'failed'
-        return { status, message: clean(String((error as Error).message)) }
+        return { status, message: this.clean(String((error as Error).message)) }
       }
     }
     return { status: 'ok' }

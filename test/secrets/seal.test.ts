@@ -136,7 +136,7 @@ const state = fc.letrec<{ state: State }>(tie => ({
     fc.string({ unit: 'binary' }).map((text): State => new Secret(text, 'S')),
     fc.array(tie('state')),
     fc.dictionary(
-      fc.oneof(fc.string(), fc.constantFrom('$secret', '$$secret', '__proto__', '$')),
+      fc.oneof(fc.string(), fc.constantFrom('$secret', '$$secret', '$number', '__proto__', '$')),
       tie('state'),
     ),
   ),
@@ -152,6 +152,12 @@ it('run key: any state comes back the same, under its own context only', async (
       expect(() => again.unseal(text, `${context}.`)).toThrow(expect.objectContaining({ code: 'E_SEAL' }))
     }),
   )
+})
+
+it('run key: numbers that JSON lacks come back too', async () => {
+  const { key } = await createSealer(own.identity, [own.recipient]).createKey()
+  const numbers = [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 1e308, 5e-324]
+  expect(key.unseal(key.seal(numbers, ''), '')).toEqual(numbers)
 })
 
 it('run key: every changed or missing byte is found', async () => {

@@ -310,6 +310,9 @@ describe('no way out', () => {
     }
     expect(templar.render(new Template('{{ evil }}', here), scope)).toBe('{{ 1 + 1 }}')
     expect(templar.render(['{{ 1 }}'], scope)).toEqual(['{{ 1 }}'])
+    // The YAML reader of playbooks makes Templates; what from_yaml reads stays data all the same.
+    const eager = createTemplar({ ...options, parseYaml: text => [new Template(text, here)] })
+    expect(eager.render(new Template('{{ evil | from_yaml }}', here), scope)).toEqual(['{{ 1 + 1 }}'])
   })
 })
 

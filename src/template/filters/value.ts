@@ -1,7 +1,8 @@
-import { createHash, getHashes } from 'node:crypto'
+import { createHash, getHashes, randomInt } from 'node:crypto'
 import { Secret } from '../../core/secret.ts'
 import type { FilterSet } from '../compile/language.ts'
 import { Fault, runtimeFault } from '../fault.ts'
+import { cryptPassword, saltAlphabet } from '../python/crypt.ts'
 import { isEqual } from '../python/equality.ts'
 import { Bytes, bufferEncoding, isText, type Py, typeName, Undefined } from '../python/kinds.ts'
 import { isTrue } from '../python/order.ts'
@@ -60,6 +61,18 @@ function uuid5(name: string, namespace: string): string {
   return hash.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')
 }
 
+/** A salt for a hash that is made once: sixteen random characters. */
+function randomSalt(size: number): string {
+  return Array.from({ length: size }, () => saltAlphabet[randomInt(saltAlphabet.length)]).join('')
+}
+function passwordHash(value: Py, args: Args): Py {
+  if (args.has('ident')) throw runtimeFault('password_hash has no ident here; it is for bcrypt')
+  const size = args.has('salt_size') ? args.integer('salt_size') : 16
+  const salt = args.has('salt') ? args.text('salt') : randomSalt(size)
+  const rounds = args.has('rounds') ? args.integer('rounds') : undefined
+  return cryptPassword(toText(value), args.text('hashtype'), salt, rounds)
+}
+
 /** Ansible's filters on single values. */
 export const valueFilters: FilterSet = {
   bool: ['', toBool],
@@ -75,6 +88,7 @@ export const valueFilters: FilterSet = {
     "namespace='361E6D51-FAEC-444A-9079-341386DA8E2E'",
     (value, args) => uuid5(toText(value), args.text('namespace')),
   ],
+  password_hash: ["hashtype='sha512', salt=null, salt_size=null, rounds=null, ident=null", passwordHash],
   type_debug: ['', value => (value instanceof Secret ? kindOfSecret(value) : typeName(value))],
   split: [
     'sep=null, maxsplit=-1',

@@ -1,8 +1,9 @@
 import { Secret, SecretTouched } from '../../core/secret.ts'
-import { toValue, type Value } from '../../core/value.ts'
+import type { Value } from '../../core/value.ts'
 import type { FilterSet } from '../compile/language.ts'
 import type { Runtime } from '../compile/runtime.ts'
 import { runtimeFault } from '../fault.ts'
+import { dataOf } from '../python/data.ts'
 import { isDict, isList, isText, type Py, Undefined } from '../python/kinds.ts'
 import { isTrue } from '../python/order.ts'
 import type { Args } from '../python/signature.ts'
@@ -34,7 +35,7 @@ function dump(value: Py, args: Args, runtime: Runtime, isFlow: boolean): Py {
 }
 function parse<T extends Value>(read: () => T): Py {
   try {
-    return toValue(read())
+    return dataOf(read())
   } catch (error) {
     throw runtimeFault(`not valid YAML: ${(error as Error).message}`)
   }

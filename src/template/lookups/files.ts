@@ -1,11 +1,11 @@
 import { spawnSync } from 'node:child_process'
 import { isAbsolute, join } from 'node:path'
-import { toValue } from '../../core/value.ts'
 import { type FolderKind, findFile, readText, searchFolders } from '../compile/loader.ts'
 import type { Runtime } from '../compile/runtime.ts'
 import type { Session } from '../compile/session.ts'
 import { runtimeFault } from '../fault.ts'
 import { expandHome } from '../filters/path.ts'
+import { dataOf } from '../python/data.ts'
 import { member } from '../python/equality.ts'
 import { isDict, isList, isText, type Py, Undefined } from '../python/kinds.ts'
 import { isTrue } from '../python/order.ts'
@@ -83,7 +83,7 @@ function rendered(term: Py, options: Args, runtime: Runtime): Py {
   )
   if (!options.flag('convert_data') || !isText(text) || !/^\s*[[{]/.test(toText(text))) return text
   try {
-    const data = toValue(session.world.parseYaml(toText(text), path))
+    const data = dataOf(session.world.parseYaml(toText(text), path))
     return isList(data) || isDict(data) ? data : text
   } catch {
     return text

@@ -26,6 +26,7 @@ const passwordOptions = ['length', 'chars', 'encrypt', 'ident', 'seed']
 
 /** The characters of `chars=ascii_letters,digits,.:-_`; two commas are a comma. */
 function alphabetOf(options: Args): string {
+  if (!options.has('chars')) return `${alphabets['ascii_letters']}${alphabets['digits']}.,:-_`
   const chars = options.value('chars')
   const parts = isList(chars)
     ? chars.map(termText)
@@ -76,7 +77,7 @@ function password(term: Py, given: Args, runtime: Runtime): Py {
 
 export const passwordLookups: LookupSet = {
   password: {
-    takes: "length='20', chars='ascii_letters,digits,.:-_,,', encrypt=null, ident=null, seed=null",
+    takes: "length='20', chars=null, encrypt=null, ident=null, seed=null",
     run: (terms, options, runtime) => terms.map(term => password(term, options, runtime)),
   },
 }

@@ -1,0 +1,28 @@
+import type { Address } from '../core/remote.ts'
+import type { Secret } from '../core/secret.ts'
+
+/** One hop of the way to a host, with everything that ssh_config says of it resolved. */
+export interface Login {
+  /** What messages call it. */
+  readonly name: string
+  readonly host: string
+  readonly port: number
+  readonly user: string
+  /** What known_hosts calls it: HostKeyAlias, else the host. */
+  readonly knownAs: string
+  readonly knownHostsFiles: readonly string[]
+  readonly hostKeyChecking: Address['hostKeyChecking']
+  readonly identityFiles: readonly string[]
+  /** The files were asked for, and are not just ssh's defaults: then a missing one is worth telling. */
+  readonly isIdentityGiven: boolean
+  readonly identitiesOnly: boolean
+  /** Path of the agent's socket. */
+  readonly agent: string | undefined
+  readonly password: Secret | undefined
+  readonly passphrase: Secret | undefined
+  readonly connectTimeoutMs: number
+  /** The hop before this one. */
+  readonly via: Login | undefined
+  /** A program whose stdin and stdout are the connection. */
+  readonly proxyCommand: string | undefined
+}
