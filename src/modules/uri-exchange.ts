@@ -102,7 +102,7 @@ function asSocket(channel: Duplex): Duplex {
 /** HTTP/1.1 over an open channel, by undici. */
 async function speak(channel: Duplex, route: Route, request: HttpRequest): Promise<HttpResponse> {
   // Loaded when it is needed: it takes longer to load than all the rest of a small run.
-  const { Client } = await import('undici')
+  const { Client } = (await import('undici')).default
   const client = new Client(request.url.origin, {
     // Not at once: undici would still take itself to be connecting, and wait for ever.
     connect: (_options, done) => process.nextTick(done, null, asSocket(channel)),
