@@ -17,6 +17,7 @@ export const panelSource = join(repository, 'demo', 'panel')
 export interface Panel {
   /** The panel's folder: /opt/proxpanel below the host's root. */
   readonly folder: string
+  readonly envFile: string
   readonly url: string
   readonly database: Postgres
   /** The env file as it is now. */
@@ -50,6 +51,7 @@ export async function startPanel(root: string): Promise<Panel> {
   await healthy(`http://127.0.0.1:${port}`)
   return {
     folder,
+    envFile,
     url: `http://127.0.0.1:${port}`,
     database,
     env: () => parseEnv(readFileSync(envFile, 'utf8')) as Record<string, string>,
@@ -118,6 +120,8 @@ function startSupervisor(folder: string): ChildProcess {
     cwd: folder,
     env: { PATH },
     stdio: ['ignore', log, log],
+    // A group of its own: ^C at the terminal is for rota and must not reach the host that it works on.
+    detached: true,
   })
 }
 

@@ -48,7 +48,8 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
   const server = spawn(
     join(bin, 'postgres'),
     ['-D', data, '-p', String(port), ...settings.flatMap(one => ['-c', one])],
-    { ...who, cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] },
+    // A group of its own, out of reach of ^C at the terminal.
+    { ...who, cwd: folder, stdio: ['ignore', 'ignore', 'pipe'], detached: true },
   )
   let log = ''
   server.stderr.on('data', chunk => {

@@ -50,12 +50,10 @@ export function parsePlaybook(text: string, file: string, options: LoadOptions):
 
 /**
  * Reads a file of tasks (include_tasks, a role's tasks/ or handlers/). An empty file has no tasks. Missing options are left
- * to checkArgs at run time, since module_defaults of the play may give them. Throws like loadPlaybook.
+ * to checkArgs at run time, since module_defaults of the play may give them. The file does not say whether it is included
+ * for tasks or handlers, so `listen` is taken. Throws like loadPlaybook.
  */
-export function loadTasks(
-  file: string,
-  options: LoadOptions & { readonly isHandlers?: boolean; readonly at?: Source },
-): readonly Item[] {
+export function loadTasks(file: string, options: LoadOptions & { readonly at?: Source }): readonly Item[] {
   const { reader, list } = openList(
     loadText(file, options.at),
     file,
@@ -73,9 +71,7 @@ export function loadTasks(
         'use import_playbook at the top of a playbook',
       )
   const items =
-    reader.problems.length > 0
-      ? []
-      : readItems(reader, list, { isHandler: options.isHandlers === true, isComplete: false })
+    reader.problems.length > 0 ? [] : readItems(reader, list, { isHandler: true, isComplete: false })
   throwInOrder(reader)
   return items
 }

@@ -4,7 +4,7 @@ import type { Args } from '../core/params.ts'
 import { type FileState, rereadFile } from '../resources/file.ts'
 import { showFile } from '../resources/file-want.ts'
 import { writeFile } from '../resources/file-write.ts'
-import { attributes, backup, validate } from './file-params.ts'
+import { attributes, backup, unsafe_writes, validate } from './file-params.ts'
 import { parseRegex } from './python-regex.ts'
 import {
   type Edit,
@@ -57,6 +57,7 @@ const params = {
   },
   backup,
   validate,
+  unsafe_writes,
   ...attributes,
 } as const
 type BlockArgs = Args<typeof params>

@@ -8,7 +8,7 @@ import { type FileSet, listFolder, requireHoldable, rereadSet, writeSet } from '
 import { resultOf, showFile, wantAttributes, wantContent, wantLink } from '../resources/file-want.ts'
 import { checksumOf } from '../resources/secret-text.ts'
 import { contentText, type Item, loadItems } from './copy-items.ts'
-import { attributes, backup, backupSuffix, readOptions, validate } from './file-params.ts'
+import { attributes, backup, backupSuffix, readOptions, unsafe_writes, validate } from './file-params.ts'
 
 const params = {
   dest: {
@@ -34,6 +34,7 @@ const params = {
   checksum: { type: 'string', doc: 'sha1 that the file has to have.' },
   backup,
   validate,
+  unsafe_writes,
   ...attributes,
   mode: { ...attributes.mode, doc: `${attributes.mode.doc} \`preserve\`: that of the original.` },
 } as const

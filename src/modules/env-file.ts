@@ -10,7 +10,7 @@ import { editText, mapText, renderSecret, type Text } from '../resources/secret-
 import { type Dialect, dialects } from './env/dialects.ts'
 import { disagreeing, removeNames, setValues } from './env/edit.ts'
 import { makeKnown, secretsOf } from './env/secrets.ts'
-import { attributes, backup, backupSuffix, readOptions, validate } from './file-params.ts'
+import { attributes, backup, backupSuffix, readOptions, unsafe_writes, validate } from './file-params.ts'
 
 const params = {
   path: { type: 'path', required: true, aliases: ['dest', 'name'], doc: 'The env file. A link is followed.' },
@@ -38,6 +38,7 @@ const params = {
   },
   backup,
   validate,
+  unsafe_writes,
   ...attributes,
 } as const
 type EnvArgs = Args<typeof params>
@@ -86,6 +87,7 @@ async function read(t: Target, input: EnvInput): Promise<EnvState> {
   const state = { ...file, dialect: args.dialect }
   const old = secretsOf(state, args.dialect).filter(({ name }) => input.names.includes(name))
   makeKnown(t.redactor, old)
+  for (const warning of warningsOf(input, want(input, state))) t.say(t.redactor.clean(warning))
   return state
 }
 
@@ -115,18 +117,22 @@ function othersOf(names: readonly string[], after: EnvState): readonly Dialect[]
     .value
 }
 
+function warningsOf(input: EnvInput, after: EnvState): readonly string[] {
+  const { names, args } = input
+  if (args.state === 'absent') return []
+  const readers = othersOf(names, after).join(', ')
+  const said = `${after.path}: ${readers} would not read ${names.join(', ')} as ${after.dialect} does`
+  return readers === '' ? [] : [said]
+}
+
 function result(input: EnvInput, before: EnvState, after: EnvState) {
-  const others = input.args.state === 'present' ? othersOf(input.names, after) : []
   return {
     ...resultOf(after),
     path: after.path,
     backup: after.terms.backup ?? '',
     names: input.names,
     changed_names: changedNames(before, after),
-    warnings: others.map(
-      dialect =>
-        `${after.path}: ${dialect} would not read ${input.names.join(', ')} as ${after.dialect} does`,
-    ),
+    warnings: warningsOf(input, after),
   }
 }
 

@@ -1,3 +1,4 @@
+import { problem } from '../core/error.ts'
 import type { Operator } from '../core/module.ts'
 import type { ReadOptions } from '../resources/file.ts'
 import { parseWords } from './command-words.ts'
@@ -10,6 +11,13 @@ export const attributes = {
   },
   owner: { type: 'string', doc: 'User that owns it, by name or number. Default: as it is.' },
   group: { type: 'string', doc: 'Group that owns it, by name or number. Default: as it is.' },
+} as const
+
+/** Options of modules that replace a file's content. */
+export const unsafe_writes = {
+  type: 'bool',
+  default: false,
+  doc: 'Where the file cannot be replaced by renaming (one that is mounted into a container), write into it: a reader may see half of it.',
 } as const
 
 export const backup = {
@@ -34,14 +42,19 @@ interface Given {
   readonly owner?: string
   readonly group?: string
   readonly validate?: string
+  readonly unsafe_writes?: boolean
 }
 
 /** What of the arguments a read needs to know. */
-export function readOptions(args: Given, operator?: Operator, isBackup = false): ReadOptions {
+export function readOptions(args: Given): ReadOptions {
+  if (args.validate !== undefined && !args.validate.includes('%s'))
+    throw problem('E_PARAMS', `validate must contain %s: ${args.validate}`, {
+      hint: 'write %s where the command takes the file',
+    })
   return {
     owner: args.owner,
     group: args.group,
+    unsafe: args.unsafe_writes ?? false,
     ...(args.validate === undefined ? {} : { validate: parseWords(args.validate) }),
-    ...(operator ? { backupSuffix: backupSuffix(operator, isBackup) } : {}),
   }
 }

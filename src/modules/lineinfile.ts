@@ -6,7 +6,7 @@ import { type FileState, rereadFile } from '../resources/file.ts'
 import { showFile } from '../resources/file-want.ts'
 import { writeFile } from '../resources/file-write.ts'
 import type { Text } from '../resources/secret-text.ts'
-import { attributes, backup, validate } from './file-params.ts'
+import { attributes, backup, unsafe_writes, validate } from './file-params.ts'
 import { expandTemplate, parseRegex } from './python-regex.ts'
 import {
   type Edit,
@@ -60,6 +60,7 @@ const params = {
   },
   backup,
   validate,
+  unsafe_writes,
   ...attributes,
 } as const
 type LineArgs = Args<typeof params>

@@ -38,7 +38,7 @@ case $path in
 esac
 follow=
 if [ "$p_follow" = 1 ]; then follow=-L; fi
-if ! now=$(stat \${follow:+-L} -c '%f|%u|%g|%s|%d|%i|%h|%X|%Y|%Z|%b|%B|%t|%T|%U|%G' -- "$path" 2>/dev/null); then
+if ! now=$(stat \${follow:+-L} -c '%f|%u|%g|%s|%d|%i|%h|%X|%Y|%Z|%b|%o|%t|%T|%U|%G' -- "$path" 2>/dev/null); then
   if [ -e "$path" ]; then rt_fail "cannot stat $p_path"; fi
   up=\${path%/*}
   while [ -n "$up" ] && ! [ -e "$up" ]; do up=\${up%/*}; done
@@ -50,7 +50,7 @@ rt_set path "$path"
 if [ -r "$path" ]; then rt_set readable 1; fi
 if [ -w "$path" ]; then rt_set writeable 1; fi
 if [ -x "$path" ]; then rt_set executable 1; fi
-if [ -L "$path" ]; then
+if [ -z "$follow" ] && [ -L "$path" ]; then
   rt_set target "$(readlink -- "$path")"
   rt_set source "$(readlink -f -- "$path")"
 fi
@@ -62,7 +62,7 @@ case $now in
     fi ;;
 esac
 if [ "$p_get_mime" = 1 ] && command -v file >/dev/null 2>&1; then
-  rt_set mime "$(file \${follow:+-L} -b --mime-type --mime-encoding -- "$path" 2>/dev/null)"
+  rt_set mime "$(file -b --mime-type --mime-encoding -- "$path" 2>/dev/null)"
 fi
 case $now in
   8*|4*)

@@ -10,7 +10,7 @@ import { type FileState, readFile, rereadFile } from '../resources/file.ts'
 import { resultOf, showFile, wantContent } from '../resources/file-want.ts'
 import { writeFile } from '../resources/file-write.ts'
 import { checksumOf, type Text } from '../resources/secret-text.ts'
-import { attributes, backup, backupSuffix, readOptions, validate } from './file-params.ts'
+import { attributes, backup, backupSuffix, readOptions, unsafe_writes, validate } from './file-params.ts'
 
 const params = {
   src: {
@@ -46,6 +46,7 @@ const params = {
   output_encoding: { type: 'string', choices: ['utf-8'], default: 'utf-8', doc: 'Only utf-8.' },
   backup,
   validate,
+  unsafe_writes,
   ...attributes,
   mode: { ...attributes.mode, doc: `${attributes.mode.doc} \`preserve\`: that of the template.` },
 } as const

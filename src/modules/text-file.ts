@@ -14,6 +14,7 @@ export interface EditArgs {
   readonly group?: string
   readonly validate?: string
   readonly backup: boolean
+  readonly unsafe_writes: boolean
 }
 
 /** The arguments, and the name that a backup gets. */

@@ -2,7 +2,6 @@ import { readFile } from 'node:fs/promises'
 import { connect as connectSocket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { type ConnectionOptions, connect as connectTls } from 'node:tls'
-import { Client } from 'undici'
 import { problem } from '../core/error.ts'
 import type { Target } from '../core/module.ts'
 import { sh } from '../core/script.ts'
@@ -102,6 +101,8 @@ function asSocket(channel: Duplex): Duplex {
 
 /** HTTP/1.1 over an open channel, by undici. */
 async function speak(channel: Duplex, route: Route, request: HttpRequest): Promise<HttpResponse> {
+  // Loaded when it is needed: it takes longer to load than all the rest of a small run.
+  const { Client } = await import('undici')
   const client = new Client(request.url.origin, {
     // Not at once: undici would still take itself to be connecting, and wait for ever.
     connect: (_options, done) => process.nextTick(done, null, asSocket(channel)),

@@ -7,7 +7,7 @@ import { sh } from '../core/script.ts'
  * read:  path, follow, into, content (0|1), max, digest (0|1), fresh (0|1), owner, group, same_as → values path, real, stat, target,
  *        sha256, fresh, missing, owner, group, digest1; the content on stdout.
  * write: path, was, was_sha256, was_target, was_mtime, kind, own, mode, sha256, target, source (stdin|base64|copy), from, validate,
- *        backup, above, above_own, above_mode, remove, mtime. Exit 75: the target is not as it was read.
+ *        backup, above, above_own, above_mode, remove, mtime, unsafe (0|1). Exit 75: the target is not as it was read.
  */
 export const fileScript = sh`
 nl='
@@ -148,16 +148,24 @@ stage() {
   dir=\${p_path%/*}
   [ -d "\${dir:-/}" ] || rt_fail "Destination directory \${dir:-/} does not exist"
   tmp=
-  trap 'rm -f -- "$tmp"' EXIT
+  trap '[ -z "$tmp" ] || rm -f -- "$tmp"' EXIT
   trap 'exit 129' HUP
   trap 'exit 130' INT
   trap 'exit 143' TERM
   tmp=$(mktemp "$dir/.rota.XXXXXX") || rt_fail "Destination \${dir:-/} not writable"
 }
+# For a file that is a mount of its own. Its owner and mode change too.
+overwrite() {
+  cat <"$tmp" >"$p_path" || rt_fail "cannot write $p_path"
+  own "$p_path" "$p_own" "$p_mode"
+  rm -f -- "$tmp"
+}
 # Over a link to a directory a plain mv would move into it.
 swap() {
   if [ -d "$p_path" ]; then
     mv -fT -- "$tmp" "$p_path" || rt_fail "cannot replace $p_path"
+  elif [ "$p_unsafe" = 1 ]; then
+    mv -f -- "$tmp" "$p_path" 2>/dev/null || overwrite
   else
     mv -f -- "$tmp" "$p_path" || rt_fail "cannot replace $p_path"
   fi

@@ -47,6 +47,8 @@ export type FileTerms = {
   readonly above?: { readonly mode: string; readonly own: boolean } | undefined
   /** Words of the command that has to accept new content; `%s` stands for the file. */
   readonly validate?: readonly string[] | undefined
+  /** Write into the file when it cannot be replaced. */
+  readonly unsafe?: boolean | undefined
   /** Path of the copy that is made before content is replaced. */
   readonly backup?: string | undefined
   /** Where content comes from that states do not hold: a file on the target. */
@@ -94,6 +96,7 @@ export interface ReadOptions {
   readonly validate?: readonly string[] | undefined
   /** What to put after the path for the name of a backup. */
   readonly backupSuffix?: string | undefined
+  readonly unsafe?: boolean
   readonly source?: string | undefined
   readonly upload?: string | undefined
 }
@@ -116,6 +119,7 @@ export async function readFile(t: Target, path: string, options: ReadOptions = {
     validate: options.validate,
     source: options.source,
     upload: options.upload,
+    ...(options.unsafe ? { unsafe: true } : {}),
   }
   const ran = await look(t, parsePath(path), terms, options)
   const found = parseRead(ran, terms)

@@ -52,7 +52,7 @@ export function loadRole(
   const layer = (rank: Rank, file: string | undefined): Layer[] =>
     file === undefined ? [] : [{ rank, from: file, ...deps.loadVarsFile(file) }]
   return {
-    name: basename(name),
+    name: isAbsolute(name) ? basename(name) : name,
     path,
     tasks: tasks === undefined ? [] : deps.loadTasks(tasks),
     handlers: handlers === undefined ? [] : deps.loadHandlers(handlers),

@@ -47,7 +47,7 @@ describe.each(Object.keys(shells))('under %s', shell => {
       dev: real.dev,
       nlink: 1,
       blocks: real.blocks,
-      block_size: 512,
+      block_size: real.blksize,
       mtime: 1_700_000_000,
       pw_name: 'root',
       uid: 0,

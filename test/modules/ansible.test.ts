@@ -11,9 +11,10 @@ import { blockinfile } from '../../src/modules/blockinfile.ts'
 import { file } from '../../src/modules/file.ts'
 import { lineinfile } from '../../src/modules/lineinfile.ts'
 import { replace } from '../../src/modules/replace.ts'
+import { stat } from '../../src/modules/stat.ts'
 import { openLocalSession } from '../support/local-session.ts'
 import { makeTarget } from '../support/target.ts'
-import { apply } from './harness.ts'
+import { act, apply, makeFolder } from './harness.ts'
 
 const python = '/usr/bin/python3'
 const isThere = spawnSync(python, ['-c', 'import ansible.modules.lineinfile']).status === 0
@@ -105,6 +106,18 @@ const lineTrial = fc
   // After an open last line Ansible adds to that line itself.
   .filter(({ text: all, args }) => !('insertafter' in args) || !/[^\n]$/.test(all))
 
+const backrefTrial = fc
+  .tuple(
+    text,
+    fc.constantFrom('^(\\w)=(\\d)$', '(?P<n>[ab])', '^(#)? ?(a)'),
+    fc.constantFrom('<\\1>', 'a', '\\g<1>\\n', 'x\\\\'),
+  )
+  .map(([content, regexp, wanted]) => ({
+    text: content,
+    mode: 0o644,
+    args: { regexp, line: wanted, backrefs: true },
+  }))
+
 const blockTrial = fc
   .tuple(
     fc.tuple(
@@ -185,8 +198,39 @@ describe.skipIf(!isThere)('as Ansible', () => {
     }
   }
 
+  it('stat', async () => {
+    const at = makeFolder({
+      a: { text: 'hi\n', mode: 0o4640 },
+      l: { link: 'a' },
+      broken: { link: 'no' },
+      'd/x': '',
+      bin: Buffer.from([0, 1, 2]),
+    })
+    const cases = ['a', 'l', 'broken', 'd', 'bin', 'none'].flatMap(name =>
+      [true, false].map(follow => ({ path: join(at, name), follow })),
+    )
+    const ran = spawnSync(python, [join(import.meta.dirname, 'ansible-oracle.py')], {
+      input: cases.map(args => `${JSON.stringify({ module: 'stat', args })}\n`).join(''),
+    })
+    const answers = ran.stdout
+      .toString()
+      .trim()
+      .split('\n')
+      .map(line => JSON.parse(line).stat)
+    for (const [i, args] of cases.entries()) {
+      const { values } = await act(makeTarget({ session }), stat, args)
+      const mine = JSON.parse(JSON.stringify(values!['stat']))
+      // Ansible has fractions of seconds, and reading a file moves its access time.
+      const theirs = { ...answers[i] }
+      for (const time of ['atime', 'mtime', 'ctime'])
+        if (time in theirs) theirs[time] = time === 'atime' ? mine.atime : Math.floor(theirs[time])
+      expect([args, mine]).toEqual([args, theirs])
+    }
+  })
+
   it.each([
     ['lineinfile', lineinfile, lineTrial],
+    ['lineinfile', lineinfile, backrefTrial],
     ['blockinfile', blockinfile, blockTrial],
     ['replace', replace, replaceTrial],
     ['file', file, modeTrial],

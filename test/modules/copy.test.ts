@@ -1,4 +1,5 @@
 // copy and template: as tables in three shells, and what tables cannot say.
+import { spawnSync } from 'node:child_process'
 import { chmodSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
@@ -183,9 +184,56 @@ describeCases(
   { renderFile: () => new Secret('hunter2', 'pw') },
 )
 
+function canMount(): boolean {
+  const done = spawnSync('unshare', ['-m', 'mount', '--bind', '/etc/hostname', '/etc/hostname'])
+  if (done.status !== 0) console.log('skipped: this machine does not let us mount')
+  return done.status === 0
+}
+
 describe('copy', async () => {
   const session = await openLocalSession({ shell: shells['dash']! })
   afterAll(() => session.close())
+
+  it.skipIf(!isRoot() || !canMount())(
+    'writes into a file that is mounted only where that is asked for',
+    async () => {
+      const folder = makeFolder({ a: 'old', b: 'mounted' })
+      const inside = await openLocalSession({
+        shell: [
+          '/usr/bin/unshare',
+          '-m',
+          '/bin/sh',
+          '-c',
+          `mount --bind "$0/b" "$0/a" && exec /bin/sh "$@"`,
+          folder,
+        ],
+      })
+      const t = makeTarget({ session: inside, folder })
+      await expect(apply(t, copy, { content: 'new', dest: join(folder, 'a') })).rejects.toThrow(
+        /cannot replace/,
+      )
+      await apply(t, copy, { content: 'new', dest: join(folder, 'a'), unsafe_writes: true, mode: '0600' })
+      expect(snapshot(folder)).toMatchObject({ a: expect.stringMatching(/old$/), b: '100600 0:0 new' })
+      await inside.close()
+    },
+  )
+
+  it('leaves the old file whole when it is killed on the way', async () => {
+    const folder = makeFolder({ a: { text: 'old', mode: 0o640 } })
+    const doomed = await openLocalSession({ shell: shells['dash']! })
+    const t = makeTarget({ session: doomed, folder })
+    const args = {
+      content: new Secret('new', 'x'),
+      dest: join(folder, 'a'),
+      validate: "sh -c 'kill -9 0' %s",
+    }
+    await expect(apply(t, copy, args)).rejects.toMatchObject({ code: 'E_UNKNOWN' })
+    const { a, ...rest } = snapshot(folder)
+    expect(a).toBe('100640 0:0 old')
+    // What is left beside it can be read by nobody who could not read the file.
+    for (const [name, held] of Object.entries(rest)) expect([name, held]).toEqual([name, '100640 0:0 new'])
+    await doomed.close()
+  })
 
   it('streams a big file', async () => {
     const folder = makeFolder({ 'files/big': Buffer.alloc(3 * 1024 * 1024, 'rota') })

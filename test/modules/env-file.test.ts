@@ -94,6 +94,7 @@ it('names the programs that would read a value differently', async () => {
   const { t, path } = await target('A=1\n')
   const done = await apply(t, env_file, { path, values: values({ A: 'a$b' }) })
   expect(done.result['warnings']).toEqual([`${path}: docker would not read A as compose does`])
+  expect(t.said).toEqual(done.result['warnings'])
 })
 
 it('env_read gives secrets and makes them known', async () => {
