@@ -26,7 +26,7 @@ it.each(yamlIn(join(folder, 'tasks')))('%s is a file of tasks', file => {
 
 it('knows the production host, and the defaults of the playbooks', async () => {
   const inventory = await loadInventory([join(repository, 'inventory', 'production.yml')], {
-    playbooks: [folder],
+    playbookFolders: [folder],
   })
   expect(inventory.hosts.get('my.votcloud.com')?.groups).toContain('panel')
   const names = inventory.hosts.get('my.votcloud.com')!.layers.flatMap(layer => [...layer.values.keys()])
