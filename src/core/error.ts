@@ -38,6 +38,7 @@ export const errors = {
   E_TEMPLATE: { exit: 'failed', say: 'the template cannot be evaluated' },
   E_UNDEFINED: { exit: 'failed', say: 'a variable is not defined' },
   E_VAULT: { exit: 'input', say: 'the vault cannot be opened' },
+  E_SEAL: { exit: 'input', say: 'something sealed cannot be opened, or cannot be sealed to a recipient' },
   E_ENV_FILE: { exit: 'failed', say: 'the env file would not read back as written' },
   E_TASK: { exit: 'failed', say: 'the task failed' },
   E_CONFLICT: { exit: 'failed', say: 'the target is no longer as it was read' },

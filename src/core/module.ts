@@ -1,5 +1,5 @@
 import type { Duplex, Readable, Writable } from 'node:stream'
-import type { Args, Params } from './params.ts'
+import type { Args, Param, Params } from './params.ts'
 import type { Clean, Redactor } from './redact.ts'
 import type { Call, Ran, ScriptParams } from './remote.ts'
 import type { Script } from './script.ts'
@@ -71,10 +71,14 @@ export interface Target {
   forward(to: { readonly host: string; readonly port: number } | { readonly socket: string }): Promise<Duplex>
   readonly operator: Operator
   readonly redactor: Redactor
+  /** The task's `environment:` keyword, rendered; later definitions have won. For the user's programs, not for rota's own scripts. */
+  readonly environment: Readonly<Record<string, string | Secret>>
   /** A line of live output for the reporters. */
   say(text: Clean): void
   readonly check: boolean
   readonly diff: boolean
+  /** How many `-v` were given. */
+  readonly verbosity: number
   /** True inside a rotation's change phase: `read` must then return all that undoing needs (file content). */
   readonly undoable: boolean
   readonly stop: AbortSignal
@@ -90,6 +94,8 @@ interface Described<P extends Params> {
   readonly params: P
   /** Groups of params of which at most / exactly / at least one may be given; pairs that go together. */
   readonly rules?: ParamRules
+  /** Takes options of any other name, each of this kind (set_fact): they arrive in the arguments under their own names. */
+  readonly otherParams?: Param
   /** The param that takes the free text of `command: ls -l`. */
   readonly freeForm?: string
   /** Free-form text may hold leading or trailing k=v options of the module (command, shell, script). */
@@ -139,11 +145,23 @@ export interface Outcome {
   /** The task counts as skipped (Ansible's `skipped: true`). */
   readonly skipped?: boolean
   readonly msg?: string
+  /** What the task is there to show: said without `-v` too (debug). */
+  readonly shown?: string
   /** Members that `register` gets. Plain data; raw text of the target, redacted only where it becomes an event. */
   readonly values?: Readonly<Record<string, unknown>>
   /** Variables for the host, from now on (set_fact, include_vars, facts). */
   readonly facts?: ReadonlyMap<string, Value>
   readonly diff?: { readonly before: Shown; readonly after: Shown }
+  /** Backups that it made on the operator's machine: each becomes part of the evidence. */
+  readonly backups?: readonly Backup[]
+}
+export interface Backup {
+  /** On the operator's machine. */
+  readonly path: string
+  readonly sha256: string
+  readonly sizeBytes: number
+  /** How it was proven that it can be restored. */
+  readonly proof: string
 }
 
 /** A module that does something: it cannot be undone and is skipped in check mode, unless it only reads. */

@@ -50,6 +50,8 @@ export interface LoopControl {
   readonly label?: Field
   readonly pause?: Field
   readonly extended?: Field
+  /** False leaves `allitems` out of ansible_loop. */
+  readonly extendedAllitems?: Field
   readonly at: Source
 }
 

@@ -22,3 +22,9 @@ export function sh(strings: TemplateStringsArray): Script {
   }
   return script
 }
+
+/** Several scripts one after the other: functions that more than one script uses stand in one place. Data still cannot get in. */
+export function joinScripts(...scripts: readonly Script[]): Script {
+  const text = scripts.map(script => script.text).join('\n')
+  return Object.freeze({ text, sha256: createHash('sha256').update(text).digest('hex') })
+}

@@ -67,3 +67,16 @@ export interface RotationWorld {
   snapshot(): State
   restore(snapshot: State): void
 }
+
+/** Seals the payloads of one run's journal. `context` is authenticated with the payload: moved to another record it does not open. */
+export interface RunKey {
+  seal(payload: State, context: string): string
+  /** Throws RotaError E_SEAL when it was changed, or sealed under another key or context. */
+  unseal(sealed: string, context: string): State
+}
+
+/** Makes and opens run keys: the key itself is sealed once, to every recipient of the run. Throws E_SEAL. */
+export interface Sealer {
+  createKey(): Promise<{ readonly key: RunKey; readonly sealed: string }>
+  openKey(sealed: string): Promise<RunKey>
+}

@@ -57,6 +57,8 @@ export interface InventoryGroup {
 export interface Inventory {
   readonly hosts: ReadonlyMap<string, InventoryHost>
   readonly groups: ReadonlyMap<string, InventoryGroup>
+  /** What `localhost` is when no source names it; it belongs to no group, and is not among `hosts`. */
+  readonly localhost?: InventoryHost
   /** Files and lists it was made from. */
   readonly sources: readonly string[]
 }

@@ -1,0 +1,105 @@
+// The panel: a health check, a login, and four pages that need one.
+import { createServer } from 'node:http'
+import { digestOf, isPassword, readToken, signToken } from './credentials.mjs'
+import { isReachable, openDatabase } from './database.mjs'
+import { readSettings } from './settings.mjs'
+
+const settings = readSettings()
+const database = openDatabase(settings.databaseUrl)
+const accessLifetimeS = 15 * 60
+const refreshLifetimeS = 7 * 24 * 3600
+
+const json = (status, body) => ({ status, type: 'application/json', text: `${JSON.stringify(body)}\n` })
+const refused = json(401, { error: 'unauthorized' })
+
+/** Of the request's body at most 64 KiB; anything that is not a JSON object is an empty one. */
+async function bodyOf(request) {
+  let text = ''
+  for await (const chunk of request) {
+    text += chunk
+    if (text.length > 65536) return {}
+  }
+  try {
+    return Object(JSON.parse(text))
+  } catch {
+    return {}
+  }
+}
+
+async function health() {
+  await isReachable(settings.databaseUrl)
+  return json(200, { status: 'ok', database: 'ok' })
+}
+
+function tokensOf(session, user) {
+  const claims = { sub: user, sid: session }
+  return {
+    accessToken: signToken({ ...claims, kind: 'access' }, settings.jwtSecret, accessLifetimeS),
+    refreshToken: signToken({ ...claims, kind: 'refresh' }, settings.jwtRefreshSecret, refreshLifetimeS),
+  }
+}
+
+async function login(request) {
+  const { email, password } = await bodyOf(request)
+  const user = await database.findUser(String(email))
+  if (!user || !isPassword(String(password), user.passwordHash)) return refused
+  const session = await database.openSession(user.id)
+  const tokens = tokensOf(session, user.id)
+  await database.keepRefreshToken(session, digestOf(tokens.refreshToken))
+  await database.log(`login of ${user.email}`)
+  return json(200, tokens)
+}
+
+async function refresh(request) {
+  const { refreshToken } = await bodyOf(request)
+  const claims = readToken(String(refreshToken), settings.jwtRefreshSecret, 'refresh')
+  const session = claims && (await database.findSession(claims.sid))
+  if (!session || session.refreshTokenHash !== digestOf(refreshToken)) return refused
+  return json(200, { accessToken: tokensOf(claims.sid, claims.sub).accessToken })
+}
+
+async function sessionOf(request) {
+  const token = request.headers.authorization?.match(/^Bearer (\S+)$/)?.[1]
+  const claims = token && readToken(token, settings.jwtSecret, 'access')
+  return claims ? database.findSession(claims.sid) : undefined
+}
+
+const pages = {
+  '/rbac': session => `<h1>Roles</h1><p>${session.email} is ${session.role}</p>`,
+  '/profile': session => `<h1>Profile</h1><p>${session.email}</p>`,
+  '/system': () => `<h1>System</h1><p>up for ${Math.floor(process.uptime())} s</p>`,
+  '/audit-logs': async () =>
+    `<h1>Audit log</h1><ul>${(await database.recentLog()).map(({ what }) => `<li>${what}</li>`).join('')}</ul>`,
+}
+
+async function answer(request) {
+  const route = `${request.method} ${new URL(request.url, 'http://panel').pathname}`
+  if (settings.broken) return json(500, { error: 'internal' })
+  if (route === 'GET /api/health') return health()
+  if (route === 'POST /api/auth/login') return login(request)
+  if (route === 'POST /api/auth/refresh') return refresh(request)
+  const page = route.startsWith('GET ') ? pages[route.slice(4)] : undefined
+  if (!page) return json(404, { error: 'not found' })
+  const session = await sessionOf(request)
+  return session
+    ? { status: 200, type: 'text/html', text: `<!doctype html>${await page(session)}\n` }
+    : refused
+}
+
+/** Writes the answer; what goes wrong is told to the log by its code and to the client as 503. */
+async function respond(request, response) {
+  const { status, type, text } = await answer(request).catch(error => {
+    process.stderr.write(`${request.method} ${request.url}: ${error.code ?? error.message}\n`)
+    return json(503, { error: 'unavailable' })
+  })
+  response.writeHead(status, { 'content-type': type }).end(text)
+}
+
+const server = createServer((request, response) => void respond(request, response))
+server.listen(settings.port, settings.host, () => process.stdout.write(`listening on ${settings.port}\n`))
+
+for (const signal of ['SIGTERM', 'SIGINT'])
+  process.once(signal, () => {
+    server.close(() => database.close().then(() => process.exit(0)))
+    server.closeIdleConnections()
+  })

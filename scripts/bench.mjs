@@ -1,0 +1,135 @@
+// `npm run bench`: rota and Debian's ansible-playbook side by side on one real sshd on loopback. Ratios, not seconds:
+// both contenders alternate within one run, so that whatever else the machine does hits both.
+import { spawn, spawnSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir, userInfo } from 'node:os'
+import { join } from 'node:path'
+import { build, installDependencies, installTestPackages, root } from './setup.mjs'
+
+const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 5)
+const TASKS = 20
+
+installDependencies()
+installTestPackages()
+build()
+
+const folder = mkdtempSync(join(tmpdir(), 'rota-bench-'))
+const port = await freePort()
+const sshd = await startSshd()
+process.on('exit', () => {
+  sshd.kill()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+writeFileSync(
+  join(folder, 'ansible.cfg'),
+  `[defaults]\nhost_key_checking = True\nforks = 50\ngathering = explicit\nretry_files_enabled = False\n[ssh_connection]\npipelining = True\nssh_args = -o ControlMaster=auto -o ControlPersist=60s -o UserKnownHostsFile=${join(folder, 'known_hosts')}\ncontrol_path_dir = ${join(folder, 'cp')}\n`,
+)
+writeFileSync(
+  join(folder, 'hosts'),
+  `bench ansible_host=127.0.0.1 ansible_port=${port} ansible_user=${userInfo().username} ansible_ssh_private_key_file=${join(folder, 'id')} ansible_python_interpreter=/usr/bin/python3 ansible_ssh_common_args='-o UserKnownHostsFile=${join(folder, 'known_hosts')}'\n`,
+)
+for (const [name, tasks] of [
+  ['one', 1],
+  ['many', 1 + TASKS],
+])
+  writeFileSync(join(folder, `${name}.yml`), playbook(tasks))
+
+const contenders = {
+  rota: name => [process.execPath, [join(root, 'dist/rota.mjs'), 'run', '-i', 'hosts', `${name}.yml`]],
+  ansible: name => ['ansible-playbook', ['-i', 'hosts', `${name}.yml`]],
+}
+const seconds = {}
+for (let round = 0; round < ROUNDS; round++)
+  for (const [who, command] of Object.entries(contenders))
+    for (const name of ['one', 'many']) {
+      const key = `${who} ${name}`
+      seconds[key] = [...(seconds[key] ?? []), time(...command(name))]
+      endControlMasters()
+    }
+const startup = Array.from({ length: ROUNDS }, () =>
+  time(process.execPath, [join(root, 'dist/rota.mjs'), '--version']),
+)
+
+const m = Object.fromEntries(Object.entries(seconds).map(([key, all]) => [key, median(all)]))
+const more = who => (m[`${who} many`] - m[`${who} one`]) / TASKS
+report('whole process, 1 host × 20 tasks', m['ansible many'], m['rota many'], 12)
+report('whole process, 1 host × 1 task', m['ansible one'], m['rota one'])
+report('each further task', more('ansible'), more('rota'), 100)
+console.log(`rota --version: ${(median(startup) * 1000).toFixed(0)} ms`)
+process.exit(0)
+
+function report(what, ansible, rota, target) {
+  const ratio = ansible / rota
+  const verdict = target ? ` (wanted ≥ ${target}×: ${ratio >= target ? 'met' : 'MISSED'})` : ''
+  const ms = value => `${(value * 1000).toFixed(1)} ms`
+  console.log(`${what}: ansible ${ms(ansible)}, rota ${ms(rota)} → ${ratio.toFixed(1)}×${verdict}`)
+}
+
+function playbook(tasks) {
+  const list = Array.from({ length: tasks }, (_, i) => `    - name: task ${i}\n      command: /bin/true\n`)
+  return `- hosts: all\n  gather_facts: false\n  tasks:\n${list.join('')}`
+}
+
+function time(command, args) {
+  const start = process.hrtime.bigint()
+  const env = {
+    ...process.env,
+    HOME: folder,
+    ANSIBLE_CONFIG: join(folder, 'ansible.cfg'),
+    XDG_STATE_HOME: join(folder, 'state'),
+  }
+  const done = spawnSync(command, args, { cwd: folder, encoding: 'utf8', env })
+  if (done.status !== 0) throw new Error(`${command} ${args.join(' ')}: ${done.stdout}${done.stderr}`)
+  return Number(process.hrtime.bigint() - start) / 1e9
+}
+
+/** ControlPersist masters would make the next run warm: every run here is cold. */
+function endControlMasters() {
+  spawnSync(
+    'sh',
+    ['-c', `for s in ${join(folder, 'cp')}/*; do [ -S "$s" ] && ssh -o ControlPath="$s" -O exit x; done`],
+    {
+      stdio: 'ignore',
+    },
+  )
+}
+
+function median(all) {
+  return all.toSorted((a, b) => a - b)[Math.floor(all.length / 2)]
+}
+
+function freePort() {
+  return new Promise((resolve, reject) => {
+    const server = createServer().once('error', reject)
+    server.listen(0, '127.0.0.1', () => {
+      const { port: free } = server.address()
+      server.close(() => resolve(free))
+    })
+  })
+}
+
+async function startSshd() {
+  mkdirSync('/run/sshd', { recursive: true })
+  const keygen = file => spawnSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', join(folder, file)])
+  keygen('host')
+  keygen('id')
+  const { readFileSync } = await import('node:fs')
+  const key = readFileSync(join(folder, 'host.pub'), 'utf8').split(' ').slice(0, 2).join(' ')
+  writeFileSync(join(folder, 'known_hosts'), `[127.0.0.1]:${port} ${key}\n`)
+  mkdirSync(join(folder, '.ssh'))
+  writeFileSync(join(folder, '.ssh/known_hosts'), `[127.0.0.1]:${port} ${key}\n`)
+  writeFileSync(
+    join(folder, 'sshd_config'),
+    `Port ${port}\nListenAddress 127.0.0.1\nHostKey ${join(folder, 'host')}\nAuthorizedKeysFile ${join(folder, 'id.pub')}\nStrictModes no\nUsePAM no\nPidFile none\nMaxStartups 100:30:200\nMaxSessions 100\nPermitRootLogin yes\n`,
+  )
+  const child = spawn('/usr/sbin/sshd', ['-D', '-e', '-f', join(folder, 'sshd_config')], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+  await new Promise((resolve, reject) => {
+    child.once('exit', code => reject(new Error(`sshd ended with ${code}`)))
+    child.stderr.on('data', text => String(text).includes('listening') && resolve())
+  })
+  return child
+}

@@ -1,0 +1,37 @@
+// `npm test`: sets up everything, runs the tests, and ends with the line `N passed, N failed[, N skipped]`.
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { build, installDependencies, installTestPackages, root } from './setup.mjs'
+
+installDependencies()
+installTestPackages()
+build()
+
+const folder = mkdtempSync(join(tmpdir(), 'rota-test-'))
+const outcome = join(folder, 'outcome.json')
+const done = spawnSync(
+  process.execPath,
+  [
+    join(root, 'node_modules/vitest/vitest.mjs'),
+    'run',
+    '--reporter=default',
+    '--reporter=json',
+    `--outputFile.json=${outcome}`,
+    ...process.argv.slice(2),
+  ],
+  { cwd: root, stdio: 'inherit' },
+)
+let counts = { numPassedTests: 0, numFailedTests: 0, numPendingTests: 0, numFailedTestSuites: 0 }
+try {
+  counts = JSON.parse(readFileSync(outcome, 'utf8'))
+} catch {
+  console.error('test: the test runner wrote no outcome')
+}
+rmSync(folder, { recursive: true, force: true })
+// A suite that fails to load has no failed test of its own, but it is a failure.
+const failed = counts.numFailedTests || (done.status === 0 ? 0 : Math.max(1, counts.numFailedTestSuites))
+const skipped = counts.numPendingTests > 0 ? `, ${counts.numPendingTests} skipped` : ''
+console.log(`${counts.numPassedTests} passed, ${failed} failed${skipped}`)
+process.exitCode = done.status === 0 && counts.numPassedTests > 0 && failed === 0 ? 0 : 1

@@ -1,0 +1,39 @@
+import { resolve } from 'node:path'
+import { problem } from '../core/error.ts'
+import { isDict, Template, type Value } from '../core/value.ts'
+import { parseFreeText } from '../load/free-text.ts'
+import { loadVarsFile } from '../load/vars-file.ts'
+import { parseYaml } from '../load/yaml.ts'
+
+const FLAG = '--extra-vars'
+
+/**
+ * All `-e` flags as variables, later ones on top: `@file`, YAML or JSON in braces, or `k=v k2="v 2"` whose values are
+ * texts. Throws E_VARS, E_FILE, E_YAML.
+ */
+export function parseExtraVars(flags: readonly string[]): ReadonlyMap<string, Value> {
+  return new Map(flags.flatMap(flag => [...parseOne(flag)]))
+}
+
+function parseOne(flag: string): ReadonlyMap<string, Value> {
+  const text = flag.trim()
+  if (text.startsWith('@')) return loadVarsFile(resolve(text.slice(1))).values
+  if (text.startsWith('{') || text.startsWith('[')) {
+    const { value } = parseYaml(text, FLAG)
+    if (isDict(value)) return new Map([...value].map(([key, member]) => [String(key), member]))
+    throw problem('E_VARS', `${FLAG} takes a mapping, not a list`, {
+      hint: `write ${FLAG} '{"name": "value"}'`,
+    })
+  }
+  const parsed = parseFreeText(text, () => true)
+  if (parsed === undefined || parsed.rest.trim() !== '')
+    throw problem('E_VARS', `${FLAG} does not understand "${parsed?.rest.trim() ?? text}"`, {
+      hint: `write ${FLAG} name=value, ${FLAG} '{"name": "value"}' or ${FLAG} @file.yml`,
+    })
+  return new Map([...parsed.options].map(([name, value]) => [name, toTemplate(value)]))
+}
+
+/** What the operator typed may hold templates, as in a playbook. */
+function toTemplate(value: string): Value {
+  return /\{[{%#]/.test(value) ? new Template(value, { file: FLAG, line: 1, col: 1 }) : value
+}

@@ -1,0 +1,121 @@
+import type { Command } from 'commander'
+
+/** Flags as commander gives them; the names are ansible-playbook's. Lists are collected over repetitions. */
+export interface RunFlags {
+  readonly inventory?: readonly string[]
+  readonly limit?: string
+  readonly tags?: readonly string[]
+  readonly skipTags?: readonly string[]
+  readonly extraVars?: readonly string[]
+  readonly check?: boolean
+  readonly diff?: boolean
+  readonly forks?: number
+  readonly become?: boolean
+  readonly becomeUser?: string
+  readonly becomeMethod?: string
+  readonly askBecomePass?: boolean
+  readonly becomePasswordFile?: string
+  readonly askPass?: boolean
+  readonly connectionPasswordFile?: string
+  readonly user?: string
+  readonly privateKey?: string
+  readonly connection?: string
+  readonly timeout?: number
+  readonly sshCommonArgs?: string
+  readonly sshExtraArgs?: string
+  readonly acceptNewHostKeys?: boolean
+  readonly startAtTask?: string
+  readonly forceHandlers?: boolean
+  readonly flushCache?: boolean
+  readonly listHosts?: boolean
+  readonly listTasks?: boolean
+  readonly listTags?: boolean
+  readonly syntaxCheck?: boolean
+  readonly reason?: string
+  readonly secret?: readonly string[]
+  readonly recipient?: readonly string[]
+  readonly events?: string
+  readonly output?: string
+  readonly color?: string
+  readonly verbose?: number
+}
+
+const collect = (value: string, before: readonly string[] = []): readonly string[] => [...before, value]
+const commas = (value: string, before: readonly string[] = []): readonly string[] => [
+  ...before,
+  ...value.split(','),
+]
+const count = (_: string, before = 0): number => before + 1
+
+/** Flags of every command that reaches hosts. */
+export function addConnectionFlags(command: Command): Command {
+  return command
+    .option(
+      '-i, --inventory <source>',
+      'inventory file, folder, script or host list `a,b,`; repeatable',
+      collect,
+    )
+    .option('-l, --limit <pattern>', 'only these hosts: a pattern, or @file')
+    .option(
+      '-e, --extra-vars <vars>',
+      'k=v, YAML/JSON, or @file; repeatable. Not for secrets: see --secret',
+      collect,
+    )
+    .option('-u, --user <name>', 'log in as this user')
+    .option('--private-key, --key-file <file>', 'log in with this key')
+    .option('-k, --ask-pass', 'ask for the login password')
+    .option('--connection-password-file, --conn-pass-file <file>', 'read the login password from a file')
+    .option('-c, --connection <type>', 'ssh (default), openssh (the system ssh), local')
+    .option('-T, --timeout <seconds>', 'give up connecting after this time', Number)
+    .option('--ssh-common-args <args>', 'extra arguments for ssh')
+    .option('--ssh-extra-args <args>', 'extra arguments for ssh')
+    .option(
+      '--accept-new-host-keys',
+      'record the key of a host never seen before; a changed key is always refused',
+    )
+    .option('-b, --become', 'become another user')
+    .option('--become-user <name>', 'become this user (root)')
+    .option('--become-method <method>', 'sudo, su or doas (sudo)')
+    .option('-K, --ask-become-pass', 'ask for the become password')
+    .option('--become-password-file, --become-pass-file <file>', 'read the become password from a file')
+    .option('-f, --forks <n>', 'hosts at a time (50)', Number)
+}
+
+/** Flags of how a run is shown. */
+export function addOutputFlags(command: Command): Command {
+  return command
+    .option('--output <format>', 'text, or jsonl: one event a line')
+    .option('--events <file>', 'write every event to a file, one a line')
+    .option('--color <when>', 'auto, always or never')
+    .option('-v, --verbose', 'show results; repeatable', count)
+}
+
+/** ansible-playbook's flags for what is run. */
+export function addRunFlags(command: Command): Command {
+  return addOutputFlags(addConnectionFlags(command))
+    .option('-t, --tags <tags>', 'only tasks with these tags', commas)
+    .option('--skip-tags <tags>', 'not tasks with these tags', commas)
+    .option('-C, --check', 'change nothing; say what would change')
+    .option('-D, --diff', 'show what changes in files and states')
+    .option('--start-at-task <name>', 'begin at the task with this name (not inside a rotation)')
+    .option('--force-handlers', 'run handlers even when a task failed')
+    .option('--flush-cache', 'accepted for ansible-playbook’s sake; rota keeps no fact cache')
+    .option('--list-hosts', 'list the hosts of each play and stop')
+    .option('--list-tasks', 'list the tasks of each play and stop')
+    .option('--list-tags', 'list the tags of each play and stop')
+    .option('--syntax-check', 'read everything, say every problem, and stop')
+    .option(
+      '--reason <why>',
+      'scheduled, incident, offboarding, key-compromise or drill: decides how a rotation recovers',
+    )
+    .option(
+      '--secret <NAME=->',
+      'give a secret of the rotation: - asks, @FILE reads, fd:N reads; repeatable',
+      collect,
+    )
+    .option(
+      '--recipient <age1…>',
+      'an age recipient that can open backups and journal besides you; repeatable',
+      collect,
+    )
+}

@@ -1,0 +1,71 @@
+import { readFileSync } from 'node:fs'
+import { createInterface } from 'node:readline'
+import { Writable } from 'node:stream'
+import { problem } from '../core/error.ts'
+import { Secret } from '../core/secret.ts'
+
+/**
+ * Asks on the terminal (stderr, so that stdout stays clean). Throws E_USAGE where nobody can answer: without a terminal
+ * and in CI a run must say what it lacks instead of waiting.
+ */
+export async function ask(
+  question: string,
+  options: { readonly hidden: boolean; readonly instead: string },
+): Promise<string> {
+  if (!process.stdin.isTTY)
+    throw problem('E_USAGE', `cannot ask for "${question}": there is no terminal`, { hint: options.instead })
+  let muted = false
+  const output = new Writable({
+    write(chunk, _encoding, done) {
+      if (!muted) process.stderr.write(chunk)
+      done()
+    },
+  })
+  const terminal = createInterface({ input: process.stdin, output, terminal: true })
+  try {
+    return await new Promise<string>((resolve, reject) => {
+      terminal.once('SIGINT', () => reject(problem('E_USAGE', `"${question}" was not answered`)))
+      terminal.question(`${question}: `, resolve)
+      muted = options.hidden
+    })
+  } finally {
+    terminal.close()
+    if (options.hidden) process.stderr.write('\n')
+  }
+}
+
+/** Asks for a secret without echo. */
+export async function askSecret(question: string, label: string, instead: string): Promise<Secret> {
+  return new Secret(await ask(question, { hidden: true, instead }), label)
+}
+
+/** A secret from a file: its first line, without the line's end. Throws E_FILE. */
+export function readSecretFile(path: string, label: string): Secret {
+  return new Secret(
+    firstLine(() => readFileSync(path, 'utf8'), path),
+    label,
+  )
+}
+
+/** A secret from an open file descriptor (`--secret NAME=fd:3`). Throws E_FILE. */
+export function readSecretDescriptor(descriptor: number, label: string): Secret {
+  return new Secret(
+    firstLine(() => readFileSync(descriptor, 'utf8'), `fd ${descriptor}`),
+    label,
+  )
+}
+
+function firstLine(read: () => string, from: string): string {
+  let text: string
+  try {
+    text = read()
+  } catch (cause) {
+    throw problem('E_FILE', `cannot read a secret from ${from}`, {
+      cause,
+      hint: 'check that it exists and is readable',
+    })
+  }
+  const line = text.split(/\r?\n/)[0]!
+  if (line === '') throw problem('E_FILE', `there is no secret in the first line of ${from}`)
+  return line
+}

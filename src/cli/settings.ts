@@ -1,0 +1,33 @@
+import { problem } from '../core/error.ts'
+import type { Value } from '../core/value.ts'
+import type { Settings } from '../run/engine.ts'
+import type { RunFlags } from './options.ts'
+
+const FORKS = 50
+
+/** Flags to what the engine is told about the whole run. Throws E_USAGE. */
+export function selectSettings(
+  flags: RunFlags,
+  run: { readonly id: string; readonly version: string; readonly extraVars: ReadonlyMap<string, Value> },
+): Settings {
+  const forks = flags.forks ?? FORKS
+  if (!Number.isInteger(forks) || forks < 1)
+    throw problem('E_USAGE', `--forks takes a whole number above 0, not ${forks}`, {
+      hint: `leave it out for ${FORKS}`,
+    })
+  return {
+    forks,
+    check: flags.check ?? false,
+    diff: flags.diff ?? false,
+    tags: flags.tags ?? ['all'],
+    skipTags: flags.skipTags ?? [],
+    startAtTask: flags.startAtTask,
+    limit: flags.limit,
+    extraVars: run.extraVars,
+    verbosity: flags.verbose ?? 0,
+    forceHandlers: flags.forceHandlers ?? false,
+    gatherFacts: false,
+    runId: run.id,
+    version: run.version,
+  }
+}

@@ -1,0 +1,129 @@
+import { randomBytes } from 'node:crypto'
+import type { Emit } from '../core/event.ts'
+import type { Registry } from '../core/module.ts'
+import type { Redactor } from '../core/redact.ts'
+import type { Address, Become } from '../core/remote.ts'
+import type { Value } from '../core/value.ts'
+import type { Inventory } from '../core/vars.ts'
+import { selectHosts } from '../inventory/pattern.ts'
+import { checkArgs } from '../load/params.ts'
+import { loadPlaybook, loadTasks } from '../load/playbook.ts'
+import { loadVarsFile } from '../load/vars-file.ts'
+import { parseAll, parseYaml } from '../load/yaml.ts'
+import { dumpYaml } from '../load/yaml-dump.ts'
+import { addressOf, becomeOf } from '../remote/address.ts'
+import { createConnections } from '../remote/connections.ts'
+import { renderDiff } from '../report/diff.ts'
+import type { BecomeKeywords, ConnectionKeywords, GetVariable, RunDeps, VarsPrompt } from '../run/deps.ts'
+import type { Settings } from '../run/engine.ts'
+import { createTemplar, type LookupTemplar } from '../template/templar.ts'
+import { scopeOf } from '../vars/scope.ts'
+import type { Credentials } from './credentials.ts'
+import type { RunFlags } from './options.ts'
+import { ask, askSecret } from './prompt.ts'
+import type { RunState } from './run-state.ts'
+
+export interface WiringOptions {
+  readonly flags: RunFlags
+  readonly credentials: Credentials
+  readonly settings: Settings
+  readonly registry: Registry
+  readonly inventory: Inventory
+  readonly redactor: Redactor
+  readonly state: RunState
+  readonly emit: Emit
+  readonly stop: AbortSignal
+  readonly now: () => Date
+}
+
+/** The engine's world made of the real parts. The caller closes `connections`. */
+export function createDeps(options: WiringOptions): RunDeps {
+  const { flags, credentials, registry, state, redactor } = options
+  const templar = createRealTemplar(options.now)
+  const loading = { registry }
+  return {
+    registry,
+    templar,
+    redactor,
+    inventory: options.inventory,
+    settings: options.settings,
+    emit: options.emit,
+    stop: options.stop,
+    now: options.now,
+    random: randomBytes,
+    connections: createConnections({ redactor }),
+    checkArgs,
+    loadPlaybook: file => loadPlaybook(file, loading),
+    loadTasks: file => loadTasks(file, loading),
+    loadHandlers: file => loadTasks(file, { ...loading, isHandlers: true }),
+    loadVarsFile,
+    selectHosts,
+    scopeOf,
+    runLookup: (name, terms, scope) => templar.runLookup(name, terms, scope),
+    addressOf: (name, get, keywords) => selectAddress(name, get, keywords, flags, credentials),
+    becomeOf: (get, keywords) => selectBecome(get, keywords, flags, credentials),
+    renderDiff,
+    askVariable,
+    backupFolder: state.backupFolder,
+    seal: state.seal,
+    unseal: state.unseal,
+  }
+}
+
+function createRealTemplar(now: () => Date): LookupTemplar {
+  return createTemplar({
+    now,
+    random: Math.random,
+    env: name => process.env[name],
+    parseYaml: (text, file) => parseYaml(text, file, { templates: false }).value,
+    parseYamlAll: (text, file) => parseAll(text, file, { templates: false }).map(document => document.value),
+    dumpYaml,
+  })
+}
+
+const SECOND_MS = 1000
+
+/** Variables of the host win over keywords of the play, those over flags: Ansible's order. */
+function selectAddress(
+  name: string,
+  get: GetVariable,
+  keywords: ConnectionKeywords,
+  flags: RunFlags,
+  credentials: Credentials,
+): Address {
+  const connection = keywords.connection ?? flags.connection
+  const find = (variable: string): unknown =>
+    get(variable) ?? (variable === 'ansible_connection' ? connection : undefined)
+  const sshArgs = [flags.sshCommonArgs, flags.sshExtraArgs].flatMap(
+    args => args?.split(/\s+/).filter(Boolean) ?? [],
+  )
+  return addressOf(name, find, {
+    user: keywords.user ?? flags.user,
+    port: keywords.port,
+    password: credentials.password,
+    sshArgs,
+    ...(flags.privateKey !== undefined && { identityFiles: [flags.privateKey] }),
+    ...(flags.timeout !== undefined && { connectTimeoutMs: flags.timeout * SECOND_MS }),
+    ...(flags.acceptNewHostKeys && { hostKeyChecking: 'accept-new' as const }),
+  })
+}
+
+function selectBecome(
+  get: GetVariable,
+  keywords: BecomeKeywords,
+  flags: RunFlags,
+  credentials: Credentials,
+): Become | undefined {
+  return becomeOf('become', get, {
+    become: keywords.become ?? flags.become,
+    user: keywords.user ?? flags.becomeUser,
+    method: keywords.method ?? flags.becomeMethod,
+    password: credentials.becomePassword,
+  })
+}
+
+async function askVariable(prompt: VarsPrompt): Promise<Value> {
+  const instead = `give -e ${prompt.name}=…`
+  if (prompt.private) return askSecret(prompt.text, prompt.name, `${instead} or run it in a terminal`)
+  return ask(prompt.text, { hidden: false, instead })
+}

@@ -1,0 +1,131 @@
+import { accessSync, constants, readdirSync, type Stats, statSync } from 'node:fs'
+import { dirname, extname, join } from 'node:path'
+import { problem, RotaError } from '../core/error.ts'
+import { isDict } from '../core/value.ts'
+import type { Inventory, InventoryGroup, InventoryHost } from '../core/vars.ts'
+import { loadText } from '../load/text-file.ts'
+import { isVaultText, openVaultText, type Vault } from '../load/vault.ts'
+import { parseYaml, type YamlDocument } from '../load/yaml.ts'
+import { InventoryDraft } from './draft.ts'
+import { HostLayers } from './host-layers.ts'
+import { parseHostEntry } from './host-range.ts'
+import { readIni } from './ini.ts'
+import { runScript } from './script.ts'
+import { readTree } from './tree.ts'
+
+export interface InventoryOptions {
+  readonly vault?: Vault | undefined
+  /** Folders of the playbooks: their group_vars and host_vars win over the inventory's. */
+  readonly playbookFolders?: readonly string[]
+}
+
+/** Endings of files in an inventory folder that are no inventories: Ansible's INVENTORY_IGNORE_EXTS. */
+const ignored = /(?:\.pyc|\.pyo|\.swp|\.bak|~|\.rpm|\.md|\.txt|\.rst|\.orig|\.ini|\.cfg|\.retry)$/
+const trees = ['.yml', '.yaml', '.json']
+
+/**
+ * Reads inventories: INI and YAML files, folders of them, executable scripts, and lists with a comma (`web1,web2,`); with
+ * group_vars and host_vars beside them and beside the playbooks. Several sources add up; the later wins.
+ * Throws E_FILE, E_YAML, E_INVENTORY, E_VARS and E_VAULT with every problem of the first source that has any.
+ */
+export async function loadInventory(
+  sources: readonly string[],
+  options: InventoryOptions = {},
+): Promise<Inventory> {
+  const draft = new InventoryDraft()
+  for (const source of sources) await readSource(source, draft, options)
+  draft.settle()
+  return finish(draft, sources, options)
+}
+
+async function readSource(source: string, draft: InventoryDraft, options: InventoryOptions): Promise<void> {
+  const stats = statOf(source)
+  if (stats === undefined && source.includes(',')) readHostList(source, draft)
+  else if (stats?.isDirectory()) {
+    for (const name of readdirSync(source).sort())
+      if (isInventoryEntry(name)) await readSource(join(source, name), draft, options)
+  } else if (isScript(source)) await runScript(source, draft)
+  else readFile(source, draft, options)
+}
+
+function statOf(path: string): Stats | undefined {
+  return statSync(path, { throwIfNoEntry: false })
+}
+
+function isInventoryEntry(name: string): boolean {
+  return !name.startsWith('.') && !ignored.test(name) && name !== 'group_vars' && name !== 'host_vars'
+}
+
+function readHostList(source: string, draft: InventoryDraft): void {
+  for (const entry of source.split(',').map(text => text.trim())) {
+    if (entry === '') continue
+    const { names, port } = parseHostEntry(entry, undefined)
+    for (const host of names) {
+      draft.addHost(host, 'ungrouped')
+      if (port !== undefined) draft.setHostVar(host, 'ansible_port', port, source)
+    }
+  }
+}
+
+/** A program: it may be executed, and begins as one (a mount that marks every file executable makes none of them a script). */
+function isScript(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK)
+    return loadText(path).startsWith('#!')
+  } catch {
+    return false
+  }
+}
+
+function readFile(file: string, draft: InventoryDraft, options: InventoryOptions): void {
+  const raw = loadText(file)
+  if (raw.startsWith('#!'))
+    throw problem('E_INVENTORY', `${file} is a script, and may not be executed`, { hint: `chmod +x ${file}` })
+  const text = isVaultText(raw) ? openVaultText(raw, file, options.vault) : raw
+  const doc = parseTree(text, file, options.vault)
+  if (doc) readTree(doc, draft)
+  else if (extname(file) === '.toml')
+    throw problem('E_INVENTORY', 'rota reads no TOML inventory', {
+      at: { file, line: 1, col: 1 },
+      hint: 'write it as YAML: ansible-inventory -i FILE --list --yaml --export',
+    })
+  else readIni(text, file, draft)
+}
+
+/** A file by its ending; a file without one is YAML when it reads as a mapping, else INI. */
+function parseTree(text: string, file: string, vault: Vault | undefined): YamlDocument | undefined {
+  if (trees.includes(extname(file))) return parseYaml(text, file, { vault })
+  if (extname(file) !== '' || /^\s*\[/m.test(text)) return undefined
+  const isMarked = /^---/m.test(text)
+  try {
+    const doc = parseYaml(text, file, { vault })
+    return isMarked || isDict(doc.value) ? doc : undefined
+  } catch (error) {
+    if (isMarked || !(error instanceof RotaError) || error.code === 'E_VAULT') throw error
+    return undefined
+  }
+}
+
+/** Folders whose group_vars and host_vars belong to the sources: the folder itself, or the one a file is in. */
+function foldersOf(sources: readonly string[]): string[] {
+  return sources.flatMap(source => {
+    const stats = statOf(source)
+    return stats === undefined ? [] : [stats.isDirectory() ? source : dirname(source)]
+  })
+}
+
+function finish(draft: InventoryDraft, sources: readonly string[], options: InventoryOptions): Inventory {
+  const vars = new HostLayers(
+    draft,
+    { inventory: foldersOf(sources), playbook: options.playbookFolders ?? [] },
+    options.vault,
+  )
+  const groups = new Map<string, InventoryGroup>(
+    [...draft.groups.values()].map(({ name, hosts, children }) => [
+      name,
+      { name, hosts: [...hosts], children: [...children] },
+    ]),
+  )
+  const hosts = new Map<string, InventoryHost>([...draft.hosts.keys()].map(host => [host, vars.hostOf(host)]))
+  return { hosts, groups, sources, localhost: vars.localhost() }
+}

@@ -1,0 +1,253 @@
+import type { Block, Field, Item, Loop, LoopControl, Phase, Task } from '../core/play.ts'
+import type { Source } from '../core/source.ts'
+import { type Dict, isDict, Template, type Value } from '../core/value.ts'
+import { isIdentifier, readFields } from './fields.ts'
+import { keywords } from './keywords.ts'
+import { checkLiterals } from './params.ts'
+import { renderDidYouMean, selectNearest } from './problem.ts'
+import type { Reader } from './reader.ts'
+import { readArgs, type TaskArgs, withExpressions } from './task-args.ts'
+
+/** What the place of a task in its file says about it. */
+export interface Place {
+  readonly isHandler: boolean
+  /** No module_defaults can add options to the tasks here. */
+  readonly isComplete: boolean
+  /** Of a rotation. */
+  readonly phase?: Phase | undefined
+}
+
+/** The tasks and blocks of a list. What is no list or no mapping has been said already, and is left out. */
+export function readItems(reader: Reader, list: Value | undefined, place: Place): Item[] {
+  if (!Array.isArray(list)) return []
+  return (list as readonly Value[])
+    .map((item, index) =>
+      isDict(item) ? readItem(reader, item, reader.doc.valueAt(list, index), place) : undefined,
+    )
+    .filter(item => item !== undefined)
+}
+
+function readItem(reader: Reader, dict: Dict, at: Source, place: Place): Item | undefined {
+  if (dict.has('block')) return readBlock(reader, dict, at, place)
+  const part = ['rescue', 'always'].find(key => dict.has(key))
+  if (part === undefined) return readTask(reader, dict, at, place)
+  reader.say(
+    `${part} stands without a block`,
+    reader.doc.keyAt(dict, part),
+    'add block: with the tasks to guard',
+  )
+  return undefined
+}
+
+function readBlock(reader: Reader, dict: Dict, at: Source, place: Place): Block {
+  reader.checkKeywords(dict, 'block', at)
+  const inner = dict.has('module_defaults') ? { ...place, isComplete: false } : place
+  const part = (key: string): Item[] => readItems(reader, dict.get(key), inner)
+  return {
+    kind: 'block',
+    ...readFields(reader, dict, 'block'),
+    block: part('block'),
+    ...(dict.has('rescue') ? { rescue: part('rescue') } : {}),
+    ...(dict.has('always') ? { always: part('always') } : {}),
+    at,
+  }
+}
+
+/** The module of a task: its name, its value, and the key that holds both. */
+interface Call {
+  readonly key: string
+  readonly module: string | Template
+  readonly value: Value
+  readonly isLocal: boolean
+  /** Keys of further modules, which have been said. */
+  readonly also?: readonly string[]
+}
+
+function readTask(reader: Reader, dict: Dict, at: Source, place: Place): Task | undefined {
+  const level = place.isHandler ? 'handler' : 'task'
+  const call = readCall(reader, dict, at, level)
+  const loopKeys = [...dict.keys()].filter(isLoopKey)
+  reader.checkKeywords(
+    dict,
+    level,
+    at,
+    new Set<Value>([...(call ? [call.key, ...(call.also ?? [])] : []), ...loopKeys]),
+  )
+  if (call === undefined) return undefined
+  const moduleAt = reader.doc.keyAt(dict, call.key)
+  const given = readGiven(reader, dict, call)
+  checkModule(
+    reader,
+    call,
+    given,
+    moduleAt,
+    dict.has('module_defaults') ? { ...place, isComplete: false } : place,
+  )
+  checkRegister(reader, dict)
+  const loop = readLoop(reader, dict, loopKeys)
+  const loopControl = readLoopControl(reader, dict)
+  const {
+    action: _1,
+    localAction: _2,
+    args: _3,
+    loop: _4,
+    loopControl: _5,
+    ...fields
+  } = readFields(reader, dict, level)
+  return {
+    kind: 'task',
+    ...(call.isLocal ? { delegateTo: 'localhost' } : {}),
+    ...fields,
+    module: call.module,
+    moduleAt,
+    ...(given ?? { args: new Map(), argsAt: new Map() }),
+    ...(loop ? { loop } : {}),
+    ...(loopControl ? { loopControl } : {}),
+    at,
+  }
+}
+
+function isLoopKey(key: Value): key is string {
+  return typeof key === 'string' && key.startsWith('with_')
+}
+
+function readCall(reader: Reader, dict: Dict, at: Source, level: 'task' | 'handler'): Call | undefined {
+  const others = [...dict.keys()]
+    .map(String)
+    .filter(key => !Object.hasOwn(keywords[level], key) && !isLoopKey(key))
+  const modules = others.filter(key => reader.signature(key))
+  const action = ['action', 'local_action'].find(key => dict.has(key))
+  if (action !== undefined) return readAction(reader, dict, action)
+  const [key, ...also] = modules
+  if (also.length > 0)
+    reader.say(
+      `one task cannot do both ${key} and ${also[0]}`,
+      reader.doc.keyAt(dict, also[0]!),
+      'make it two tasks',
+    )
+  if (key !== undefined) return { key, module: key, value: dict.get(key) ?? null, isLocal: false, also }
+  const unknown =
+    others.find(key => selectNearest(key, Object.keys(keywords[level])) === undefined) ?? others[0]
+  if (unknown === undefined) {
+    reader.say('the task has no module', at, 'add what it is to do, for example `command: uptime`')
+    return undefined
+  }
+  sayNoModule(reader, unknown, reader.doc.keyAt(dict, unknown))
+  return { key: unknown, module: unknown, value: null, isLocal: false }
+}
+
+function sayNoModule(reader: Reader, name: string, at: Source): void {
+  const short = name.slice(name.lastIndexOf('.') + 1)
+  const hint = renderDidYouMean(short, reader.moduleNames(), 'see rota doc for the modules there are')
+  reader.say(`there is no module ${name}`, at, hint, 'E_MODULE')
+}
+
+/** `action: copy src=a dest=b`, `action: { module: copy, src: a }` and the same as `local_action`. */
+function readAction(reader: Reader, dict: Dict, key: string): Call | undefined {
+  const value = dict.get(key)!
+  const isLocal = key === 'local_action'
+  if (isDict(value)) {
+    const { module, rest } = splitModule(reader, value)
+    if (module !== undefined) return { key, module, value: rest, isLocal }
+  } else if (typeof value === 'string' || value instanceof Template) {
+    const text = typeof value === 'string' ? value : value.text
+    const [, name, rest] = /^\s*((?:\{\{.*?\}\}|[^\s{])+)\s*(.*)$/s.exec(text) ?? []
+    const field = (part: string): string | Template =>
+      value instanceof Template && part.includes('{') ? new Template(part, value.at) : part
+    if (name) return { key, module: field(name), value: rest ? field(rest) : null, isLocal }
+  }
+  reader.say(`${key} names no module`, reader.doc.keyAt(dict, key), `write ${key}: command uptime`)
+  return undefined
+}
+
+function splitModule(reader: Reader, dict: Dict): { module: string | Template | undefined; rest: Dict } {
+  const module = dict.get('module')
+  const rest = new Map([...dict].filter(([key]) => key !== 'module'))
+  reader.doc.copyPlaces(dict, rest)
+  return { module: typeof module === 'string' || module instanceof Template ? module : undefined, rest }
+}
+
+function readGiven(reader: Reader, dict: Dict, call: Call): TaskArgs | undefined {
+  const name = typeof call.module === 'string' ? call.module : call.module.text
+  const signature = typeof call.module === 'string' ? reader.signature(name) : undefined
+  const own = readArgs(reader, name, signature, call.value, reader.doc.valueAt(dict, call.key))
+  const more = dict.get('args')
+  const extra = isDict(more)
+    ? readArgs(reader, name, signature, more, reader.doc.valueAt(dict, 'args'))
+    : undefined
+  if (own === undefined) return undefined
+  const args = new Map([...(extra?.args ?? []), ...own.args])
+  const argsAt = new Map([...(extra?.argsAt ?? []), ...own.argsAt])
+  return withExpressions(reader, signature, { ...own, args, argsAt })
+}
+
+function checkModule(
+  reader: Reader,
+  call: Call,
+  given: TaskArgs | undefined,
+  at: Source,
+  place: Place,
+): void {
+  if (place.phase === 'change') checkUndoable(reader, call.module, at)
+  if (typeof call.module !== 'string') return
+  const signature = reader.signature(call.module)
+  if (signature === undefined) {
+    if (call.key === 'action' || call.key === 'local_action') sayNoModule(reader, call.module, at)
+    return
+  }
+  if (given === undefined) return
+  const { freeForm } = given
+  const args =
+    freeForm === undefined || signature.freeForm === undefined
+      ? given.args
+      : new Map([...given.args, [signature.freeForm, freeForm] as const])
+  const where = { at, argsAt: given.argsAt }
+  reader.problems.push(...checkLiterals(signature, args, where, place.isComplete))
+}
+
+/** Only what is undone by its own inverse may stand in the change phase of a rotation. */
+function checkUndoable(reader: Reader, module: string | Template, at: Source): void {
+  if (module instanceof Template) {
+    reader.say('a rotation cannot undo a module that is not known yet', at, 'name the module')
+    return
+  }
+  const found = reader.registry.get(module)
+  if (found?.kind === 'state' || (found === undefined && reader.signature(module) === undefined)) return
+  reader.say(
+    `rota cannot undo ${module}, so it cannot stand in change`,
+    at,
+    'move it to preflight if it only reads, else to converge, which also runs after an undo',
+  )
+}
+
+function checkRegister(reader: Reader, dict: Dict): void {
+  const name = dict.get('register')
+  if (typeof name !== 'string' || isIdentifier(name)) return
+  reader.say(
+    `${name} cannot be the name of a variable`,
+    reader.doc.valueAt(dict, 'register'),
+    `use letters, digits and _: ${name.replace(/\W/g, '_')}`,
+  )
+}
+
+function readLoop(reader: Reader, dict: Dict, loopKeys: readonly string[]): Loop | undefined {
+  const keys = [...(dict.has('loop') ? ['loop'] : []), ...loopKeys]
+  const [key, second] = keys
+  if (key === undefined) return undefined
+  if (second !== undefined)
+    reader.say(
+      `one task cannot loop by both ${key} and ${second}`,
+      reader.doc.keyAt(dict, second),
+      'remove one',
+    )
+  const items: Field = dict.get(key) ?? []
+  return { kind: key.replace(/^with_/, ''), items, at: reader.doc.keyAt(dict, key) }
+}
+
+function readLoopControl(reader: Reader, dict: Dict): LoopControl | undefined {
+  const control = dict.get('loop_control')
+  if (!isDict(control)) return undefined
+  const at = reader.doc.keyAt(dict, 'loop_control')
+  reader.checkKeywords(control, 'loop_control', at)
+  return { ...readFields(reader, control, 'loop_control'), at }
+}

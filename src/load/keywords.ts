@@ -1,0 +1,141 @@
+import type { ShapeName } from './keyword-types.ts'
+
+/** A keyword of plays, blocks or tasks. Null as its value is the same as leaving it out. */
+export interface Keyword {
+  readonly shape: ShapeName
+  readonly doc: string
+  readonly required?: true
+}
+type Keywords = Readonly<Record<string, Keyword>>
+const key = (shape: ShapeName, doc: string): Keyword => ({ shape, doc })
+
+const common = {
+  name: key('text', 'What it is for; shown while it runs.'),
+  vars: key('vars', 'Variables.'),
+  environment: key('dicts', 'Environment of the programs that the modules start.'),
+  become: key('bool', 'Become another user.'),
+  become_user: key('text', 'The user to become; root by default.'),
+  become_method: key('text', 'sudo, su or doas.'),
+  connection: key('text', 'How the host is reached: ssh, openssh, local or docker.'),
+  remote_user: key('text', 'The user to log in as.'),
+  port: key('int', 'The port of sshd.'),
+  no_log: key('bool', 'Show no arguments and no results.'),
+  check_mode: key('bool', 'Always or never only say what would change.'),
+  diff: key('bool', 'Show what changes.'),
+  ignore_errors: key('bool', 'Go on after a failure.'),
+  ignore_unreachable: key('bool', 'Go on when the host cannot be reached.'),
+  any_errors_fatal: key('bool', 'A failure on one host ends the play on all.'),
+  run_once: key('bool', 'Run on the first host of the batch only.'),
+  throttle: key('int', 'At most so many hosts at once.'),
+  timeout: key('int', 'Seconds after which the task has failed.'),
+  tags: key('words', 'Names for --tags and --skip-tags.'),
+  module_defaults: key('dict', 'Default options, by module.'),
+  collections: key('names', "Accepted; rota's modules are found by their short names anyway."),
+} satisfies Keywords
+
+const conditional = {
+  ...common,
+  when: key('conditions', 'Run only where all of these are true.'),
+  delegate_to: key('text', 'Run on this host instead.'),
+  delegate_facts: key('bool', 'Facts belong to the host delegated to.'),
+  notify: key('names', 'Handlers to run at the end when something changed.'),
+} satisfies Keywords
+
+const task = {
+  ...conditional,
+  action: key('any', 'The module and its options, in the older form.'),
+  local_action: key('any', 'The same, delegated to localhost.'),
+  args: key('dict', 'More options of the module.'),
+  loop: key('list', 'Run once for each item of this list.'),
+  loop_control: key('dict', 'Details of the loop.'),
+  register: key('text', 'The variable that gets the result.'),
+  until: key('conditions', 'Try again until all of these are true.'),
+  retries: key('int', 'How often to try again.'),
+  delay: key('number', 'Seconds between tries.'),
+  changed_when: key('conditions', 'What counts as a change.'),
+  failed_when: key('conditions', 'What counts as a failure.'),
+  async: key('int', 'Seconds the task may run in the background.'),
+  poll: key('int', 'Seconds between looks at a background task; 0: do not wait.'),
+} satisfies Keywords
+
+const required = (keyword: Keyword): Keyword => ({ ...keyword, required: true })
+
+/** The keywords of each place, by Ansible's names. The source of checks, messages and the editor's schema. */
+export const keywords = {
+  play: {
+    ...common,
+    hosts: required(key('pattern', 'Pattern of the hosts to run on.')),
+    user: key('text', 'The same as remote_user.'),
+    serial: key('sizes', 'How many hosts at a time.'),
+    strategy: key('text', 'linear, free or host_pinned.'),
+    order: key(
+      'text',
+      'Order of the hosts: inventory, sorted, reverse_sorted, reverse_inventory or shuffle.',
+    ),
+    gather_facts: key('bool', 'Read facts of the hosts first.'),
+    gather_subset: key('words', 'Which facts to read.'),
+    max_fail_percentage: key('number', 'More failed hosts than this end the play.'),
+    force_handlers: key('bool', 'Run notified handlers also after a failure.'),
+    vars_files: key('files', 'Files of variables.'),
+    vars_prompt: key('prompts', 'Variables to ask for.'),
+    roles: key('roles', 'Roles to run before the tasks.'),
+    pre_tasks: key('tasks', 'Tasks before the roles.'),
+    tasks: key('tasks', 'Tasks.'),
+    post_tasks: key('tasks', 'Tasks after the tasks.'),
+    handlers: key('tasks', 'Tasks that run only when notified.'),
+    rotation: key('dict', 'Makes the play one crash-safe rotation of secrets.'),
+  },
+  import_playbook: {
+    name: common.name,
+    import_playbook: required(key('text', 'File of the playbook.')),
+    vars: common.vars,
+    when: conditional.when,
+    tags: common.tags,
+  },
+  block: {
+    ...conditional,
+    block: required(key('tasks', 'Tasks to run together.')),
+    rescue: key('tasks', 'Tasks to run when one of them fails.'),
+    always: key('tasks', 'Tasks to run in any case.'),
+  },
+  task,
+  handler: { ...task, listen: key('names', 'Other names by which it is notified.') },
+  loop_control: {
+    loop_var: key('text', "The item's variable; `item` by default."),
+    index_var: key('text', "The variable of the item's index."),
+    label: key('text', 'What to show instead of the item.'),
+    pause: key('number', 'Seconds between items.'),
+    extended: key('bool', 'Give ansible_loop.'),
+    extended_allitems: key('bool', 'Leave the list of all items out of ansible_loop when false.'),
+  },
+  rotation: {
+    name: required(key('text', 'Name of the rotation.')),
+    secrets: required(key('dict', 'The secrets, by name.')),
+    preflight: key('tasks', 'Read-only proofs; red: nothing is touched.'),
+    backup: key('tasks', 'Backups, and their proofs.'),
+    change: key('tasks', 'Changes of state; each is undone by its own inverse.'),
+    converge: key('tasks', 'Makes the running system match; run again after an undo.'),
+    verify: key('tasks', 'Decides: all green commits, red undoes.'),
+    committed: key('tasks', 'After the commit; a failure warns and undoes nothing.'),
+    finalise: key('tasks', 'A later run of its own.'),
+  },
+  secret: {
+    length: key('int', 'Characters of the new value; at least 16.'),
+    current: key('text', 'The value in force now.'),
+    given: key('bool', 'Given by the operator instead of made.'),
+    shared: key('bool', 'One value for all hosts.'),
+    alphabet: key('text', 'Characters to choose from.'),
+    cryptoperiod: key('text', 'How long a value may be in force: 90d.'),
+    policy: key('text', 'Name of the rules it follows.'),
+  },
+} as const satisfies Record<string, Keywords>
+export type Level = keyof typeof keywords
+
+/** Keywords of Ansible that rota refuses, and what to do instead. */
+export const refused: Readonly<Record<string, string>> = {
+  become_exe: 'put the program on the PATH of the login user',
+  become_flags: 'set what you need in sudoers',
+  debugger: 'run with -vvv, or start at the task with --start-at-task',
+  fact_path: 'use the module setup with fact_path',
+  gather_timeout: 'use the module setup in a task with timeout',
+}

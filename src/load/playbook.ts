@@ -1,0 +1,135 @@
+import { problem } from '../core/error.ts'
+import type { Registry } from '../core/module.ts'
+import type { ImportPlaybook, Item, Play, Playbook } from '../core/play.ts'
+import type { Source } from '../core/source.ts'
+import { type Dict, isDict, type Value } from '../core/value.ts'
+import { shortName } from './engine-modules.ts'
+import { readFields } from './fields.ts'
+import { type Place, readItems } from './items.ts'
+import { renderKind } from './problem.ts'
+import { Reader } from './reader.ts'
+import { readRotation } from './rotation.ts'
+import { loadText, throwAll } from './text-file.ts'
+import { isVaultText, type Vault } from './vault.ts'
+import { parseYaml } from './yaml.ts'
+
+export interface LoadOptions {
+  readonly registry: Registry
+  /** Opens `!vault` values. */
+  readonly vault?: Vault | undefined
+}
+
+/**
+ * Reads a playbook. Nothing is rendered and no other file is opened: import_playbook stays an entry.
+ * Throws one RotaError with every problem of the file, in order: E_FILE, E_YAML, E_VAULT, or E_PLAYBOOK, E_MODULE and
+ * E_PARAMS mixed.
+ */
+export function loadPlaybook(file: string, options: LoadOptions): Playbook {
+  return parsePlaybook(loadText(file), file, options)
+}
+
+/** The same from text; `file` is for messages. */
+export function parsePlaybook(text: string, file: string, options: LoadOptions): Playbook {
+  const { reader, list } = openList(
+    text,
+    file,
+    options,
+    'a playbook is a list of plays',
+    'begin with `- hosts: all`',
+  )
+  if (list.length === 0) reader.say('the playbook is empty', reader.doc.at([]), 'begin with `- hosts: all`')
+  const plays = list.flatMap((entry, index) => {
+    const at = reader.doc.valueAt(list, index)
+    if (isDict(entry)) return [readPlay(reader, entry, at)]
+    reader.say(`a play is a mapping, not ${renderKind(entry)}`, at, 'begin with `- hosts: all`')
+    return []
+  })
+  throwInOrder(reader)
+  return { file, plays }
+}
+
+/**
+ * Reads a file of tasks (include_tasks, a role's tasks/ or handlers/). An empty file has no tasks. Missing options are left
+ * to checkArgs at run time, since module_defaults of the play may give them. The file does not say whether it is included
+ * for tasks or handlers, so `listen` is taken. Throws like loadPlaybook.
+ */
+export function loadTasks(file: string, options: LoadOptions & { readonly at?: Source }): readonly Item[] {
+  const { reader, list } = openList(
+    loadText(file, options.at),
+    file,
+    options,
+    'a file of tasks is a list',
+    'begin each task with `- `',
+  )
+  for (const [index, entry] of list.entries())
+    if (!isDict(entry))
+      reader.say(`a task is a mapping, not ${renderKind(entry)}`, reader.doc.valueAt(list, index))
+    else if (entry.has('hosts') && !entry.has('block'))
+      reader.say(
+        'this is a play, and the file is included for its tasks',
+        reader.doc.valueAt(list, index),
+        'use import_playbook at the top of a playbook',
+      )
+  const items =
+    reader.problems.length > 0 ? [] : readItems(reader, list, { isHandler: true, isComplete: false })
+  throwInOrder(reader)
+  return items
+}
+
+function openList(
+  text: string,
+  file: string,
+  options: LoadOptions,
+  say: string,
+  hint: string,
+): { readonly reader: Reader; readonly list: readonly Value[] } {
+  const start = { file, line: 1, col: 1 }
+  if (isVaultText(text))
+    throw problem('E_VAULT', 'rota reads no playbook or task file that is a vault as a whole', {
+      at: start,
+      hint: 'keep the tasks plain, and put the secrets into a file of variables in a vault',
+    })
+  const doc = parseYaml(text, file, { vault: options.vault })
+  const { value } = doc
+  if (value !== null && !Array.isArray(value))
+    throw problem('E_PLAYBOOK', `${say}, and this is ${renderKind(value)}`, { at: doc.at([]), hint })
+  return { reader: new Reader(doc, options.registry), list: (value ?? []) as readonly Value[] }
+}
+
+/** All problems by line: a person goes through the file from the top. */
+function throwInOrder(reader: Reader): void {
+  throwAll(
+    reader.problems.toSorted((a, b) => (a.at && b.at ? a.at.line - b.at.line || a.at.col - b.at.col : 0)),
+  )
+}
+
+function readPlay(reader: Reader, dict: Dict, at: Source): Play | ImportPlaybook {
+  const importKey = [...dict.keys()].find(
+    key => typeof key === 'string' && shortName(key) === 'import_playbook',
+  )
+  if (importKey !== undefined) return readImport(reader, dict, String(importKey), at)
+  reader.checkKeywords(dict, 'play', at)
+  const place: Place = { isHandler: false, isComplete: !dict.has('module_defaults') }
+  const items = (key: string): Item[] => readItems(reader, dict.get(key), place)
+  const rotation = readRotation(reader, dict, place)
+  const { rotation: _, ...fields } = readFields(reader, dict, 'play')
+  return {
+    kind: 'play',
+    hosts: dict.get('hosts') ?? '',
+    ...fields,
+    preTasks: items('pre_tasks'),
+    tasks: items('tasks'),
+    postTasks: items('post_tasks'),
+    handlers: readItems(reader, dict.get('handlers'), { ...place, isHandler: true }),
+    ...(rotation ? { rotation } : {}),
+    at,
+  }
+}
+
+function readImport(reader: Reader, dict: Dict, key: string, at: Source): ImportPlaybook {
+  const plain = new Map([...dict].map(([name, value]) => [name === key ? 'import_playbook' : name, value]))
+  reader.doc.copyPlaces(dict, plain)
+  reader.checkKeywords(plain, 'import_playbook', at)
+  const { importPlaybook, ...fields } = readFields(reader, plain, 'import_playbook')
+  return { kind: 'import_playbook', ...fields, playbook: (importPlaybook as Value) ?? '', at }
+}

@@ -1,0 +1,98 @@
+import type { ErrorCode, Problem } from '../core/error.ts'
+import type { Registry } from '../core/module.ts'
+import type { Source } from '../core/source.ts'
+import { type Dict, isDict, type Value } from '../core/value.ts'
+import { engineModules, shortName } from './engine-modules.ts'
+import { type KeywordShape, shapes } from './keyword-types.ts'
+import { type Keyword, keywords, type Level, refused } from './keywords.ts'
+import type { Signature } from './params.ts'
+import { renderDidYouMean, renderKind } from './problem.ts'
+import { selectWrong } from './schema.ts'
+import type { YamlDocument } from './yaml.ts'
+
+/** Reads one file of plays or tasks: knows where things stand, and collects what is wrong. */
+export class Reader {
+  readonly doc: YamlDocument
+  readonly problems: Problem[] = []
+  readonly registry: Registry
+
+  constructor(doc: YamlDocument, registry: Registry) {
+    this.doc = doc
+    this.registry = registry
+  }
+
+  say(message: string, at: Source, hint?: string, code: ErrorCode = 'E_PLAYBOOK'): void {
+    this.problems.push({ code, message, at, hint: hint || undefined })
+  }
+
+  /** What the options of a module are checked by; undefined: there is no such module. */
+  signature(name: string): Signature | undefined {
+    return this.registry.get(name) ?? engineModules.get(shortName(name))
+  }
+
+  moduleNames(): string[] {
+    return [...this.registry.names(), ...engineModules.keys()]
+  }
+
+  /** Says every key that the place does not know, every value of a wrong kind and every key that is missing. */
+  checkKeywords(dict: Dict, level: Level, at: Source, skip: ReadonlySet<Value> = new Set()): void {
+    const table: Readonly<Record<string, Keyword>> = keywords[level]
+    const wrong: string[] = []
+    for (const [key, value] of dict) {
+      if (skip.has(key)) continue
+      const keyword = typeof key === 'string' && Object.hasOwn(table, key) ? table[key] : undefined
+      if (keyword === undefined) this.sayUnknown(dict, String(key), level)
+      else if (value !== null && !shapes[keyword.shape].accepts(value)) wrong.push(key as string)
+    }
+    if (wrong.length > 0) this.#sayWrong(dict, level, wrong)
+    for (const [name, keyword] of Object.entries(table))
+      if (keyword.required && (dict.get(name) ?? null) === null)
+        this.say(`${level} needs ${name}`, at, `add ${name}: ${keyword.doc}`)
+  }
+
+  sayUnknown(dict: Dict, key: string, level: Level): void {
+    const at = this.doc.keyAt(dict, key)
+    if (refused[key]) this.say(`rota has no ${key}`, at, refused[key])
+    else {
+      const hint = renderDidYouMean(key, Object.keys(keywords[level]), `remove it, or see rota doc keywords`)
+      this.say(`${level} has no keyword ${key}`, at, hint)
+    }
+  }
+
+  #sayWrong(dict: Dict, level: Level, names: readonly string[]): void {
+    const table: Readonly<Record<string, Keyword>> = keywords[level]
+    const paths = selectWrong(level, dict)
+    for (const name of names) {
+      const path: readonly string[] = paths.find(([first]) => first === name) ?? [name]
+      const [holder, key, value] = follow(dict, path)
+      const shape: KeywordShape = shapes[table[name]!.shape]
+      const where =
+        path.length > 1 ? `${name} must be ${shape.say}; this is` : `${name} must be ${shape.say}, not`
+      this.say(`${where} ${renderKind(value)}`, this.doc.valueAt(holder, key), hintFor(name, shape, value))
+    }
+  }
+}
+
+function hintFor(name: string, shape: KeywordShape, value: Value): string {
+  if (shape === shapes.list && typeof value === 'string' && /^[A-Za-z_][\w.]*$/.test(value))
+    return `a variable needs braces: "{{ ${value} }}"`
+  return shape === shapes.tasks ? 'begin each task with `- `' : `for example ${name}: ${shape.example}`
+}
+
+/** The container, key and value at the end of a path of JSON Schema, as far as it leads. */
+function follow(dict: Dict, path: readonly string[]): readonly [Value, Value, Value] {
+  let holder: Value = dict
+  let key: Value = path[0]!
+  let value: Value = dict.get(key) ?? null
+  for (const part of path.slice(1)) {
+    const next = Array.isArray(value) ? Number(part) : part
+    const member: Value | undefined = isDict(value)
+      ? value.get(next)
+      : (value as readonly Value[])?.[Number(part)]
+    if (member === undefined) break
+    holder = value
+    key = next
+    value = member
+  }
+  return [holder, key, value]
+}

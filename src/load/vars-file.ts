@@ -1,0 +1,48 @@
+import { problem } from '../core/error.ts'
+import type { Source } from '../core/source.ts'
+import { isDict, type Value } from '../core/value.ts'
+import { renderKind } from './problem.ts'
+import { loadText } from './text-file.ts'
+import { isVaultText, openVaultText, type Vault } from './vault.ts'
+import { parseYaml } from './yaml.ts'
+
+/** Variables of a file, and where each is defined. */
+export interface VarsFile {
+  readonly values: ReadonlyMap<string, Value>
+  readonly at: ReadonlyMap<string, Source>
+}
+
+export interface VarsFileOptions {
+  readonly vault?: Vault | undefined
+  /** Where the file is named. */
+  readonly at?: Source | undefined
+}
+
+/**
+ * Reads a file of variables: YAML or JSON with a mapping at the top; an empty file has none. In a file that is a vault as a
+ * whole every text is a Secret, and only a text that is one `{{ … }}` is a Template. Throws E_FILE, E_YAML, E_VARS and E_VAULT.
+ */
+export function loadVarsFile(file: string, options: VarsFileOptions = {}): VarsFile {
+  const text = loadText(file, options.at)
+  const isVault = isVaultText(text)
+  const plain = isVault ? openVaultText(text, file, options.vault) : text
+  return parseVars(plain, file, { vault: options.vault, secret: isVault })
+}
+
+/** The same from text; with `secret` every text is a Secret. */
+export function parseVars(
+  text: string,
+  file: string,
+  options: { readonly vault?: Vault | undefined; readonly secret?: boolean } = {},
+): VarsFile {
+  const doc = parseYaml(text, file, options)
+  const dict = doc.value ?? new Map()
+  if (!isDict(dict))
+    throw problem('E_VARS', `a file of variables is a mapping, and this is ${renderKind(dict)}`, {
+      at: doc.at([]),
+      hint: 'write NAME: value',
+    })
+  const values = new Map([...dict].map(([key, value]) => [String(key), value]))
+  const at = new Map([...dict.keys()].map(key => [String(key), doc.keyAt(dict, key)]))
+  return { values, at }
+}

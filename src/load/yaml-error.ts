@@ -1,0 +1,54 @@
+import type { YAMLParseError, ErrorCode as YamlErrorCode } from 'yaml'
+import type { Problem } from '../core/error.ts'
+import type { Source } from '../core/source.ts'
+
+const QUOTE_BRACES = 'a value that begins with {{ needs quotes around all of it: "{{ name }}/file"'
+
+/** What to say of the yaml package's errors; the others say it well enough themselves. */
+const words: Partial<Record<YamlErrorCode, { message: string; hint: string }>> = {
+  TAB_AS_INDENT: { message: 'a tab stands where YAML wants spaces', hint: 'indent with spaces' },
+  BAD_INDENT: { message: 'the indentation does not fit', hint: 'line it up with the lines before' },
+  BLOCK_AS_IMPLICIT_KEY: {
+    message: 'a second `: ` in one line',
+    hint: 'put the value in quotes, or begin the mapping on a new line',
+  },
+  MISSING_CHAR: { message: 'a closing character is missing', hint: 'check quotes and brackets' },
+  MULTILINE_IMPLICIT_KEY: {
+    message: 'a line without `: ` where a key is wanted',
+    hint: 'check for a missing colon, space after the colon, or indentation',
+  },
+  BAD_ALIAS: { message: 'the alias has no anchor before it', hint: 'put text that begins with * in quotes' },
+}
+
+/** The errors of a file as Problems: of one line only the first, since the others follow from it. */
+export function renderYamlErrors(
+  errors: readonly YAMLParseError[],
+  text: string,
+  sourceOf: (offset: number) => Source,
+): Problem[] {
+  const problems = errors.map(error => renderYamlError(error, text, sourceOf))
+  return problems.filter(
+    ({ at }, index) => problems.findIndex(other => other.at?.line === at?.line) === index,
+  )
+}
+
+/** A syntax error of the yaml package as a Problem. */
+function renderYamlError(error: YAMLParseError, text: string, sourceOf: (offset: number) => Source): Problem {
+  const start = Math.min(error.pos[0], text.length)
+  // An indentation is found wrong at the end of the line before it.
+  const offset = error.code === 'BAD_INDENT' ? start + /^\s*/.exec(text.slice(start))![0].length : start
+  const said = words[error.code]
+  const hint = hasBareBraces(text, offset)
+    ? QUOTE_BRACES
+    : (said?.hint ?? 'check quotes, colons and indentation')
+  const detail = error.code === 'MISSING_CHAR' ? error.message : said?.message
+  return { code: 'E_YAML', message: detail ?? error.message, at: sourceOf(offset), hint }
+}
+
+/** Whether the line of the error, or the one before, has a value that begins with unquoted braces. */
+function hasBareBraces(text: string, offset: number): boolean {
+  const line = text.lastIndexOf('\n', offset - 1)
+  const before = text.lastIndexOf('\n', line - 1)
+  const end = text.indexOf('\n', offset)
+  return /(?:: +|- +)\{\{/.test(text.slice(before + 1, end === -1 ? text.length : end))
+}

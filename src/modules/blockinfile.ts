@@ -1,0 +1,142 @@
+import { problem } from '../core/error.ts'
+import { defineState } from '../core/module.ts'
+import type { Args } from '../core/params.ts'
+import { type FileState, rereadFile } from '../resources/file.ts'
+import { showFile } from '../resources/file-want.ts'
+import { writeFile } from '../resources/file-write.ts'
+import { attributes, backup, unsafe_writes, validate } from './file-params.ts'
+import { parseRegex } from './python-regex.ts'
+import {
+  type Edit,
+  type EditInput,
+  editResult,
+  prepareEdit,
+  readText,
+  requireFile,
+  wantEdit,
+} from './text-file.ts'
+
+const params = {
+  path: {
+    type: 'path',
+    required: true,
+    aliases: ['dest', 'destfile', 'name'],
+    doc: 'File to edit. A link is followed.',
+  },
+  block: {
+    type: 'text',
+    default: '',
+    aliases: ['content'],
+    doc: 'The lines between the markers; empty removes them, markers too.',
+  },
+  marker: {
+    type: 'string',
+    default: '# {mark} ANSIBLE MANAGED BLOCK',
+    doc: 'Line before and after the block; `{mark}` becomes `marker_begin` and `marker_end`.',
+  },
+  marker_begin: { type: 'string', default: 'BEGIN', doc: 'What `{mark}` is before the block.' },
+  marker_end: { type: 'string', default: 'END', doc: 'What `{mark}` is after the block.' },
+  state: {
+    type: 'string',
+    choices: ['present', 'absent'],
+    default: 'present',
+    doc: 'Whether the block is to be there.',
+  },
+  insertafter: {
+    type: 'string',
+    doc: 'Where a new block goes: after the last match of this Python regular expression, or `EOF` (default).',
+  },
+  insertbefore: {
+    type: 'string',
+    doc: 'Where a new block goes: before the last match of this Python regular expression, or `BOF`.',
+  },
+  create: {
+    type: 'bool',
+    default: false,
+    doc: 'Make the file, and the folders above it, when it is missing.',
+  },
+  backup,
+  validate,
+  unsafe_writes,
+  ...attributes,
+} as const
+type BlockArgs = Args<typeof params>
+
+/** Lines without their ends. */
+function parseLines(text: string): string[] {
+  if (text === '') return []
+  return text.replace(/\n$/, '').split('\n')
+}
+const strip = (line: string): string => line.replace(/\r$/, '')
+
+function blockEdit(args: BlockArgs): Edit {
+  const begin = args.marker.replaceAll('{mark}', args.marker_begin)
+  const end = args.marker.replaceAll('{mark}', args.marker_end)
+  return (text, block = '') => {
+    const wanted = args.state === 'absent' || block === '' ? [] : [begin, ...parseLines(block), end]
+    const lines = parseLines(text)
+    const [first, last] = [begin, end].map(marker => lines.findLastIndex(line => strip(line) === marker))
+    const isThere = first! >= 0 && last! >= 0
+    const at = isThere ? Math.min(first!, last!) : placeOf(args, text)
+    const removed = lines.splice(at, isThere ? Math.abs(last! - first!) + 1 : 0, ...wanted)
+    const isSame = removed.length === wanted.length && removed.every((line, i) => line === wanted[i])
+    if (isSame) return { text, value: '' }
+    // A file without a line end at its end gets one only where the block comes to stand there.
+    const isOpen = !text.endsWith('\n') && at + wanted.length < lines.length
+    return {
+      text: lines.length === 0 ? '' : `${lines.join('\n')}${isOpen ? '' : '\n'}`,
+      value: wanted.length === 0 ? 'Block removed' : 'Block inserted',
+    }
+  }
+}
+
+/** The index of the line that a new block gets. Expressions see a line with its line end. */
+function placeOf({ insertafter, insertbefore }: BlockArgs, text: string): number {
+  const lines = text.match(/[^\n]*\n|[^\n]+$/g) ?? []
+  if (insertbefore === 'BOF' || insertafter === 'BOF') return 0
+  const where = insertbefore ?? insertafter
+  if (where === undefined || where === 'EOF') return lines.length
+  const pattern = parseRegex(where)
+  const found = lines.findLastIndex(line => line.search(pattern) >= 0)
+  if (found < 0) return lines.length
+  return insertbefore === undefined ? found + 1 : found
+}
+
+function edit({ args }: EditInput<BlockArgs>, before: FileState) {
+  if (before.kind === 'absent' && args.state === 'absent' && !args.create)
+    return { after: before, message: `File ${before.path} not present` }
+  requireFile(before, args.create)
+  return wantEdit(before, args, [args.block], blockEdit(args))
+}
+
+export const blockinfile = defineState<typeof params, FileState, EditInput<BlockArgs>>({
+  name: 'blockinfile',
+  summary: 'Keep a block of lines between two marker lines of a text file as it is to be, or away.',
+  params,
+  rules: { mutuallyExclusive: [['insertbefore', 'insertafter']] },
+  returns: {
+    msg: { doc: '`Block inserted`, `Block removed` or empty.' },
+    backup: { doc: 'Path of the backup, or empty.' },
+  },
+  examples: `
+- name: Names of the cluster
+  blockinfile:
+    path: /etc/hosts
+    block: |
+      10.0.0.5 db
+      10.0.0.6 cache
+`,
+  prepare(t, args) {
+    if (args.marker_begin === args.marker_end || !args.marker.includes('{mark}'))
+      throw problem('E_PARAMS', 'the markers before and after the block have to differ', {
+        hint: 'write {mark} into marker, and let marker_begin differ from marker_end',
+      })
+    return prepareEdit(t, args)
+  },
+  read: (t, input) => readText(t, input, [input.args.block], input.args.create),
+  reread: rereadFile,
+  want: (input, before) => edit(input, before).after,
+  write: writeFile,
+  result: (input, before, after) => editResult(before, after, edit(input, before).message),
+  show: showFile,
+})

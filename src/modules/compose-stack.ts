@@ -1,0 +1,186 @@
+import { problem } from '../core/error.ts'
+import { defineAction, type Outcome } from '../core/module.ts'
+import type { Args } from '../core/params.ts'
+import { joinScripts, sh } from '../core/script.ts'
+import { composeCli, composeParams } from '../resources/compose.ts'
+
+const params = {
+  project_src: {
+    type: 'path',
+    required: true,
+    aliases: ['project_dir'],
+    doc: 'Folder in which your own compose command runs.',
+  },
+  files: {
+    type: 'list',
+    default: [],
+    doc: 'Compose files, as in `-f`; default: the one that compose finds there.',
+  },
+  env_file: { type: 'path', default: '', doc: 'As in `--env-file`.' },
+  project_name: { type: 'string', default: '', doc: 'As in `-p`.' },
+  state: {
+    type: 'string',
+    choices: ['present', 'stopped', 'restarted', 'absent'],
+    default: 'present',
+    doc: '`present` is `up -d`. `restarted` starts the same containers again: they keep their old environment.',
+  },
+  recreate: {
+    type: 'string',
+    choices: ['auto', 'always', 'never'],
+    default: 'auto',
+    doc: 'Make new containers when their configuration changed, always, or never.',
+  },
+  build: {
+    type: 'string',
+    choices: ['policy', 'always', 'never'],
+    default: 'policy',
+    doc: 'Build images: when missing, always, or never.',
+  },
+  pull: {
+    type: 'string',
+    choices: ['policy', 'always', 'missing', 'never'],
+    default: 'policy',
+    doc: 'Pull images before starting (compose v2).',
+  },
+  services: { type: 'list', default: [], doc: 'Only these services.' },
+  dependencies: { type: 'bool', default: true, doc: 'Also the services that these depend on.' },
+  wait: {
+    type: 'bool',
+    default: false,
+    doc: 'Wait until the services are running and healthy (compose v2).',
+  },
+  wait_timeout: { type: 'int', doc: 'Seconds to wait at the most (compose v2).' },
+  timeout: { type: 'int', doc: 'Seconds a container gets to stop.' },
+  remove_orphans: {
+    type: 'bool',
+    default: false,
+    doc: 'Remove containers of services that are no longer in the files.',
+  },
+  remove_volumes: { type: 'bool', default: false, doc: 'With `absent`: remove the volumes too.' },
+} as const
+type StackArgs = Args<typeof params>
+
+/** Runs one compose command and tells how the project's containers were before and after it. */
+const stack = joinScripts(
+  composeCli,
+  sh`
+if [ -n "$p_v2_only" ] && [ "\${compose_version:-}" = 1 ]; then rt_set problem "docker-compose 1 has no $p_v2_only"; exit 90; fi
+# A lost snapshot must not look like a change, so its failure ends the task.
+snapshot() {
+  ids=$(compose ps -a -q </dev/null) || return 1
+  # shellcheck disable=SC2086 # one word for each id
+  [ -z "$ids" ] || docker inspect -f '{{.Name}} {{.Id}} {{.State.Status}} {{.State.StartedAt}}' $ids
+}
+before=$(snapshot) || { rt_set problem "compose ps failed"; exit 91; }
+set --
+i=0
+while [ "$i" -lt "$p_argc" ]; do eval "set -- \"\$@\" \"\$p_arg$i\""; i=$((i + 1)); done
+compose "$@" </dev/null
+code=$?
+after=$(snapshot) || { rt_set problem "compose ps failed"; exit 91; }
+rt_set before "$before"
+rt_set after "$after"
+exit "$code"
+`,
+)
+
+const flag = (is: boolean, ...words: readonly string[]): readonly string[] => (is ? words : [])
+const seconds = (name: string, value: number | undefined): readonly string[] =>
+  value === undefined ? [] : [name, String(value)]
+
+/** The words after `docker compose`, and the first of them that compose v1 does not know. */
+function selectWords(args: StackArgs): { readonly words: readonly string[]; readonly v2Only: string } {
+  const stop = seconds('-t', args.timeout)
+  const orphans = flag(args.remove_orphans, '--remove-orphans')
+  if (args.state === 'stopped') return { words: ['stop', ...stop, ...args.services], v2Only: '' }
+  if (args.state === 'restarted') return { words: ['restart', ...stop, ...args.services], v2Only: '' }
+  if (args.state === 'absent')
+    return { words: ['down', ...stop, ...orphans, ...flag(args.remove_volumes, '-v')], v2Only: '' }
+  const v2 = [
+    ...flag(args.pull !== 'policy', '--pull', args.pull),
+    ...flag(args.wait, '--wait'),
+    ...seconds('--wait-timeout', args.wait ? args.wait_timeout : undefined),
+  ]
+  const words = [
+    ...['up', '-d', ...stop, ...orphans],
+    ...flag(args.recreate === 'always', '--force-recreate'),
+    ...flag(args.recreate === 'never', '--no-recreate'),
+    ...flag(args.build === 'always', '--build'),
+    ...flag(args.build === 'never', '--no-build'),
+    ...flag(!args.dependencies, '--no-deps'),
+    ...v2,
+    ...args.services,
+  ]
+  return { words, v2Only: v2[0] ?? '' }
+}
+
+/** `/stack-app-1 ID running 2026-…` for each container to data. */
+function parseContainers(text: string): readonly Readonly<Record<string, string>>[] {
+  return text
+    .split('\n')
+    .filter(line => line !== '')
+    .map(line => {
+      const [name = '', id = '', state = '', started = ''] = line.split(' ')
+      return { name: name.replace(/^\//, ''), id, state, started }
+    })
+}
+
+export const composeStack = defineAction({
+  name: 'compose_stack',
+  summary: 'Starts, stops or removes the containers of a compose project.',
+  notes: [
+    'Runs `docker compose`, or `docker-compose` where the host has only that, in project_src, so that the project’s name is the one your own command gives it.',
+    'Changed means that a container is another one, or was started or stopped.',
+  ],
+  params,
+  returns: {
+    containers: { doc: 'name, id, state and start of each container afterwards.' },
+    rc: { doc: 'Exit status of compose.' },
+    stderr: { doc: 'What compose said.' },
+  },
+  examples: `
+- name: Recreate the stack with its new environment
+  compose_stack:
+    project_src: /opt/proxpanel
+    files: [infra/deploy/docker-compose.production.yml]
+    env_file: .env.production
+    build: always
+`,
+  async run(t, args): Promise<Outcome> {
+    if (args.state === 'absent' && args.services.length > 0)
+      throw problem(
+        'E_PARAMS',
+        'compose_stack: state absent removes the whole project, not single services',
+        {
+          hint: 'leave out services, or use state: stopped',
+        },
+      )
+    const { words, v2Only } = selectWords(args)
+    const project = {
+      folder: args.project_src,
+      files: args.files,
+      env_file: args.env_file || null,
+      project_name: args.project_name || null,
+    }
+    const ran = await t.run(stack, {
+      ...composeParams(project),
+      v2_only: v2Only,
+      argc: words.length,
+      ...Object.fromEntries(words.map((word, i) => [`arg${i}`, word])),
+    })
+    const { problem: why, before = '', after = '' } = ran.values
+    const stderr = ran.stderr.toString('utf8').trim()
+    const values = {
+      rc: ran.exit,
+      stdout: ran.stdout.toString('utf8').trim(),
+      stderr,
+      containers: parseContainers(after),
+    }
+    const changed = before !== after
+    if (why === undefined && ran.exit === 0) return { changed, values }
+    const last = stderr.split('\n').at(-1) || `exit status ${ran.exit}`
+    const said = why === undefined || why === 'compose ps failed' ? [why, last] : [why]
+    const msg = `compose ${words[0]}: ${t.redactor.clean(said.filter(Boolean).join(': '))}`
+    return { changed, failed: true, msg, values }
+  },
+})

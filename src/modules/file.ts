@@ -1,0 +1,186 @@
+import { dirname, join } from 'node:path'
+import { problem } from '../core/error.ts'
+import { defineState, type Target } from '../core/module.ts'
+import type { Args } from '../core/params.ts'
+import { type FileState, parsePath, type ReadOptions, readFile } from '../resources/file.ts'
+import { type FileSet, listFolder, requireHoldable, rereadSet, writeSet } from '../resources/file-set.ts'
+import { resultOf, showFile } from '../resources/file-want.ts'
+import { NEW_DIRECTORY, renderMode, wantMode } from '../resources/mode.ts'
+import { attributes, readOptions } from './file-params.ts'
+import { wantFileModule } from './file-states.ts'
+import { parseTimes, type Times } from './file-times.ts'
+
+const states = ['absent', 'directory', 'file', 'hard', 'link', 'touch'] as const
+
+const params = {
+  path: { type: 'path', required: true, aliases: ['dest', 'name'], doc: 'The file, folder or link.' },
+  state: {
+    type: 'string',
+    choices: states,
+    doc: 'What is to be there. `file` only sets attributes of what exists. Default: what is there, `directory` with `recurse`, else `file`.',
+  },
+  src: { type: 'path', doc: 'Where a link leads; of `link` relative to the folder of the link.' },
+  recurse: {
+    type: 'bool',
+    default: false,
+    doc: 'With `directory`: the attributes also for all that is in it.',
+  },
+  force: {
+    type: 'bool',
+    default: false,
+    doc: 'Make a link that leads nowhere, or in place of a file or an empty folder.',
+  },
+  follow: {
+    type: 'bool',
+    default: true,
+    doc: 'When `path` is a link, mean where it leads; not for `absent`, `link` and `hard`.',
+  },
+  modification_time: {
+    type: 'string',
+    doc: '`preserve`, `now`, or a time as `modification_time_format` says. `touch`: default `now`.',
+  },
+  modification_time_format: {
+    type: 'string',
+    default: '%Y%m%d%H%M.%S',
+    doc: 'How times are written, as strftime has it.',
+  },
+  access_time: {
+    type: 'string',
+    choices: ['preserve', 'now'],
+    doc: 'Only for compatibility: reading a file changes it anyway, so it is no state.',
+  },
+  ...attributes,
+} as const
+export type FileArgs = Args<typeof params>
+
+export interface FileInput {
+  readonly args: FileArgs
+  readonly times: Times
+}
+
+/** Folders above get the mode and owner of the folder itself, as in Ansible. */
+function aboveOf({ state, recurse, mode }: FileArgs): ReadOptions['above'] {
+  if (state !== 'directory' && !(state === undefined && recurse)) return undefined
+  const made = mode === undefined ? NEW_DIRECTORY : wantMode(mode, NEW_DIRECTORY, true)
+  return { mode: renderMode(made), own: true }
+}
+
+async function read(t: Target, { args, times }: FileInput): Promise<FileSet> {
+  const { state, src } = args
+  const isItself = state === 'absent' || state === 'link' || state === 'hard'
+  const isFollowed = args.follow && !isItself
+  const root = await readFile(t, args.path, {
+    ...(state === 'link' && args.follow ? {} : readOptions(args)),
+    follow: isFollowed,
+    fresh: args.force,
+    times: times.kind !== 'none',
+    above: aboveOf(args),
+    sameAs: state === 'hard' ? src : undefined,
+  })
+  if (state === 'link' && src !== undefined) return readLinked(t, args, root, src)
+  if (state === 'hard' && src !== undefined)
+    return { files: [root], sources: [await readFile(t, src, { follow: true })] }
+  const isWhole = args.recurse && root.kind === 'directory'
+  const isKept = state === 'absent' && t.undoable && root.kind === 'directory'
+  return { files: isWhole || isKept ? [root, ...(await readBelow(t, root, isKept))] : [root] }
+}
+
+/** A link and what it leads to: with `follow` the attributes are meant for that. */
+async function readLinked(t: Target, args: FileArgs, root: FileState, src: string): Promise<FileSet> {
+  const { real } = root.terms
+  const path = src.startsWith('/') || src.startsWith('~') ? src : join(dirname(real), src)
+  const isMeant = args.follow && (args.mode ?? args.owner ?? args.group) !== undefined
+  const leadsTo = await readFile(t, path, {
+    ...(isMeant ? readOptions(args) : {}),
+    follow: true,
+    content: 'none',
+  })
+  return { files: isMeant && leadsTo.kind !== 'absent' ? [root, leadsTo] : [root], sources: [leadsTo] }
+}
+
+/** All that is in a folder: for its attributes, or with its content so that it can be made again. */
+async function readBelow(t: Target, root: FileState, isKept: boolean): Promise<readonly FileState[]> {
+  const folder = root.terms.real
+  const found = (await listFolder(t, folder)).filter(one => one.relative !== '')
+  if (isKept) {
+    requireHoldable(root.path, found)
+    return Promise.all(
+      found.map(async one => {
+        const held = await readFile(t, `${folder}/${one.relative}`)
+        return { ...held, terms: { ...held.terms, showKey: root.terms.showKey } }
+      }),
+    )
+  }
+  return Promise.all(
+    found.map(async ({ relative, ...held }) => {
+      const path = `${parsePath(folder)}/${relative}`
+      const { kind } = held
+      const terms = {
+        ...root.terms,
+        content: 'none' as const,
+        follow: false,
+        real: path,
+        found: kind,
+        missing: 0,
+      }
+      // A listing does not say where links lead.
+      const { target } =
+        kind === 'link' ? await readFile(t, path, { content: 'none' }) : { target: undefined }
+      return { ...held, path, ...(kind === 'file' ? {} : { sizeBytes: undefined }), target, terms }
+    }),
+  )
+}
+
+export const file = defineState<typeof params, FileSet, FileInput>({
+  name: 'file',
+  summary: 'Make or remove files, folders and links, and set their owner, group and permissions.',
+  notes: [
+    'With `recurse` links inside the folder are not followed: they get the owner and group themselves.',
+    'In the change phase of a rotation a folder is removed only with 16 MiB in it at most, since it has to be possible to put it back.',
+  ],
+  params,
+  returns: {
+    path: { doc: 'The path, or `dest` for links.' },
+    state: { doc: 'What is there now.' },
+    mode: { doc: 'Permissions.' },
+    owner: { doc: 'Name of the user that owns it.' },
+    group: { doc: 'Name of the group that owns it.' },
+    uid: { doc: 'Number of that user.' },
+    gid: { doc: 'Number of that group.' },
+    size: { doc: 'Size in bytes.' },
+  },
+  examples: `
+- name: A private folder
+  file: { path: /etc/panel, state: directory, mode: '0700' }
+- name: The current release
+  file: { src: /opt/panel/releases/7, path: /opt/panel/current, state: link }
+`,
+  prepare(t, args) {
+    if (args.recurse && args.state !== undefined && args.state !== 'directory')
+      throw problem('E_PARAMS', "recurse option requires state to be 'directory'")
+    if (args.src !== undefined && args.state !== 'link' && args.state !== 'hard')
+      throw problem('E_PARAMS', "src option requires state to be 'link' or 'hard'")
+    if (args.state === 'link' && !args.follow && args.mode !== undefined)
+      throw problem('E_PARAMS', 'mode cannot be set for a link that is not followed: it has none of its own')
+    return { args, times: parseTimes(args, t.operator.now()) }
+  },
+  read,
+  reread: rereadSet,
+  want: wantFileModule,
+  write: writeSet,
+  result({ args }, _before, after) {
+    const root = after.files[0]!
+    const isLink = args.state === 'link' || args.state === 'hard'
+    return { ...resultOf(root), ...(isLink ? { dest: root.path, src: args.src } : { path: root.path }) }
+  },
+  show(set) {
+    const shown = set.files.map(showFile)
+    return {
+      header: shown[0]!.header,
+      text: shown
+        .slice(1)
+        .map(one => `${one.header}\n`)
+        .join(''),
+    }
+  },
+})

@@ -1,0 +1,69 @@
+// Made by `npm run gen` from the files of this folder.
+import type { Module } from '../core/module.ts'
+import { archive } from './archive.ts'
+import { assert } from './assert.ts'
+import { backup } from './backup.ts'
+import { blockinfile } from './blockinfile.ts'
+import { command } from './command.ts'
+import { composeStack } from './compose-stack.ts'
+import { copy } from './copy.ts'
+import { debug } from './debug.ts'
+import { env_file } from './env-file.ts'
+import { env_read } from './env-read.ts'
+import { fail } from './fail.ts'
+import { fetch } from './fetch.ts'
+import { file } from './file.ts'
+import { lineinfile } from './lineinfile.ts'
+import { pause } from './pause.ts'
+import { ping } from './ping.ts'
+import { postgresqlDump } from './postgresql-dump.ts'
+import { postgresqlQuery } from './postgresql-query.ts'
+import { postgresqlRestore } from './postgresql-restore.ts'
+import { postgresqlUser } from './postgresql-user.ts'
+import { processEnv } from './process-env.ts'
+import { raw } from './raw.ts'
+import { replace } from './replace.ts'
+import { script } from './script.ts'
+import { setFact } from './set-fact.ts'
+import { shell } from './shell.ts'
+import { slurp } from './slurp.ts'
+import { stat } from './stat.ts'
+import { tempfile } from './tempfile.ts'
+import { template } from './template.ts'
+import { uri } from './uri.ts'
+import { waitFor } from './wait-for.ts'
+
+export const modules: readonly Module[] = [
+  archive,
+  assert,
+  backup,
+  blockinfile,
+  command,
+  composeStack,
+  copy,
+  debug,
+  env_file,
+  env_read,
+  fail,
+  fetch,
+  file,
+  lineinfile,
+  pause,
+  ping,
+  postgresqlDump,
+  postgresqlQuery,
+  postgresqlRestore,
+  postgresqlUser,
+  processEnv,
+  raw,
+  replace,
+  script,
+  setFact,
+  shell,
+  slurp,
+  stat,
+  tempfile,
+  template,
+  uri,
+  waitFor,
+]

@@ -1,0 +1,22 @@
+import { problem } from '../core/error.ts'
+import { defineAction } from '../core/module.ts'
+import { sh } from '../core/script.ts'
+
+const answer = sh`rt_set answer "$p_data"`
+
+export const ping = defineAction({
+  name: 'ping',
+  summary: 'Proves that the target runs scripts and answers.',
+  reads: true,
+  params: { data: { type: 'string', default: 'pong', doc: 'What to answer; `crash` fails.' } },
+  returns: { ping: { doc: 'The text of `data`, as the target gave it back.' } },
+  examples: `
+- name: Is it there
+  ansible.builtin.ping:
+`,
+  async run(t, args) {
+    if (args.data === 'crash') throw problem('E_TASK', 'ping: asked to crash', { hint: 'give other data' })
+    const ran = await t.run(answer, { data: args.data })
+    return { changed: false, values: { ping: ran.values['answer'] ?? '' } }
+  },
+})

@@ -1,0 +1,110 @@
+import { problem } from '../core/error.ts'
+import type { Args } from '../core/params.ts'
+import { Secret } from '../core/secret.ts'
+import type { Via } from '../resources/postgres-via.ts'
+
+/** How the database is reached: options that all postgresql modules share. */
+export const loginParams = {
+  login_host: {
+    type: 'string',
+    default: '',
+    aliases: ['host'],
+    doc: 'Server as the target sees it; default: its own.',
+  },
+  login_port: { type: 'int', default: 5432, aliases: ['port'], doc: 'Port of the server.' },
+  login_unix_socket: {
+    type: 'path',
+    default: '',
+    aliases: ['unix_socket'],
+    doc: 'Folder of the server’s unix socket.',
+  },
+  login_user: {
+    type: 'string',
+    default: '',
+    aliases: ['login'],
+    doc: 'Role to log in as; has to be a superuser to read and set passwords.',
+  },
+  login_password: {
+    type: 'secret',
+    doc: 'Its password. Goes only through the encrypted connection to the target.',
+  },
+  login_db: { type: 'string', default: '', aliases: ['db', 'database'], doc: 'Database to connect to.' },
+  via: {
+    type: 'string',
+    choices: ['psql', 'compose', 'forward'],
+    doc: 'The target’s psql over its local socket; psql in a compose service; or the wire protocol over a connection made by the target’s sshd, which needs no program there. Default: compose with compose_service, forward with a password or a host, else psql.',
+  },
+  compose_project_dir: { type: 'path', default: '', doc: 'Folder in which your own compose command runs.' },
+  compose_files: { type: 'list', default: [], doc: 'Compose files, as in `-f`.' },
+  compose_env_file: { type: 'path', default: '', doc: 'As in `--env-file`.' },
+  compose_project_name: { type: 'string', default: '', doc: 'As in `-p`.' },
+  compose_service: { type: 'string', default: '', doc: 'The service that runs the database.' },
+} as const
+
+type Login = Args<typeof loginParams>
+
+function refuse(what: string, hint: string): never {
+  throw problem('E_PARAMS', `postgresql: ${what}`, { hint })
+}
+
+function composeVia(args: Login): Via {
+  if (args.compose_service === '') refuse('via: compose needs compose_service', 'name the database’s service')
+  if (args.compose_project_dir === '')
+    refuse('via: compose needs compose_project_dir', 'give the folder in which you run docker compose')
+  if (args.login_password !== undefined)
+    refuse(
+      'login_password cannot be used via compose: psql would need it in an environment or a file',
+      'leave it out, or use `via: forward`',
+    )
+  return {
+    kind: 'compose',
+    folder: args.compose_project_dir,
+    files: args.compose_files,
+    env_file: args.compose_env_file || null,
+    project_name: args.compose_project_name || null,
+    service: args.compose_service,
+    user: args.login_user || null,
+    database: args.login_db || null,
+  }
+}
+
+function psqlVia(args: Login): Via {
+  if (args.login_password !== undefined)
+    refuse(
+      'login_password cannot be used via psql: it would need it in an environment or a file',
+      'leave it out (become_user: postgres), or use `via: forward`',
+    )
+  return {
+    kind: 'psql',
+    host: args.login_unix_socket || args.login_host || null,
+    port: args.login_port === 5432 ? null : args.login_port,
+    user: args.login_user || null,
+    database: args.login_db || 'postgres',
+  }
+}
+
+/**
+ * The way to the database that the options describe. `own`: the new password of `role`, tried as well when the login is that
+ * very role, since its change locks the old password out. Throws E_PARAMS for options that do not go together.
+ */
+export function viaOf(
+  args: Login,
+  own?: { readonly role: string; readonly password: Secret | undefined },
+): Via {
+  const remote = args.login_password !== undefined || args.login_host !== ''
+  const kind = args.via ?? (args.compose_service !== '' ? 'compose' : remote ? 'forward' : 'psql')
+  if (kind === 'compose') return composeVia(args)
+  if (kind === 'psql') return psqlVia(args)
+  const user = args.login_user || 'postgres'
+  const passwords = args.login_password === undefined ? [] : [args.login_password]
+  const next = own?.role === user && own.password instanceof Secret ? [own.password] : []
+  return {
+    kind: 'forward',
+    host: args.login_host || '127.0.0.1',
+    port: args.login_port,
+    socket: args.login_unix_socket || null,
+    user,
+    database: args.login_db || 'postgres',
+    passwords: [...passwords, ...next],
+  }
+}

@@ -1,0 +1,85 @@
+import { problem } from '../core/error.ts'
+import type { Target } from '../core/module.ts'
+import { Secret } from '../core/secret.ts'
+import { type FileState, readFile } from '../resources/file.ts'
+import { resultOf, textOf, wantContent } from '../resources/file-want.ts'
+import { editText, type Text } from '../resources/secret-text.ts'
+import { backupSuffix, readOptions } from './file-params.ts'
+
+/** Arguments that all modules share that edit a text file in place. */
+export interface EditArgs {
+  readonly path: string
+  readonly mode?: string
+  readonly owner?: string
+  readonly group?: string
+  readonly validate?: string
+  readonly backup: boolean
+  readonly unsafe_writes: boolean
+}
+
+/** The arguments, and the name that a backup gets. */
+export interface EditInput<A extends EditArgs> {
+  readonly args: A
+  readonly suffix: string | undefined
+}
+export function prepareEdit<A extends EditArgs>(t: Target, args: A): EditInput<A> {
+  return { args, suffix: backupSuffix(t.operator, args.backup) }
+}
+
+/** Reads the file with its content, which is a Secret when one of `texts` is. Links are followed. */
+export function readText(
+  t: Target,
+  { args, suffix }: EditInput<EditArgs>,
+  texts: readonly (Text | undefined)[],
+  isMade: boolean,
+): Promise<FileState> {
+  return readFile(t, args.path, {
+    ...readOptions(args),
+    backupSuffix: suffix,
+    follow: true,
+    content: texts.some(text => text instanceof Secret) ? 'secret' : 'plain',
+    ...(isMade ? { above: { mode: '0755', own: false } } : {}),
+  })
+}
+
+/** The text after the edit and what is said of it. */
+export interface Edited {
+  readonly text: string
+  readonly value: string
+}
+/** A pure edit: the file's lines of text, then the texts of the arguments in their order. */
+export type Edit = (text: string, ...given: string[]) => Edited
+
+/** Throws E_TASK for a directory, and for a file that is missing and is not to be made. */
+export function requireFile(before: FileState, isMade: boolean): void {
+  if (before.kind === 'directory') throw problem('E_TASK', `Path ${before.path} is a directory !`)
+  if (before.kind === 'absent' && !isMade)
+    throw problem('E_TASK', `Destination ${before.path} does not exist !`, {
+      hint: 'set create: true where the module has it, or make the file first',
+    })
+}
+
+export function wantEdit(
+  before: FileState,
+  args: EditArgs,
+  given: readonly Text[],
+  edit: Edit,
+): { readonly after: FileState; readonly message: string } {
+  const edited = editText([textOf(before), ...given], edit)
+  return { after: wantContent(before, { text: edited.text }, args.mode), message: edited.value }
+}
+
+/** `msg`, `backup` and the attributes, as Ansible's editing modules return them. */
+export function editResult(before: FileState, after: FileState, message: string) {
+  const isAttributes = before.kind === after.kind && before.sha256 === after.sha256 && before !== after
+  const isMoved =
+    isAttributes &&
+    (before.mode !== after.mode || before.owner !== after.owner || before.group !== after.group)
+  const attributes = 'ownership, perms or SE linux context changed'
+  return {
+    ...resultOf(after),
+    path: after.path,
+    msg: !isMoved ? message : message === '' ? attributes : `${message} and ${attributes}`,
+    backup: after.terms.backup ?? '',
+  }
+}

@@ -1,0 +1,152 @@
+import { readFile } from 'node:fs/promises'
+import { problem } from '../core/error.ts'
+import type { Target } from '../core/module.ts'
+import type { Args } from '../core/params.ts'
+import { sh } from '../core/script.ts'
+import { reveal, Secret } from '../core/secret.ts'
+import { type Body, encodeBody, plainText } from './uri-body.ts'
+import { type HttpRequest, type Route, readPem } from './uri-exchange.ts'
+
+/** The options of uri. */
+export const uriParams = {
+  url: { type: 'text', required: true, doc: 'http or https URL.' },
+  method: { type: 'string', default: 'GET', doc: 'HTTP method.' },
+  body: {
+    type: 'any',
+    doc: 'The body: text, or a dict or list for the formats. Secrets may be anywhere in it.',
+  },
+  body_format: {
+    type: 'string',
+    choices: ['raw', 'json', 'form-urlencoded', 'form-multipart'],
+    default: 'raw',
+    doc: 'How the body is written; sets Content-Type unless headers do.',
+  },
+  src: {
+    type: 'path',
+    doc: 'A file of the operator’s machine (of the target with remote_src) to send as the body.',
+  },
+  remote_src: { type: 'bool', default: false, doc: '`src` is a file of the target.' },
+  headers: { type: 'dict', doc: 'Headers; values may be secrets.' },
+  status_code: { type: 'list', default: ['200'], doc: 'Statuses that are a success.' },
+  return_content: {
+    type: 'bool',
+    default: false,
+    doc: 'Return the body as `content`. JSON is always returned as `json`.',
+  },
+  timeout: { type: 'int', default: 30, doc: 'Seconds for connecting, and for the server to say something.' },
+  follow_redirects: {
+    type: 'any',
+    default: 'safe',
+    doc: '`safe` (only GET and HEAD), `all` (or yes), `none` (or no), `urllib2`.',
+  },
+  unredirected_headers: { type: 'list', default: [], doc: 'Headers that are not sent on after a redirect.' },
+  url_username: { type: 'string', aliases: ['user'], doc: 'User of Basic authentication.' },
+  url_password: { type: 'secret', aliases: ['password'], doc: 'Its password.' },
+  force_basic_auth: {
+    type: 'bool',
+    default: false,
+    doc: 'Send them at once, not only when asked with a 401.',
+  },
+  http_agent: { type: 'string', default: 'rota', doc: 'The User-Agent header.' },
+  validate_certs: { type: 'bool', default: true, doc: 'Refuse a certificate that nobody trusted signed.' },
+  ca_path: { type: 'path', doc: 'PEM file of the authorities to trust; on the machine of `from`.' },
+  client_cert: { type: 'path', doc: 'PEM file of a client certificate, with its key or without.' },
+  client_key: { type: 'path', doc: 'PEM file of its key.' },
+  ciphers: { type: 'list', default: [], doc: 'OpenSSL’s names of the ciphers to offer.' },
+  unix_socket: { type: 'path', doc: 'Connect to this socket instead of the URL’s host.' },
+  dest: {
+    type: 'path',
+    doc: 'Write the body to this file of the target (to a file of the URL’s name in a folder).',
+  },
+  mode: { type: 'mode', default: '0600', doc: 'Mode of that file.' },
+  creates: { type: 'path', doc: 'Do nothing when this file of the target is there.' },
+  removes: { type: 'path', doc: 'Do nothing when this file of the target is not there.' },
+  force: { type: 'bool', default: false, doc: 'Taken for compatibility: there is no cache.' },
+  use_proxy: { type: 'bool', default: false, doc: 'Has to be false: requests go straight to the server.' },
+  from: {
+    type: 'string',
+    choices: ['target', 'operator'],
+    default: 'target',
+    doc: 'Who makes the connection. From the target its sshd does, and the host’s curl only where forwarding is not possible.',
+  },
+} as const
+export type UriArgs = Args<typeof uriParams>
+
+/** Throws E_PARAMS for what is no http URL. */
+export function parseUrl(url: string | Secret): URL {
+  const text = url instanceof Secret ? reveal(url) : url
+  if (URL.canParse(text) && /^https?:/i.test(text)) return new URL(text)
+  throw problem('E_PARAMS', `uri: ${url instanceof Secret ? url.toJSON() : text} is no http or https URL`, {
+    hint: 'write http://host:port/path',
+  })
+}
+
+const basic = (user: string, password: string): string =>
+  `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`
+
+/** The Authorization header for user and password, from the options or from the URL, which loses them. */
+export function credentialsOf(args: UriArgs, url: URL): string | undefined {
+  const [user, password] = [decodeURIComponent(url.username), decodeURIComponent(url.password)]
+  url.username = ''
+  url.password = ''
+  if (args.url_username !== undefined)
+    return basic(args.url_username, args.url_password === undefined ? '' : reveal(args.url_password))
+  return user === '' ? undefined : basic(user, password)
+}
+
+const readRemote = sh`cat -- "$p_path"`
+async function bodyOf(t: Target, args: UriArgs): Promise<Body | undefined> {
+  if (args.src === undefined)
+    return args.body === undefined ? undefined : encodeBody(t, args.body, args.body_format)
+  if (!args.remote_src)
+    return { bytes: await readFile(t.operator.find('files', args.src)), contentType: undefined }
+  const ran = await t.run(readRemote, { path: args.src })
+  if (ran.exit !== 0)
+    throw problem('E_FILE', `${t.name}: ${args.src} cannot be read`, { hint: 'check the path' })
+  return { bytes: ran.stdout, contentType: undefined }
+}
+
+/** The request as it is sent. Throws E_PARAMS for a header that is none, E_FILE for a body that cannot be read. */
+export async function requestOf(t: Target, args: UriArgs, url: URL): Promise<HttpRequest> {
+  const body = await bodyOf(t, args)
+  const headers = new Map([
+    ['user-agent', args.http_agent],
+    ['accept-encoding', 'identity'],
+  ])
+  if (body?.contentType !== undefined) headers.set('content-type', body.contentType)
+  for (const [name, value] of args.headers ?? []) headers.set(plainText(name).toLowerCase(), plainText(value))
+  const bad = [...headers].find(
+    ([name, value]) => !/^[!#$%&'*+.^_`|~0-9a-z-]+$/.test(name) || /[\r\n\0]/.test(value),
+  )
+  if (bad)
+    throw problem('E_PARAMS', `uri: the header ${JSON.stringify(bad[0])} cannot be sent`, {
+      hint: 'a header is one line; its name has no blanks',
+    })
+  return { method: args.method.toUpperCase(), url, headers, body: body?.bytes }
+}
+
+/** How the connection is made. Throws E_FILE for a certificate that cannot be read. */
+export async function routeOf(t: Target, args: UriArgs): Promise<Route> {
+  const pem = async (path: string | undefined) =>
+    path === undefined ? undefined : readPem(t, args.from, path)
+  const ca = await pem(args.ca_path)
+  const cert = await pem(args.client_cert)
+  const key = (await pem(args.client_key)) ?? cert
+  return {
+    from: args.from,
+    unixSocket: args.unix_socket,
+    timeoutMs: args.timeout * 1000,
+    tls: {
+      rejectUnauthorized: args.validate_certs,
+      ...(ca ? { ca } : {}),
+      ...(cert ? { cert } : {}),
+      ...(key ? { key } : {}),
+      ...(args.ciphers.length > 0 ? { ciphers: args.ciphers.join(':') } : {}),
+    },
+    tlsFiles: {
+      ...(args.ca_path ? { ca: args.ca_path } : {}),
+      ...(args.client_cert ? { cert: args.client_cert } : {}),
+      ...(args.client_key ? { key: args.client_key } : {}),
+    },
+  }
+}

@@ -1,0 +1,39 @@
+import type { ChalkInstance } from 'chalk'
+import { errors, type Problem } from '../core/error.ts'
+import { renderSource } from '../core/source.ts'
+
+/** Reads a line of a user's file for the caret; undefined when it cannot. Lines count from 1. */
+export type ReadLine = (file: string, line: number) => string | undefined
+
+/**
+ * A problem as people read it: what and its code, the place with the line and a caret, what to type next.
+ * Shape: lines without a trailing newline.
+ */
+export function renderProblem(problem: Problem, paint: ChalkInstance, readLine: ReadLine): string {
+  const lines = [`${paint.red.bold(problem.code)} ${paint.bold(problem.message)}`]
+  if (problem.at) {
+    lines.push(`  ${paint.cyan(renderSource(problem.at))}`)
+    const text = readLine(problem.at.file, problem.at.line)
+    if (text !== undefined) {
+      const number = String(problem.at.line)
+      const lead = text.slice(0, problem.at.col - 1).replace(/[^\t]/g, ' ')
+      lines.push(`  ${paint.dim(`${number} |`)} ${text}`)
+      lines.push(`  ${paint.dim(`${' '.repeat(number.length)} |`)} ${lead}${paint.red('^')}`)
+    }
+  }
+  if (problem.hint) lines.push(`  ${paint.green('→')} ${problem.hint}`)
+  return lines.join('\n')
+}
+
+/** All problems of a failure, most useful first, and what the code means for scripts. */
+export function renderProblems(
+  problems: readonly Problem[],
+  paint: ChalkInstance,
+  readLine: ReadLine,
+): string {
+  const shown = problems.map(problem => renderProblem(problem, paint, readLine))
+  const first = problems[0]
+  const count =
+    problems.length > 1 ? [`${problems.length} problems: ${first ? errors[first.code].say : ''}`] : []
+  return [...shown, ...count].join('\n')
+}

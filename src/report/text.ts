@@ -1,0 +1,181 @@
+import type { ChalkInstance } from 'chalk'
+import type { HostStatus, Recap, Reporter, RotationState, Stamped } from '../core/event.ts'
+import { paintDiff } from './diff.ts'
+import { type ReadLine, renderProblem } from './problem.ts'
+
+export interface TextOptions {
+  readonly paint: ChalkInstance
+  /** Writes finished text, newline included. */
+  readonly write: (text: string) => void
+  /** 0: changes and failures with a line for every host as Ansible shows it; 1 (`-v`): results too. */
+  readonly verbosity: number
+  readonly readLine: ReadLine
+  /** Columns of the terminal, for the rules behind headings. */
+  readonly columns: number
+}
+type Event<T extends Stamped['type']> = Extract<Stamped, { type: T }>
+
+const words: Readonly<Record<HostStatus, string>> = {
+  ok: 'ok',
+  changed: 'changed',
+  skipped: 'skipping',
+  failed: 'failed',
+  unreachable: 'unreachable',
+  unknown: 'unknown',
+  rescued: 'rescued',
+  ignored: 'ignored',
+}
+
+type Handlers = { readonly [T in Stamped['type']]?: (event: Event<T>) => void }
+
+/** Events as an Ansible user knows them: PLAY, TASK, a line a host, PLAY RECAP; and a rotation's phases and checks. */
+export function createTextReporter(options: TextOptions): Reporter {
+  const printer = createPrinter(options)
+  const handlers: Handlers = {
+    ...taskHandlers(printer),
+    ...rotationHandlers(printer),
+    ...runHandlers(printer),
+  }
+  return {
+    on: event => (handlers[event.type] as ((event: Stamped) => void) | undefined)?.(event),
+    close: async () => {},
+  }
+}
+
+interface Printer extends TextOptions {
+  line(text: string): void
+  heading(text: string): void
+  /** `status: [host] => message`, with a diff above and a long message below. */
+  host(event: HostEvent, item?: string): void
+}
+interface HostEvent {
+  readonly status: HostStatus
+  readonly host: string
+  readonly message?: string
+  readonly diff?: string
+}
+
+function createPrinter(options: TextOptions): Printer {
+  const { paint, write } = options
+  const colour: Readonly<Record<HostStatus, ChalkInstance>> = {
+    ok: paint.green,
+    changed: paint.yellow,
+    skipped: paint.cyan,
+    failed: paint.red,
+    unreachable: paint.red.bold,
+    unknown: paint.magenta.bold,
+    rescued: paint.yellow,
+    ignored: paint.cyan,
+  }
+  const line = (text: string): void => write(`${text}\n`)
+  return {
+    ...options,
+    line,
+    heading: text =>
+      line(`\n${paint.bold(text)} ${paint.dim('*'.repeat(Math.max(3, options.columns - text.length - 1)))}`),
+    host(event, item = '') {
+      if (event.diff) line(paintDiff(event.diff.replace(/\n$/, ''), paint))
+      const head = `${words[event.status]}: [${event.host}]${item}`
+      const inline = event.message !== undefined && !event.message.includes('\n')
+      line(colour[event.status](inline ? `${head} => ${event.message}` : head))
+      if (event.message !== undefined && !inline) line(indent(event.message))
+    },
+  }
+}
+
+function indent(text: string): string {
+  return text.replace(/^(?=.)/gm, '    ').replace(/\n+$/, '')
+}
+
+function taskHandlers({ line, heading, host, paint, verbosity, readLine }: Printer): Handlers {
+  return {
+    'play.start': event => {
+      heading(`PLAY [${event.name}]`)
+      if (event.hosts.length === 0) line(paint.cyan('skipping: no hosts matched'))
+    },
+    'task.start': event => heading(`${event.handler ? 'RUNNING HANDLER' : 'TASK'} [${event.name}]`),
+    'host.text': event => line(paint.dim(indent(`${event.host} | ${event.text.replace(/\n$/, '')}`))),
+    'host.item': event => host(event, ` => (item=${event.label})`),
+    'host.retry': event => line(paint.dim(`RETRYING: [${event.host}] (${event.left} retries left)`)),
+    'host.end': event => {
+      host(event)
+      if (event.problem) line(indent(renderProblem(event.problem, paint, readLine)))
+      if (event.result !== undefined && verbosity > 0 && event.status !== 'skipped')
+        line(indent(event.result))
+    },
+  }
+}
+
+function rotationHandlers({ line, heading, paint, verbosity }: Printer): Handlers {
+  const state: Readonly<Record<RotationState, ChalkInstance>> = {
+    running: paint.cyan,
+    committed: paint.green.bold,
+    committed_with_warnings: paint.yellow.bold,
+    rolling_back: paint.yellow,
+    rolled_back: paint.yellow.bold,
+    held: paint.magenta.bold,
+    in_doubt: paint.magenta.bold,
+    refused: paint.red.bold,
+    finalised: paint.green.bold,
+  }
+  return {
+    'phase.start': event => heading(`PHASE ${event.phase}`),
+    change: event => {
+      if (verbosity > 0 || event.record === 'undone' || event.record === 'held')
+        line(paint.dim(`    ${event.record}: [${event.host}] ${event.what}`))
+    },
+    check: event => {
+      const mark = event.ok ? paint.green('✔') : paint.red('✘')
+      line(`  ${mark} [${event.host}] ${event.name}${event.message ? ` (${event.message})` : ''}`)
+    },
+    backup: event =>
+      line(
+        `  ${paint.green('✔')} [${event.host}] backup ${event.path} (${renderSize(event.sizeBytes)}, ${event.proof})`,
+      ),
+    secret: event => {
+      const from = event.fromFingerprint ?? '-'
+      line(`  ${paint.yellow('↻')} [${event.host}] ${event.secret} ${from} → ${event.toFingerprint}`)
+    },
+    'rotation.state': event =>
+      line(
+        state[event.state](
+          `rotation: [${event.host}] ${event.state}${event.message ? ` – ${event.message}` : ''}`,
+        ),
+      ),
+  }
+}
+
+function runHandlers({ line, heading, paint, readLine }: Printer): Handlers {
+  return {
+    note: event => line(event.level === 'warn' ? paint.yellow(`[WARNING]: ${event.text}`) : event.text),
+    problem: event => line(renderProblem(event.problem, paint, readLine)),
+    'run.end': event => {
+      const hosts = Object.keys(event.recap).sort()
+      if (hosts.length === 0) return
+      heading('PLAY RECAP')
+      const width = Math.max(...hosts.map(name => name.length))
+      for (const name of hosts) line(renderRecap(name.padEnd(width), event.recap[name]!, paint))
+      line('')
+    },
+  }
+}
+
+/** Ansible's recap line; `unknown` is shown only when there is something unknown, so that other tools can read the line. */
+function renderRecap(host: string, recap: Recap, paint: ChalkInstance): string {
+  const bad = recap.failed + recap.unreachable + recap.unknown > 0
+  const name = bad ? paint.red(host) : recap.changed > 0 ? paint.yellow(host) : paint.green(host)
+  const count = (key: keyof Recap): string => `${key}=${String(recap[key]).padEnd(4)}`
+  const keys = ['ok', 'changed', 'unreachable', 'failed', 'skipped', 'rescued', 'ignored'] as const
+  const unknown = recap.unknown > 0 ? ` ${paint.magenta(`unknown=${recap.unknown}`)}` : ''
+  return `${name} : ${keys.map(count).join(' ')}${unknown}`.trimEnd()
+}
+
+function renderSize(sizeBytes: number): string {
+  const steps = [
+    [2 ** 30, 'GiB'],
+    [2 ** 20, 'MiB'],
+    [2 ** 10, 'KiB'],
+  ] as const
+  const step = steps.find(([size]) => sizeBytes >= size)
+  return step ? `${(sizeBytes / step[0]).toFixed(1)} ${step[1]}` : `${sizeBytes} B`
+}

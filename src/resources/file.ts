@@ -1,0 +1,271 @@
+import { problem } from '../core/error.ts'
+import type { Target } from '../core/module.ts'
+import type { Ran } from '../core/remote.ts'
+import { Secret } from '../core/secret.ts'
+import { fileScript } from './file-script.ts'
+import { renderMode } from './mode.ts'
+import { sha256Of, type Text } from './secret-text.ts'
+
+/** A user or group; one without a name has its number as the name. */
+export type Account = { readonly name: string; readonly id: number }
+const kinds = {
+  '1': 'fifo',
+  '2': 'character',
+  '4': 'directory',
+  '6': 'block',
+  '8': 'file',
+  a: 'link',
+  c: 'socket',
+} as const
+/** `hard`: a file that is the same inode as `terms.sameAs`. */
+export type FileKind = 'absent' | 'hard' | (typeof kinds)[keyof typeof kinds]
+
+/** What is fixed when a file is first read, and the same in the states before and after: how to read it again and how to write. */
+export type FileTerms = {
+  readonly follow: boolean
+  /** Whether states hold the content, and as what. */
+  readonly content: 'none' | 'plain' | 'secret'
+  /** Whether states hold the sha256 of the content. */
+  readonly digest: boolean
+  /** Whether states hold the time of modification. */
+  readonly times: boolean
+  /** Where the file is when all links are followed; contains a slash. */
+  readonly real: string
+  /** What was found at first; a write towards it is an undo: it is not validated and not backed up. */
+  readonly found: string | Secret
+  /** How many folders above did not exist. */
+  readonly missing: number
+  /** What something made here gets; only where no file or directory was found. */
+  readonly fresh?:
+    | { readonly owner: Account; readonly group: Account; readonly isSetGroupId: boolean }
+    | undefined
+  /** The accounts asked for, as the target knows them. */
+  readonly owner?: Account | undefined
+  readonly group?: Account | undefined
+  readonly sameAs?: string | undefined
+  /** Mode of folders made above, and whether they get the file's owner and group too. */
+  readonly above?: { readonly mode: string; readonly own: boolean } | undefined
+  /** Words of the command that has to accept new content; `%s` stands for the file. */
+  readonly validate?: readonly string[] | undefined
+  /** Write into the file when it cannot be replaced. */
+  readonly unsafe?: boolean | undefined
+  /** Path of the copy that is made before content is replaced. */
+  readonly backup?: string | undefined
+  /** Where content comes from that states do not hold: a file on the target. */
+  readonly source?: string | undefined
+  /** The same, too big to hold: a file on the operator's machine. */
+  readonly upload?: string | undefined
+  /** Tells secrets apart in a diff. */
+  readonly showKey: string
+}
+
+/** What one path of a target holds. Plain data; `path` says where. */
+export type FileState = {
+  readonly path: string
+  readonly kind: FileKind
+  /** As in '0644'. */
+  readonly mode?: string | undefined
+  readonly owner?: Account | undefined
+  readonly group?: Account | undefined
+  readonly sizeBytes?: number | undefined
+  readonly sha256?: Text | undefined
+  readonly content?: Text | undefined
+  /** The content is binary, held as base64. */
+  readonly encoding?: 'base64' | undefined
+  /** Where a link points. */
+  readonly target?: string | undefined
+  /** Seconds since 1970. */
+  readonly modifiedAt?: number | undefined
+  readonly terms: FileTerms
+}
+
+export interface ReadOptions {
+  readonly follow?: boolean
+  readonly content?: FileTerms['content']
+  readonly digest?: boolean
+  readonly times?: boolean
+  /** When `path` is a directory, the name of the file meant in it. */
+  readonly into?: string
+  /** Something of another kind may be put in its place, so that what that gets has to be known. */
+  readonly fresh?: boolean
+  /** Accounts by name or number. A name that does not exist is E_TASK, except in check mode. */
+  readonly owner?: string | undefined
+  readonly group?: string | undefined
+  readonly sameAs?: string | undefined
+  readonly above?: FileTerms['above']
+  readonly validate?: readonly string[] | undefined
+  /** What to put after the path for the name of a backup. */
+  readonly backupSuffix?: string | undefined
+  readonly unsafe?: boolean
+  readonly source?: string | undefined
+  readonly upload?: string | undefined
+}
+
+/** More content than this is never held in a state: refused. */
+export const CONTENT_LIMIT_BYTES = 16 * 1024 * 1024
+
+/**
+ * Reads what is at `path`: one round trip, no side effect. In a rotation's change phase content is always read, so that
+ * it can be put back. Throws E_TASK: no permission, a loop of links, content over 16 MiB.
+ */
+export async function readFile(t: Target, path: string, options: ReadOptions = {}): Promise<FileState> {
+  const terms = {
+    follow: options.follow ?? false,
+    content: options.content ?? (t.undoable ? 'plain' : 'none'),
+    digest: options.digest ?? false,
+    times: options.times ?? false,
+    sameAs: options.sameAs,
+    above: options.above,
+    validate: options.validate,
+    source: options.source,
+    upload: options.upload,
+    ...(options.unsafe ? { unsafe: true } : {}),
+  }
+  const ran = await look(t, parsePath(path), terms, options)
+  const found = parseRead(ran, terms)
+  const name = (key: 'owner' | 'group') => parseWanted(t, ran.values[key], key, options[key])
+  const backup = options.backupSuffix === undefined ? undefined : `${found.real}${options.backupSuffix}`
+  return {
+    ...found.state,
+    terms: {
+      ...terms,
+      real: found.real,
+      found: found.state.sha256 ?? found.state.kind,
+      missing: Number(ran.values['missing'] ?? 0),
+      fresh: parseFresh(ran.values['fresh']),
+      owner: name('owner'),
+      group: name('group'),
+      backup,
+      showKey: t.operator.random(8).toString('hex'),
+    },
+  }
+}
+
+/** What is at that state's path now, in the same terms. */
+export async function rereadFile(t: Target, state: FileState): Promise<FileState> {
+  const ran = await look(t, state.path, state.terms, {})
+  const found = parseRead(ran, state.terms)
+  return { ...found.state, path: state.path, terms: { ...state.terms, real: found.real } }
+}
+
+type Looking = Pick<FileTerms, 'follow' | 'content' | 'digest' | 'times' | 'sameAs'>
+
+async function look(t: Target, path: string, terms: Looking, options: ReadOptions): Promise<Ran> {
+  const ran = await t.run(fileScript, {
+    do: 'read',
+    path,
+    follow: terms.follow,
+    into: options.into,
+    content: terms.content !== 'none',
+    max: CONTENT_LIMIT_BYTES,
+    digest: terms.digest,
+    fresh: options.fresh ?? false,
+    owner: options.owner,
+    group: options.group,
+    same_as: terms.sameAs,
+  })
+  return accept(t, ran)
+}
+
+/** Without doubled slashes and without one at the end, but otherwise as it is: `..` means what the target says. */
+export function parsePath(path: string): string {
+  return path.replace(/\/{2,}/g, '/').replace(/(?<=.)\/$/, '')
+}
+
+/** The Ran itself when the script ended well. Throws E_TASK with what the script or the tools it called said. */
+export function accept(t: Target, ran: Ran): Ran {
+  if (ran.exit === 0) return ran
+  const said = t.redactor.clean(ran.stderr.toString().trim())
+  throw problem('E_TASK', said === '' ? `the script ended with exit status ${ran.exit}` : said)
+}
+
+interface Read {
+  readonly real: string
+  readonly state: Omit<FileState, 'terms'>
+}
+
+function parseRead(ran: Ran, terms: Looking): Read {
+  const real = ran.values['real'] ?? ''
+  const path = (ran.values['path'] ?? '').replace(/^\.\//, '')
+  const line = ran.values['stat'] ?? 'absent'
+  if (line === 'absent') return { real, state: { path, kind: 'absent' } }
+  const { kind, mode, owner, group, sizeBytes, modifiedAt } = parseLook(line)
+  const state = {
+    path,
+    kind: ran.values['hard'] === '1' ? ('hard' as const) : kind,
+    mode,
+    owner,
+    group,
+    ...(terms.times ? { modifiedAt } : {}),
+  }
+  if (kind === 'link') return { real, state: { ...state, target: ran.values['target'] ?? '' } }
+  if (kind !== 'file') return { real, state }
+  if (terms.content !== 'none')
+    return { real, state: { ...state, ...heldContent(ran.stdout, terms.content) } }
+  const sha256 = ran.values['sha256']
+  return { real, state: { ...state, sizeBytes, ...(sha256 === undefined ? {} : { sha256 }) } }
+}
+
+/** The members of a state that holds these bytes. */
+export function heldContent(
+  bytes: Buffer,
+  as: 'plain' | 'secret',
+): Pick<FileState, 'content' | 'encoding' | 'sha256' | 'sizeBytes'> {
+  const text = bytes.toString()
+  const isText = Buffer.from(text).equals(bytes)
+  const held = isText ? text : bytes.toString('base64')
+  const content = as === 'secret' ? new Secret(held, 'file content') : held
+  const encoding = isText ? undefined : ('base64' as const)
+  return {
+    content,
+    ...(encoding ? { encoding } : {}),
+    sha256: sha256Of(content, encoding),
+    sizeBytes: bytes.length,
+  }
+}
+
+/** A line of `stat -c '%f|%u|%g|%s|%Y|%U|%G'`. */
+export function parseLook(line: string) {
+  const [hex = '', uid = '', gid = '', size, seconds, user, groupName] = line.split('|')
+  const raw = Number.parseInt(hex, 16)
+  const named = (name: string | undefined, id: string): Account => ({
+    name: name === undefined || name === 'UNKNOWN' ? id : name,
+    id: Number(id),
+  })
+  const kind = kinds[(raw >> 12).toString(16) as keyof typeof kinds]
+  return {
+    kind,
+    mode: renderMode(raw),
+    owner: named(user, uid),
+    group: named(groupName, gid),
+    sizeBytes: Number(size),
+    modifiedAt: Number(seconds),
+  }
+}
+
+/** Two lines: the folder above, whose group is inherited when it is set-group-id, and the session's own process. */
+function parseFresh(lines: string | undefined): FileTerms['fresh'] {
+  if (lines === undefined) return undefined
+  const [above, self] = lines.split('\n').map(parseLook)
+  if (above === undefined || self === undefined) return undefined
+  const isSetGroupId = (Number.parseInt(above.mode, 8) & 0o2000) !== 0
+  return { owner: self.owner, group: isSetGroupId ? above.group : self.group, isSetGroupId }
+}
+
+function parseWanted(
+  t: Target,
+  entry: string | undefined,
+  what: 'owner' | 'group',
+  asked: string | undefined,
+): Account | undefined {
+  if (asked === undefined) return undefined
+  const [name, id] = (entry ?? '').split('|')
+  if (name && id) return { name, id: Number(id) }
+  if (/^\d+$/.test(asked)) return { name: asked, id: Number(asked) }
+  // An earlier task that only pretends in check mode may be the one that makes the account.
+  if (t.check) return { name: asked, id: -1 }
+  const [verb, kind] = what === 'owner' ? ['chown', 'user'] : ['chgrp', 'group']
+  throw problem('E_TASK', `${verb} failed: failed to look up ${kind} ${asked}`, {
+    hint: `make the ${kind} on the host first, or give its number`,
+  })
+}

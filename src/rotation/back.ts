@@ -1,0 +1,147 @@
+import type { Clean } from '../core/redact.ts'
+import { isSuperseded, isTouched, type Step } from './ledger.ts'
+import type { HostOutcome, RotationOutcome } from './outcome.ts'
+import { emitStates, endRun, holdRun, type Red, type Run, record, runPhase } from './run.ts'
+import { type Probed, probeStep, type Stuck, undoStep } from './steps.ts'
+
+/** How often a change that lands after it was found not applied is undone again. */
+const LATE_ATTEMPTS = 3
+
+/**
+ * Cuts steps, latest first, into batches that may be undone at once: one task's steps on different hosts, which no order
+ * bound when they were made.
+ */
+export function planBatches(steps: readonly Step[]): readonly (readonly Step[])[] {
+  const batches: Step[][] = []
+  for (const step of [...steps].reverse()) {
+    const batch = batches.at(-1)
+    const fits = batch?.every(
+      other => other.change.what === step.change.what && other.change.host !== step.change.host,
+    )
+    if (batch && fits) batch.push(step)
+    else batches.push([step])
+  }
+  return batches
+}
+
+/**
+ * Asks the target about every change that stands, before any is undone: a host of which one is in conflict or does
+ * not answer is left as it is, whole, for a person to look at.
+ */
+async function probeAll(run: Run, stuck: Map<string, Stuck>): Promise<ReadonlyMap<Step, Probed>> {
+  const { steps } = run.ledger
+  const open = steps.filter(step => step.progress !== 'undone' && !isSuperseded(step, steps))
+  const probed = new Map<Step, Probed>()
+  const askHost = async (host: string): Promise<void> => {
+    for (const step of open.filter(({ change }) => change.host === host)) {
+      const answer = await probeStep(run, step)
+      probed.set(step, answer)
+      if (answer.probe !== 'conflict' && answer.probe !== 'unreachable') continue
+      const found = await undoStep(run, step, answer)
+      if (found) stuck.set(host, found)
+      return
+    }
+  }
+  await Promise.all([...new Set(open.map(({ change }) => change.host))].map(askHost))
+  return probed
+}
+
+/** Undoes every change that stands, latest first. Fills `stuck` with the hosts where that is not possible. */
+async function undoAll(run: Run, stuck: Map<string, Stuck>): Promise<void> {
+  const probed = await probeAll(run, stuck)
+  for (const batch of planBatches(run.ledger.steps))
+    await Promise.all(
+      batch.map(async step => {
+        const { host } = step.change
+        if (step.progress === 'undone' || stuck.has(host)) return
+        const found = await undoStep(run, step, probed.get(step))
+        if (found) stuck.set(host, found)
+      }),
+    )
+}
+
+/** Makes the running systems match the old values again and proves it, wave by wave. */
+async function restoreService(run: Run, stuck: Map<string, Stuck>): Promise<void> {
+  for (const wave of run.world.waves)
+    for (const phase of ['converge', 'verify'] as const) {
+      const hosts = wave.filter(host => isTouched(run.ledger, host) && !stuck.has(host))
+      if (hosts.length === 0) break
+      const red = await runPhase(run, phase, hosts, 'current')
+      for (const [host, { status, message }] of red)
+        stuck.set(host, {
+          state: status === 'failed' ? 'held' : 'in_doubt',
+          message: run.deps.clean(
+            `the changes are undone, but ${phase} with the old values is red: ${message}`,
+          ),
+        })
+    }
+}
+
+/**
+ * Changes whose answer was lost and that were not there when asked, but are there now: a write may still have been
+ * on its way when its link died.
+ */
+async function findLate(run: Run, uncertain: readonly Step[], stuck: Map<string, Stuck>): Promise<boolean> {
+  let isLate = false
+  for (const step of uncertain) {
+    if (step.progress !== 'undone') continue
+    const { probe } = await probeStep(run, step)
+    if (probe !== 'applied') continue
+    await record(run, { type: 'undo-intent', step: step.change.step, host: step.change.host })
+    step.progress = 'undo-intent'
+    // What was red there may have been red because of it.
+    stuck.delete(step.change.host)
+    isLate = true
+  }
+  return isLate
+}
+
+function selectOutcomes(
+  run: Run,
+  red: Red,
+  stuck: ReadonlyMap<string, Stuck>,
+): ReadonlyMap<string, HostOutcome> {
+  const untouched = run.deps.clean('was not touched')
+  // A change may be on a host outside the run, where it was delegated to.
+  const all = new Set([...run.world.hosts, ...stuck.keys()])
+  return new Map(
+    [...all].map((host): [string, HostOutcome] => {
+      const problem = stuck.get(host)
+      if (problem) return [host, problem]
+      const message: Clean | undefined = red.get(host)?.message
+      return [
+        host,
+        { state: 'rolled_back', message: message ?? (isTouched(run.ledger, host) ? undefined : untouched) },
+      ]
+    }),
+  )
+}
+
+/** Turns the run around for good: the record says so to every later resume. */
+async function turnBack(run: Run, red: Red): Promise<void> {
+  const hosts = run.world.hosts.filter(host => isTouched(run.ledger, host))
+  if (!run.ledger.isUndoing) await record(run, { type: 'phase', phase: 'undo', status: 'start', hosts })
+  run.ledger.isUndoing = true
+  run.deps.emit({ type: 'phase.start', phase: 'undo', hosts })
+  emitStates(
+    run,
+    new Map(hosts.map(host => [host, { state: 'rolling_back', message: red.get(host)?.message }] as const)),
+  )
+}
+
+/**
+ * Undoes the whole run, on every host: changes in reverse order by what the target says, then converge and verify with the
+ * old values. Ends `rolled_back`; or stays open as `held` or `in_doubt`, to be taken up again. `red` says why, by host.
+ */
+export async function goBack(run: Run, red: Red = new Map()): Promise<RotationOutcome> {
+  const uncertain = run.ledger.steps.filter(step => step.progress === 'intent')
+  const stuck = new Map<string, Stuck>()
+  await turnBack(run, red)
+  for (let attempt = 0; attempt < LATE_ATTEMPTS; attempt++) {
+    await undoAll(run, stuck)
+    await restoreService(run, stuck)
+    if (!(await findLate(run, uncertain, stuck))) break
+  }
+  const outcomes = selectOutcomes(run, red, stuck)
+  return stuck.size > 0 ? holdRun(run, outcomes) : endRun(run, 'rolled_back', outcomes)
+}

@@ -1,0 +1,145 @@
+import type { RotationState } from '../core/event.ts'
+import { type Clean, createRedactor } from '../core/redact.ts'
+import type { Secret } from '../core/secret.ts'
+import type { Change, HostSecrets } from '../core/transaction.ts'
+import { isSameState, type State } from '../core/value.ts'
+import type { Journal, JournalRecord } from './journal.ts'
+
+/** How far a change has come, as the journal says. Only `undone` says that nothing of it stands. */
+export interface Step {
+  readonly change: Change
+  progress: 'intent' | 'done' | 'undo-intent' | 'undone'
+}
+
+/** What a journal amounts to: the fold of its records. */
+export interface Ledger {
+  readonly begin: Extract<JournalRecord, { type: 'begin' }> | undefined
+  /** In the order of their intents. Grows as the run goes on. */
+  readonly steps: Step[]
+  secrets: ReadonlyMap<string, HostSecrets> | undefined
+  readonly snapshot: State | undefined
+  /** `PHASE HOST` of what was begun going forward. */
+  readonly started: Set<string>
+  /** `PHASE HOST` of what went well going forward. */
+  readonly green: Set<string>
+  isUndoing: boolean
+  isCommitted: boolean
+  readonly end: Extract<JournalRecord, { type: 'held' | 'end' }> | undefined
+}
+
+type Sealed = { readonly [key: string]: State | undefined }
+
+/** The payload of an intent. */
+export function toPayload(change: Change): State {
+  const { become, what, before, after } = change
+  return { become, what, before, after }
+}
+
+function toChange(record: Extract<JournalRecord, { type: 'intent' }>, payload: State): Change {
+  const { become, what, before, after } = payload as Sealed
+  return {
+    step: record.step,
+    host: record.host,
+    module: record.module,
+    become: become as Change['become'],
+    // It was Clean when it was sealed; the type does not survive the disk.
+    what: createRedactor().clean(what as string),
+    before: before!,
+    after: after!,
+  }
+}
+
+export function toSecretsPayload(secrets: ReadonlyMap<string, HostSecrets>): State {
+  return [...secrets].map(([host, { current, pending }]) => ({
+    host,
+    current: [...current].map(([name, value]) => [name, value]),
+    pending: [...pending].map(([name, value]) => [name, value]),
+  }))
+}
+
+function toSecrets(payload: State): ReadonlyMap<string, HostSecrets> {
+  const hosts = payload as unknown as readonly {
+    readonly host: string
+    readonly current: readonly (readonly [string, Secret])[]
+    readonly pending: readonly (readonly [string, Secret])[]
+  }[]
+  return new Map(
+    hosts.map(({ host, current, pending }) => [
+      host,
+      { current: new Map(current), pending: new Map(pending) },
+    ]),
+  )
+}
+
+/** The last of its records counts; a step that was undone may be begun anew. */
+function selectSteps(journal: Journal): Step[] {
+  const steps = new Map<string, Step>()
+  for (const record of journal.records) {
+    if (record.type === 'intent') {
+      steps.delete(record.step)
+      const change = toChange(record, journal.payload(record))
+      steps.set(record.step, { change, progress: 'intent' })
+    } else if ('step' in record) {
+      const step = steps.get(record.step)
+      if (step) step.progress = record.type
+    }
+  }
+  return [...steps.values()]
+}
+
+/** Reads what the journal amounts to. Throws E_SEAL when a payload cannot be opened. */
+export function readLedger(journal: Journal): Ledger {
+  const { records } = journal
+  const last = <T extends JournalRecord['type']>(...types: T[]) =>
+    records.findLast((record): record is Extract<JournalRecord, { type: T }> =>
+      (types as string[]).includes(record.type),
+    )
+  const phaseRecords = records.filter(record => record.type === 'phase')
+  const undoAt = phaseRecords.findIndex(record => record.phase === 'undo')
+  const forward = undoAt === -1 ? phaseRecords : phaseRecords.slice(0, undoAt)
+  const shot = phaseRecords.findLast(record => record.sealed !== undefined)
+  const pending = last('pending')
+  const steps = selectSteps(journal)
+  const selectPhases = (status: 'start' | 'ok'): Set<string> => {
+    const found = forward.filter(record => record.status === status)
+    return new Set(found.flatMap(({ phase, hosts }) => hosts.map(host => `${phase} ${host}`)))
+  }
+  return {
+    begin: last('begin'),
+    steps,
+    secrets: pending && toSecrets(journal.payload(pending)),
+    snapshot: shot && journal.payload(shot),
+    started: selectPhases('start'),
+    // Verify is asked again by every process.
+    green: new Set([...selectPhases('ok')].filter(key => !key.startsWith('verify '))),
+    isUndoing: undoAt !== -1,
+    isCommitted: last('commit') !== undefined,
+    end: last('held', 'end'),
+  }
+}
+
+/**
+ * True when the host's application may run on new values: converge was begun, or something was changed while it was its turn.
+ * Not only on the host itself: a task may be delegated.
+ */
+export function isTouched({ steps, started }: Ledger, host: string): boolean {
+  return started.has(`converge ${host}`) || (steps.length > 0 && started.has(`change ${host}`))
+}
+
+/** True when a later change of the host began where this one ended: the target then holds the later one's state. */
+export function isSuperseded(step: Step, steps: readonly Step[]): boolean {
+  const later = steps.slice(steps.indexOf(step) + 1)
+  return later.some(
+    other =>
+      other.progress !== 'undone' &&
+      other.change.host === step.change.host &&
+      isSameState(other.change.before, step.change.after),
+  )
+}
+
+/** States by host of a `held` or `end` record. */
+export function readStates(
+  record: Extract<JournalRecord, { type: 'held' | 'end' }>,
+): ReadonlyMap<string, { readonly state: RotationState; readonly message?: Clean }> {
+  return new Map(Object.entries(record.hosts).map(([host, state]) => [host, { state }]))
+}

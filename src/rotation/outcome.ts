@@ -1,0 +1,50 @@
+import type { Exit } from '../core/error.ts'
+import type { RotationState } from '../core/event.ts'
+import type { Clean } from '../core/redact.ts'
+
+export interface HostOutcome {
+  readonly state: RotationState
+  readonly message?: Clean | undefined
+}
+
+/** How a rotation ended, or where it stands when a person has to decide (`held`, `in_doubt`). */
+export interface RotationOutcome {
+  readonly state: RotationState
+  readonly hosts: ReadonlyMap<string, HostOutcome>
+  readonly exit: Exit
+}
+
+const exitOf: Readonly<Record<RotationState, Exit>> = {
+  running: 'error',
+  rolling_back: 'held',
+  committed: 'ok',
+  committed_with_warnings: 'warnings',
+  rolled_back: 'rolledBack',
+  held: 'held',
+  in_doubt: 'held',
+  refused: 'preflight',
+  finalised: 'ok',
+}
+
+/** The state of the run: the worst of its hosts' states. Nobody knows is worse than a person has to decide. */
+export function selectRunState(states: Iterable<RotationState>, otherwise: RotationState): RotationState {
+  const all = new Set(states)
+  const worst = (['in_doubt', 'held', 'committed_with_warnings'] as const).find(state => all.has(state))
+  return worst ?? otherwise
+}
+
+export function createOutcome(
+  state: RotationState,
+  hosts: ReadonlyMap<string, HostOutcome>,
+): RotationOutcome {
+  return { state, hosts, exit: exitOf[state] }
+}
+
+/** The same state for every host. */
+export function createUniform(
+  state: RotationState,
+  hosts: readonly string[],
+  message?: Clean,
+): RotationOutcome {
+  return createOutcome(state, new Map(hosts.map(host => [host, { state, message }])))
+}

@@ -1,0 +1,186 @@
+import { RotaError } from '../core/error.ts'
+import type { Emit, RotationState } from '../core/event.ts'
+import type { Phase } from '../core/play.ts'
+import type { Clean } from '../core/redact.ts'
+import type { Secret } from '../core/secret.ts'
+import type { Apply, InForce, PhaseResult, Reason, RotationWorld, Sealer } from '../core/transaction.ts'
+import type { State } from '../core/value.ts'
+import type { Disk } from './disk.ts'
+import type { HostJournal } from './host-journal.ts'
+import { type Entry, type Journal, renderLine } from './journal.ts'
+import type { Ledger } from './ledger.ts'
+import type { Processes } from './lock.ts'
+import { createOutcome, type HostOutcome, type RotationOutcome, selectRunState } from './outcome.ts'
+
+/** What a rotation needs besides its world. */
+export interface RotationDeps {
+  /** The run folder; the journal is in it. */
+  readonly folder: string
+  readonly run: string
+  /** sha256 of what is going to be done: playbook, inventory, variables. A run goes forward only with the same plan. */
+  readonly plan: string
+  readonly reason: Reason
+  readonly sealer: Sealer
+  /** Makes a pending value. Throws RotaError for a bad shape. */
+  readonly generate: (shape: { readonly length: number; readonly alphabet: string }, name: string) => Secret
+  /** Pending values that the operator gave, by secret name. */
+  readonly given: ReadonlyMap<string, Secret>
+  /** Keyed fingerprint of a value, for evidence. */
+  readonly fingerprint: (secret: Secret) => string
+  readonly emit: Emit
+  /** The redactor's. */
+  readonly clean: (text: string) => Clean
+  readonly now: () => Date
+  /**
+   * Throws when another open run holds one of the hosts. Asked once the run's own begin is on the disk, so that of two that
+   * begin at the same moment at least one is refused.
+   */
+  readonly refuseOverlap?: (() => Promise<void>) | undefined
+  /** Resolves when the evidence so far is durable; awaited before the first change and before the commit. Rejects with E_EVIDENCE. */
+  readonly settleEvidence?: (() => Promise<void>) | undefined
+  /** Aborted by ^C: no phase is begun after it, except to go back. */
+  readonly stop?: AbortSignal | undefined
+  readonly hostJournal?: HostJournal | undefined
+  readonly disk?: Disk | undefined
+  readonly processes?: Processes | undefined
+  /** How often and after what pause a host that does not answer is asked again. Default: 4 times, 1 s, doubling. */
+  readonly retry?: { readonly times: number; readonly waitMs: number } | undefined
+  readonly wait?: ((ms: number) => Promise<void>) | undefined
+}
+
+/** A run that is under way in this process. */
+export interface Run {
+  readonly world: RotationWorld
+  readonly deps: RotationDeps
+  readonly journal: Journal
+  readonly ledger: Ledger
+}
+
+export function toMessage(run: Run, error: unknown): Clean {
+  const text = error instanceof Error ? error.message : String(error)
+  const hint = error instanceof RotaError && error.hint ? ` (${error.hint})` : ''
+  return run.deps.clean(text + hint)
+}
+
+/**
+ * Makes a record durable here and then on the targets it concerns: one host's, or all of them. A copy that cannot be
+ * written stops what goes forward (`required`), but never the way back, and never what is decided already.
+ */
+export async function record(
+  run: Run,
+  entry: Entry,
+  options: { readonly payload?: State; readonly required?: boolean } = {},
+): Promise<void> {
+  const line = await run.journal.append(entry, options.payload)
+  // Until secrets are pending nothing is at stake, and a run that may yet be refused leaves no trace on a host.
+  if (!run.journal.records.some(({ type }) => type === 'pending')) return
+  if (entry.type === 'pending') await sendJournal(run, options)
+  else await send(run, selectKeepers(run, entry), line, options)
+}
+
+/** Who keeps the copy of a record: the host it is about, or all; also for a delegated change on a host outside the run. */
+function selectKeepers({ world }: Run, entry: Entry): readonly string[] {
+  return 'host' in entry && world.hosts.includes(entry.host) ? [entry.host] : world.hosts
+}
+
+async function send(
+  run: Run,
+  hosts: readonly string[],
+  lines: string,
+  options: { readonly required?: boolean },
+): Promise<void> {
+  const { hostJournal } = run.deps
+  if (!hostJournal) return
+  const sent = hosts.map(host => hostJournal.append(host, lines))
+  if (options.required) await Promise.all(sent)
+  else for (const result of await Promise.allSettled(sent)) noteUnsent(run, result)
+}
+
+function noteUnsent(run: Run, result: PromiseSettledResult<void>): void {
+  if (result.status === 'rejected')
+    note(run, 'warn', `the copy of the journal on a host lacks a record: ${toMessage(run, result.reason)}`)
+}
+
+/** Copies the whole journal to every host: when it begins to matter, and when a run is taken up again. */
+export async function sendJournal(run: Run, options: { readonly required?: boolean } = {}): Promise<void> {
+  await send(run, run.world.hosts, run.journal.records.map(renderLine).join(''), options)
+}
+
+export function note(run: Run, level: 'info' | 'warn', text: string): void {
+  run.deps.emit({ type: 'note', level, text: run.deps.clean(text) })
+}
+
+export function emitStates(run: Run, hosts: ReadonlyMap<string, HostOutcome>): void {
+  for (const [host, { state, message }] of hosts)
+    run.deps.emit({ type: 'rotation.state', host, state, ...(message && { message }) })
+}
+
+/** The hosts for which a phase went wrong, and how. */
+export type Red = ReadonlyMap<string, Exclude<PhaseResult, { status: 'ok' }>>
+
+const writeAtOnce: Apply = (_change, write) => write()
+
+function selectRed(run: Run, hosts: readonly string[], results: ReadonlyMap<string, PhaseResult>): Red {
+  const silent = {
+    status: 'unknown',
+    message: run.deps.clean('the phase gave no result for this host'),
+  } as const
+  return new Map(
+    hosts.flatMap(host => {
+      const result = results.get(host) ?? silent
+      return result.status === 'ok' ? [] : [[host, result] as const]
+    }),
+  )
+}
+
+/** Runs a phase between its durable records. An exception of the engine makes every host of it red. */
+export async function runPhase(
+  run: Run,
+  phase: Phase,
+  hosts: readonly string[],
+  inForce: InForce,
+  apply: Apply = writeAtOnce,
+): Promise<Red> {
+  await record(run, { type: 'phase', phase, status: 'start', hosts })
+  run.deps.emit({ type: 'phase.start', phase, hosts })
+  const results = await run.world.runPhase(phase, hosts, inForce, apply).catch(error => {
+    const message = toMessage(run, error)
+    return new Map(hosts.map(host => [host, { status: 'failed', message } as const]))
+  })
+  const red = selectRed(run, hosts, results)
+  const green = hosts.filter(host => !red.has(host))
+  if (green.length > 0)
+    await record(run, { type: 'phase', phase, status: 'ok', hosts: green }, { payload: run.world.snapshot() })
+  if (red.size > 0) await record(run, { type: 'phase', phase, status: 'red', hosts: [...red.keys()] })
+  return red
+}
+
+/** Ends the run for good. */
+export async function endRun(
+  run: Run,
+  state: RotationState,
+  hosts: ReadonlyMap<string, HostOutcome>,
+): Promise<RotationOutcome> {
+  return close(run, 'end', state, hosts)
+}
+
+/** Leaves the run as it is, to be taken up again when a person has looked. */
+export async function holdRun(run: Run, hosts: ReadonlyMap<string, HostOutcome>): Promise<RotationOutcome> {
+  const state = selectRunState(
+    [...hosts.values()].map(host => host.state),
+    'held',
+  )
+  return close(run, 'held', state, hosts)
+}
+
+async function close(
+  run: Run,
+  type: 'end' | 'held',
+  state: RotationState,
+  hosts: ReadonlyMap<string, HostOutcome>,
+): Promise<RotationOutcome> {
+  const states = Object.fromEntries([...hosts].map(([host, outcome]) => [host, outcome.state]))
+  await record(run, { type, state, hosts: states })
+  emitStates(run, hosts)
+  return createOutcome(state, hosts)
+}

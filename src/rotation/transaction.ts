@@ -1,0 +1,173 @@
+import { problem } from '../core/error.ts'
+import type { RotationWorld } from '../core/transaction.ts'
+import { goBack } from './back.ts'
+import { isForwardOnly } from './decide.ts'
+import { goForward } from './forward.ts'
+import { openJournal } from './journal.ts'
+import { isTouched, readLedger, readStates } from './ledger.ts'
+import { createOutcome, createUniform, type HostOutcome, type RotationOutcome } from './outcome.ts'
+import { showSecrets } from './pending.ts'
+import { endRun, note, type RotationDeps, type Run, record, runPhase, sendJournal } from './run.ts'
+
+/*
+ * Which way an interrupted run goes:
+ *
+ * 1. The journal decides. A `commit` record: only forward, to the end of `committed`. A record of the phase `undo`: only
+ *    back; `resume` then finishes the undo. Turning round twice would need a record of every half-way state.
+ * 2. Before either, `resume` goes forward: every change that the journal knows is probed; applied is done, not applied is
+ *    written, conflict is held, no answer is in doubt. Then the waves go on where they were; verify is always asked again.
+ *    `rollback` goes back: applied is undone, not applied is skipped, conflict is held, no answer is in doubt.
+ * 3. When a phase before the commit is red, the table in decide.ts says which way: back, or for a reason that forbids it
+ *    forward once more and then held.
+ * 4. A run that is held or in doubt stays open: the same command takes it up again. One that has ended answers the same
+ *    for ever, and touches nothing.
+ */
+
+async function openRun(
+  world: RotationWorld,
+  deps: RotationDeps,
+  work: (run: Run) => Promise<RotationOutcome>,
+): Promise<RotationOutcome> {
+  const { disk, processes, sealer, now } = deps
+  const journal = await openJournal(deps.folder, { disk, processes, sealer, now })
+  try {
+    return await work({ world, deps, journal, ledger: readLedger(journal) })
+  } finally {
+    await journal.close()
+  }
+}
+
+/**
+ * Runs a rotation from its beginning to an end: committed, rolled back or refused; or to `held` or `in_doubt`, where `resumeRotation`
+ * and `rollbackRotation` take it up. Throws E_LOCKED, E_JOURNAL; a journal that cannot be written stops everything where it
+ * is, since nothing may happen that is not recorded first.
+ */
+export async function runRotation(world: RotationWorld, deps: RotationDeps): Promise<RotationOutcome> {
+  return openRun(world, deps, async run => {
+    if (run.ledger.begin)
+      throw problem('E_JOURNAL', `run ${deps.run} was begun before`, { hint: `rota resume ${deps.run}` })
+    const { reason, plan } = deps
+    await record(run, { type: 'begin', run: deps.run, plan, reason, hosts: world.hosts })
+    return goForward(run)
+  })
+}
+
+/** The outcome of a run with nothing left to do: ended, or stopped before its first record was whole. */
+function selectSettled(run: Run): RotationOutcome | undefined {
+  const { begin, end } = run.ledger
+  if (begin === undefined) {
+    const message = run.deps.clean('the run stopped before it began')
+    return createUniform('refused', run.world.hosts, message)
+  }
+  return end?.type === 'end' ? createOutcome(end.state, readStates(end)) : undefined
+}
+
+function checkHosts(run: Run): void {
+  const begun = run.ledger.begin?.hosts ?? []
+  const { hosts } = run.world
+  if (begun.length === hosts.length && begun.every(host => hosts.includes(host))) return
+  throw problem('E_JOURNAL', `run ${run.deps.run} is of other hosts: ${begun.join(', ')}`, {
+    hint: 'give the inventory and --limit that the run was begun with',
+  })
+}
+
+/** Gives the world what the run knew, and the targets the records that they may lack. */
+async function restore(run: Run): Promise<void> {
+  checkHosts(run)
+  showSecrets(run)
+  if (run.ledger.snapshot !== undefined) run.world.restore(run.ledger.snapshot)
+  if (run.ledger.secrets) await sendJournal(run)
+}
+
+/** The reason of the run is the journal's, whatever the caller believes. */
+function withReason(run: Run): Run {
+  const reason = run.ledger.begin?.reason ?? run.deps.reason
+  return { ...run, deps: { ...run.deps, reason } }
+}
+
+function checkPlan(run: Run): void {
+  if (run.ledger.begin?.plan === run.deps.plan) return
+  throw problem('E_JOURNAL', `run ${run.deps.run} was begun with another playbook, inventory or variables`, {
+    hint: `take the files as they were then; or go back: rota rollback ${run.deps.run}`,
+  })
+}
+
+/**
+ * Takes an interrupted, held or in-doubt run up again and carries it forward (see the rule above). Can itself be killed and
+ * run again. Throws E_LOCKED, E_JOURNAL (also for another plan or other hosts), E_SEAL.
+ */
+export async function resumeRotation(world: RotationWorld, deps: RotationDeps): Promise<RotationOutcome> {
+  return openRun(world, deps, async opened => {
+    const settled = selectSettled(opened)
+    if (settled) return settled
+    const run = withReason(opened)
+    await restore(run)
+    if (run.ledger.isUndoing) return goBack(run)
+    checkPlan(run)
+    return goForward(run)
+  })
+}
+
+function checkMayGoBack(run: Run): void {
+  const { deps, ledger, world } = run
+  const state = ledger.end?.state
+  if (ledger.isCommitted)
+    throw problem(
+      'E_HELD',
+      `run ${deps.run} is ${state ?? 'committed'}: its old values are no longer in force anywhere`,
+      {
+        hint: 'playbooks/rollback.yml puts the backup of a committed run back, as a change of its own',
+      },
+    )
+  if (isForwardOnly(deps.reason) && world.hosts.some(host => isTouched(ledger, host)))
+    throw problem(
+      'E_HELD',
+      `run ${deps.run} has reason ${deps.reason}: going back would put a compromised value in force`,
+      {
+        hint: `rota resume ${deps.run}`,
+      },
+    )
+}
+
+/**
+ * Undoes an interrupted, held or in-doubt run on every host. Can itself be killed and run again. Throws E_HELD for a run that
+ * is committed or whose reason never goes back; E_LOCKED, E_JOURNAL, E_SEAL.
+ */
+export async function rollbackRotation(world: RotationWorld, deps: RotationDeps): Promise<RotationOutcome> {
+  return openRun(world, deps, async opened => {
+    const run = withReason(opened)
+    checkMayGoBack(run)
+    const settled = selectSettled(run)
+    if (settled) return settled
+    await restore(run)
+    if (run.ledger.begin?.plan !== deps.plan)
+      note(run, 'warn', 'the playbook, inventory or variables are not those the run was begun with')
+    return goBack(run)
+  })
+}
+
+/**
+ * The last, separate run of a committed rotation: the `finalise` phase, which takes the old values away for good. Throws E_HELD for
+ * a run that is not committed. A red host leaves the run committed_with_warnings, and the command can be given again.
+ */
+export async function finaliseRotation(world: RotationWorld, deps: RotationDeps): Promise<RotationOutcome> {
+  return openRun(world, deps, async opened => {
+    const run = withReason(opened)
+    const state = run.ledger.end?.state
+    if (!run.ledger.isCommitted || run.ledger.end?.type !== 'end')
+      throw problem('E_HELD', `run ${deps.run} is not finished: ${state ?? 'interrupted'}`, {
+        hint: run.ledger.isUndoing ? `rota rollback ${deps.run}` : `rota resume ${deps.run}`,
+      })
+    if (state === 'finalised') return createOutcome(state, readStates(run.ledger.end))
+    await restore(run)
+    const red = await runPhase(run, 'finalise', world.hosts, 'pending')
+    const outcomes = world.hosts.map((host): [string, HostOutcome] => {
+      const message = red.get(host)?.message
+      return [
+        host,
+        message === undefined ? { state: 'finalised' } : { state: 'committed_with_warnings', message },
+      ]
+    })
+    return endRun(run, red.size > 0 ? 'committed_with_warnings' : 'finalised', new Map(outcomes))
+  })
+}

@@ -1,0 +1,50 @@
+import type { Dict } from '../core/value.ts'
+import type { Act } from './act.ts'
+import { addToInventory } from './fleet.ts'
+import { includeVars } from './include-vars.ts'
+import { includeTasks } from './includes.ts'
+import { createOptions, requireOption } from './options.ts'
+import { fromOutcome, type TaskResult } from './result.ts'
+import { includeRole } from './roles.ts'
+
+/** A task that is about the run itself and not about the host: it gets its rendered options, free text as `_raw`. */
+export type Action = (act: Act, args: Dict) => Promise<TaskResult> | TaskResult
+
+/** By module name. `meta` and the static imports are not among them: those are no tasks of a host. */
+export const actions: ReadonlyMap<string, Action> = new Map<string, Action>([
+  ['include_tasks', includeTasks],
+  ['include_role', includeRole],
+  ['include_vars', includeVars],
+  ['add_host', addHost],
+  ['group_by', groupBy],
+])
+
+/** Actions that run once for all hosts, whatever `run_once` says. */
+export const onceForAll: ReadonlySet<string> = new Set(['add_host'])
+
+function addHost(act: Act, args: Dict): TaskResult {
+  const options = createOptions('add_host', args, act.step.node.task)
+  const given = options.takeText('name', 'hostname', 'host')
+  const name = requireOption('add_host', 'name', given, act.at)
+  const groups = options.takeList('groups', 'groupname', 'group')
+  const values = options.rest()
+  const { fleet } = act.run
+  const old = fleet.inventory.hosts.get(name)
+  const changed = !old || groups.some(group => !old.groups.includes(group))
+  fleet.inventory = addToInventory(fleet.inventory, name, groups, values, `add_host at ${act.at.file}`)
+  return fromOutcome({ changed, values: { add_host: { host_name: name, groups, host_vars: values } } }, false)
+}
+
+function groupBy(act: Act, args: Dict): TaskResult {
+  const options = createOptions('group_by', args, act.step.node.task)
+  const key = requireOption('group_by', 'key', options.takeText('key'), act.at)
+  const parents = options.takeList('parents')
+  options.refuseRest()
+  const name = key.replaceAll(' ', '-')
+  const groups = [name, ...parents.filter(parent => parent !== 'all')]
+  const { fleet } = act.run
+  const changed = !fleet.inventory.hosts.get(act.host)?.groups.includes(name)
+  fleet.inventory = addToInventory(fleet.inventory, act.host, groups, new Map(), `group_by at ${act.at.file}`)
+  const shown = parents.length > 0 ? parents : ['all']
+  return fromOutcome({ changed, values: { add_group: name, parent_groups: shown } }, false)
+}

@@ -1,0 +1,138 @@
+import { problem } from '../core/error.ts'
+import type { Module, Outcome } from '../core/module.ts'
+import { Template } from '../core/value.ts'
+import { type Act, renderEnvironment, selectWhereabouts, type Whereabouts } from './act.ts'
+import { actions } from './actions.ts'
+import { renderArguments } from './arguments.ts'
+import { searchPath } from './host-vars.ts'
+import { renderBoolean, renderNumber, renderText } from './keyword.ts'
+import { shortName } from './module-name.ts'
+import { createOperator } from './operator.ts'
+import { failedBy, fromOutcome, skipped, type TaskResult } from './result.ts'
+import { runStateModule } from './state-change.ts'
+import { createTarget } from './target.ts'
+
+/** Runs the module once. Every error becomes the result: it never throws. */
+export async function attempt(act: Act): Promise<TaskResult> {
+  const { run, step } = act
+  try {
+    const name = shortName(renderModuleName(act))
+    const action = actions.get(name)
+    if (action) return await action(act, renderArguments(act, name, { params: {}, freeForm: '_raw' }))
+    const module = run.deps.registry.get(name)
+    if (!module)
+      throw problem('E_MODULE', `there is no module "${name}"`, {
+        at: step.node.task.moduleAt,
+        hint: '`rota doc` lists the modules',
+      })
+    return await runModule(act, name, module)
+  } catch (error) {
+    return failedBy(error, act.at)
+  }
+}
+
+function renderModuleName(act: Act): string {
+  const { module } = act.step.node.task
+  return module instanceof Template ? (renderText(act, 'action', module) ?? '') : module
+}
+
+async function runModule(act: Act, name: string, module: Module): Promise<TaskResult> {
+  const { run } = act
+  const { task, keywords } = act.step.node
+  const isCheck = renderBoolean(act, 'check_mode', keywords.checkMode) ?? run.deps.settings.check
+  const isDiff = renderBoolean(act, 'diff', keywords.diff) ?? run.deps.settings.diff
+  const args = run.deps.checkArgs(module, renderArguments(act, name, module), task)
+  if (isCheck && module.kind === 'action' && !module.reads)
+    return skipped({ msg: `${name} is skipped in check mode: it does not only read` })
+  const timeoutMs = 1000 * (renderNumber(act, 'timeout', keywords.timeout) ?? asyncSeconds(act))
+  const where = selectWhereabouts(act)
+  const outcome = await withDeadline(act, timeoutMs, async stop => {
+    const target = createTarget({
+      deps: run.deps,
+      ...where,
+      environment: keywords.environment.length > 0 ? renderEnvironment(act) : {},
+      operator: createOperator(run.deps, act.scope, () => searchPath(run, keywords), act.at),
+      ref: act.ref,
+      check: isCheck,
+      diff: isDiff,
+      isUndoable: run.isUndoable,
+      timeoutMs,
+      stop,
+      isSilent: act.isSilent,
+    })
+    return module.kind === 'action'
+      ? module.run(target, args)
+      : runStateModule(module, target, args, changeRef(act, module.name, where), run.apply)
+  })
+  showBackups(act, where.name, outcome)
+  const result: TaskResult = {
+    ...fromOutcome(outcome, isDiff),
+    factsKind: module.name === 'set_fact' ? 'set_fact' : 'facts',
+  }
+  return where.name === act.host ? result : { ...result, factsOf: where.name }
+}
+
+function showBackups({ run }: Act, host: string, { backups = [] }: Outcome): void {
+  const { clean } = run.deps.redactor
+  for (const { path, proof, sha256, sizeBytes } of backups)
+    run.deps.emit({ type: 'backup', host, path: clean(path), sha256, sizeBytes, proof: clean(proof) })
+}
+
+/** Who made a change: found again when the run is resumed, since it is made of places only. */
+function changeRef(act: Act, module: string, where: Whereabouts): Parameters<typeof runStateModule>[3] {
+  const { run, step, host, index } = act
+  const become = where.become()
+  const name = renderText(act, 'name', step.node.task.name) ?? module
+  const item = index === undefined ? '' : `:${index}`
+  return {
+    step: `${run.stepId}.${step.at.join('.')}:${host}${item}`,
+    host: where.name,
+    module,
+    become: become && { method: become.method, user: become.user },
+    what: run.deps.redactor.clean(`${name} (${act.at.file}:${act.at.line})`),
+  }
+}
+
+/** `async` with a `poll` above 0 is a time limit. Detached tasks are refused: nobody would know what became of them. */
+function asyncSeconds(act: Act): number {
+  const { task } = act.step.node
+  const seconds = renderNumber(act, 'async', task.async) ?? 0
+  if (seconds > 0 && renderNumber(act, 'poll', task.poll) === 0)
+    throw problem('E_TASK', 'a detached task (async with poll: 0) is not supported', {
+      at: act.at,
+      hint: 'leave out poll: the task then runs with a limit of `async` seconds',
+    })
+  return seconds
+}
+
+/**
+ * Gives the module a signal that fires at ^C and at the deadline. A remote call has the deadline as its own time limit, so what is
+ * under way there ends as unknown; a module that is busy here fails.
+ */
+async function withDeadline(
+  act: Act,
+  timeoutMs: number,
+  work: (stop: AbortSignal) => Promise<Outcome>,
+): Promise<Outcome> {
+  if (timeoutMs === 0) return work(act.run.deps.stop)
+  const deadline = new AbortController()
+  const expired = problem('E_TASK', `the task took longer than its timeout of ${timeoutMs / 1000} s`, {
+    at: act.at,
+    hint: 'raise `timeout`, or find out what it waits for',
+  })
+  // The remote call's own limit is the same time: let it speak first, because it knows what was sent.
+  const graceMs = 2000
+  const timer = setTimeout(() => deadline.abort(expired), timeoutMs)
+  const stop = AbortSignal.any([act.run.deps.stop, deadline.signal])
+  try {
+    return await Promise.race([work(stop), rejectAfter(deadline.signal, graceMs, expired)])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+function rejectAfter(signal: AbortSignal, graceMs: number, error: Error): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener('abort', () => setTimeout(() => reject(error), graceMs).unref(), { once: true })
+  })
+}

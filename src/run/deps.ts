@@ -1,0 +1,121 @@
+import type { Readable, Writable } from 'node:stream'
+import type { Exit } from '../core/error.ts'
+import type { Emit } from '../core/event.ts'
+import type { Module, Registry, Shown } from '../core/module.ts'
+import type { Field, Item, Play, Playbook } from '../core/play.ts'
+import type { Redactor } from '../core/redact.ts'
+import type { Address, Become, Connections } from '../core/remote.ts'
+import type { Source } from '../core/source.ts'
+import type { Templar } from '../core/templar.ts'
+import type { RotationWorld } from '../core/transaction.ts'
+import type { Dict, Scope, Value } from '../core/value.ts'
+import type { Inventory, Layer } from '../core/vars.ts'
+
+/** What the command line and the configuration say about a whole run. */
+export interface Settings {
+  readonly forks: number
+  readonly check: boolean
+  readonly diff: boolean
+  /** `['all']` when `--tags` was not given. */
+  readonly tags: readonly string[]
+  readonly skipTags: readonly string[]
+  /** A task name or glob: everything before it is left out. */
+  readonly startAtTask?: string | undefined
+  /** `--limit`, a host pattern. */
+  readonly limit?: string | undefined
+  readonly extraVars: ReadonlyMap<string, Value>
+  readonly verbosity: number
+  /** `--force-handlers`. */
+  readonly forceHandlers: boolean
+  /** Whether plays that do not say `gather_facts` gather them. */
+  readonly gatherFacts: boolean
+  /** Recovery: of all plays only the one with `rotation:` is run. Its place among the plays stays, and so do its step ids. */
+  readonly rotationOnly?: boolean
+  /** Folders of roles besides those at the playbook. */
+  readonly rolesPath?: readonly string[] | undefined
+  /** The run's id: `rota_run`. */
+  readonly runId: string
+  readonly version: string
+}
+
+/** The keywords that say how a host is reached; variables win over them, they win over flags. */
+export interface ConnectionKeywords {
+  readonly connection?: string | undefined
+  readonly user?: string | undefined
+  readonly port?: number | undefined
+}
+export interface BecomeKeywords {
+  readonly become?: boolean | undefined
+  readonly user?: string | undefined
+  readonly method?: string | undefined
+}
+/** A connection variable by name (`ansible_host`), rendered; undefined when there is none. */
+export type GetVariable = (name: string) => Value | undefined
+
+/** Where a task's arguments stand, for messages. */
+export interface ArgsPlace {
+  readonly at: Source
+  readonly argsAt: ReadonlyMap<string, Source>
+}
+
+/** A file of variables. */
+export interface VarsFile {
+  readonly values: ReadonlyMap<string, Value>
+  readonly at?: ReadonlyMap<string, Source>
+}
+
+/** Everything the engine needs, passed in: it opens no file of the user's, no socket and no clock by itself. */
+export interface RunDeps {
+  readonly registry: Registry
+  readonly connections: Connections
+  readonly templar: Templar
+  readonly inventory: Inventory
+  readonly settings: Settings
+  readonly redactor: Redactor
+  readonly emit: Emit
+  /** First ^C: no new task is started. */
+  readonly stop: AbortSignal
+  readonly now: () => Date
+  readonly random: (sizeBytes: number) => Buffer
+  /** Rendered options to checked arguments. Throws RotaError E_PARAMS with every problem. */
+  checkArgs(module: Module, args: Dict, where: ArgsPlace): Readonly<Record<string, unknown>>
+  /** Throws RotaError E_FILE, E_YAML, E_PLAYBOOK. */
+  loadPlaybook(file: string): Playbook
+  loadTasks(file: string): readonly Item[]
+  /** A role's handlers: they may `listen`. */
+  loadHandlers(file: string): readonly Item[]
+  loadVarsFile(file: string): VarsFile
+  /** Host names in inventory order. Throws RotaError E_HOSTS. */
+  selectHosts(inventory: Inventory, pattern: string, limit: string | undefined): readonly string[]
+  /** Layers may be live: what is put into a layer's map later is seen. `magic` wins over all layers. */
+  scopeOf(layers: readonly Layer[], magic: Scope): Scope
+  /** The items of `with_NAME`. */
+  runLookup(name: string, terms: Value, scope: Scope): Value
+  addressOf(name: string, get: GetVariable, keywords: ConnectionKeywords): Address
+  /** undefined: no change of user. */
+  becomeOf(get: GetVariable, keywords: BecomeKeywords): Become | undefined
+  /** A diff of two states as text; '' when they read the same. */
+  renderDiff(before: Shown, after: Shown): string
+  /** Runs a play with `rotation:`. Without it such a play is refused. */
+  runRotation?(world: RotationWorld, rotation: RotationPlay): Promise<Exit>
+  /** Asks the operator for a value of `vars_prompt`. Without it only extra vars can answer. */
+  askVariable?(prompt: VarsPrompt): Promise<Value>
+  /** Reads the inventory again, for meta: refresh_inventory. */
+  refreshInventory?(): Promise<Inventory>
+  backupFolder(): Promise<string>
+  seal(plain: Readable, to: Writable): Promise<{ readonly sha256: string; readonly sizeBytes: number }>
+  unseal(sealed: Readable, to: Writable): Promise<void>
+}
+
+export interface RotationPlay {
+  readonly name: string
+  readonly play: Play
+}
+
+export interface VarsPrompt {
+  readonly name: string
+  readonly text: string
+  readonly private: boolean
+  readonly confirm: boolean
+  readonly default?: Field | undefined
+}

@@ -1,0 +1,29 @@
+import { problem } from '../core/error.ts'
+import { createCrew } from './crew.ts'
+import { renderNumber, renderText } from './keyword.ts'
+import type { Node } from './plan.ts'
+import type { PlayPlan } from './play-plan.ts'
+import type { PlayRun } from './play-run.ts'
+import { strategies } from './strategy.ts'
+import { walkNodes } from './walk.ts'
+
+/** Walks every host of the run through nodes. Afterwards the hosts that did not come through stand as failed or lost. */
+export async function driveHosts(run: PlayRun, plan: PlayPlan, nodes: readonly Node[]): Promise<void> {
+  const { play, reading } = plan
+  const name = renderText(reading, 'strategy', play.strategy) ?? 'linear'
+  const strategy = strategies.get(name.replace(/^ansible\.builtin\./, ''))
+  if (!strategy)
+    throw problem('E_PLAYBOOK', `there is no strategy "${name}"`, {
+      at: play.at,
+      hint: `one of ${[...strategies.keys()].join(', ')}`,
+    })
+  const crew = createCrew(run, renderNumber(reading, 'max_fail_percentage', play.maxFailPercentage))
+  await strategy(new Map(run.hosts.map(host => [host, walkNodes(nodes)])), crew)
+  if (!run.deps.stop.aborted) return
+  for (const [host, task] of crew.lastTasks)
+    run.deps.emit({
+      type: 'note',
+      level: 'warn',
+      text: run.deps.redactor.clean(`${host}: stopped after "${task}"; later tasks were not started`),
+    })
+}

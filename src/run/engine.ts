@@ -1,0 +1,68 @@
+import { dirname, resolve } from 'node:path'
+import type { Exit } from '../core/error.ts'
+import type { Recap } from '../core/event.ts'
+import type { Playbook } from '../core/play.ts'
+import { Template } from '../core/value.ts'
+import type { RunDeps } from './deps.ts'
+import { createFleet } from './fleet.ts'
+import { scopeOfPlay } from './host-vars.ts'
+import type { Keywords } from './plan.ts'
+import { playFile, type RunContext, runPlay } from './play.ts'
+import { createStartAt, importKeywords, type PlayPlan, planPlay, type StartAt } from './play-plan.ts'
+import { decideExit, renderRecap } from './recap.ts'
+import { renderLabel } from './result.ts'
+
+export type { RunDeps, Settings } from './deps.ts'
+
+export interface RunEnd {
+  readonly recap: Readonly<Record<string, Recap>>
+  readonly exit: Exit
+}
+
+/**
+ * Runs playbooks from their first play to the last one, or until a whole batch of hosts has failed. What happens goes out as
+ * events; what goes wrong on a host is that host's result. Throws RotaError for input that is wrong, mostly before any host is
+ * touched: imports, host patterns, keywords of plays.
+ */
+export async function runPlaybooks(playbooks: readonly Playbook[], deps: RunDeps): Promise<RunEnd> {
+  const startAt = createStartAt(deps.settings.startAtTask)
+  const plans = playbooks.flatMap(playbook => planPlaybook(deps, playbook, undefined, startAt))
+  const context: RunContext = {
+    deps,
+    fleet: createFleet(deps.inventory),
+    startedAt: deps.now(),
+    warned: new Set(),
+    hasMatched: false,
+  }
+  const { limit } = deps.settings
+  if (limit !== undefined) deps.selectHosts(deps.inventory, limit, undefined)
+  let rotated: Exit = 'ok'
+  for (const [index, plan] of plans.entries()) {
+    if (deps.stop.aborted) break
+    if (deps.settings.rotationOnly && !plan.play.rotation) continue
+    const { isBroken, exit = 'ok' } = await runPlay(context, plan, index)
+    if (exit !== 'ok') rotated = exit
+    if (isBroken) break
+  }
+  if (context.unmatched && !context.hasMatched) throw context.unmatched
+  const exit = decideExit(context.fleet, deps.stop.aborted)
+  return { recap: renderRecap(context.fleet), exit: rotated === 'ok' ? exit : rotated }
+}
+
+/** All plays of a playbook and of those it imports, in order. */
+function planPlaybook(
+  deps: RunDeps,
+  playbook: Playbook,
+  above: Keywords | undefined,
+  startAt: StartAt,
+): PlayPlan[] {
+  const folder = resolve(dirname(playbook.file))
+  return playbook.plays.flatMap(entry => {
+    if (entry.kind === 'play') return [planPlay(deps, entry, playbook.file, above, startAt)]
+    const keywords = importKeywords(above, entry)
+    const scope = scopeOfPlay({ deps, folder }, keywords.layers)
+    const path =
+      entry.playbook instanceof Template ? deps.templar.render(entry.playbook, scope) : entry.playbook
+    return planPlaybook(deps, deps.loadPlaybook(playFile(folder, renderLabel(path))), keywords, startAt)
+  })
+}

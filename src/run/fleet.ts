@@ -1,0 +1,134 @@
+import type { Recap } from '../core/event.ts'
+import type { Clean } from '../core/redact.ts'
+import type { Value } from '../core/value.ts'
+import type { Inventory, InventoryGroup, InventoryHost, Layer } from '../core/vars.ts'
+
+/** Why a host takes no more tasks. `failed` can still run rescue, always and forced handlers. */
+export type Standing = 'in' | 'failed' | 'unreachable' | 'unknown'
+
+/** What a run has learnt of a host. It outlives the plays. */
+export interface HostState {
+  readonly name: string
+  readonly facts: Map<string, Value>
+  readonly included: Map<string, Value>
+  /** set_fact and register. */
+  readonly registered: Map<string, Value>
+  /** `pending`, `current`, `secrets` and `stale` of a rotation. */
+  readonly secrets: Map<string, Value>
+  standing: Standing
+  /** The last thing that went wrong, for the result of a rotation's phase. */
+  failure: Clean | undefined
+  recap: { -readonly [K in keyof Recap]: Recap[K] }
+}
+
+/** The hosts of a run: the inventory as it is now, and a state for each host that was met. */
+export interface Fleet {
+  inventory: Inventory
+  /** Takes a whole inventory anew (meta: refresh_inventory). */
+  setInventory(inventory: Inventory): void
+  host(name: string): HostState
+  isIn(name: string): boolean
+  /** Every host that has taken part, in the order it came in. */
+  states(): Iterable<HostState>
+}
+
+export function createFleet(inventory: Inventory): Fleet {
+  const states = new Map<string, HostState>()
+  const host = (name: string): HostState => {
+    let state = states.get(name)
+    if (!state) {
+      state = newState(name)
+      states.set(name, state)
+    }
+    return state
+  }
+  return {
+    inventory: withStandardGroups(inventory),
+    setInventory(fresh) {
+      this.inventory = withStandardGroups(fresh)
+    },
+    host,
+    isIn: name => (states.get(name)?.standing ?? 'in') === 'in',
+    states: () => states.values(),
+  }
+}
+
+function newState(name: string): HostState {
+  return {
+    name,
+    facts: new Map(),
+    included: new Map(),
+    registered: new Map(),
+    secrets: new Map(),
+    standing: 'in',
+    failure: undefined,
+    recap: { ok: 0, changed: 0, unreachable: 0, failed: 0, skipped: 0, rescued: 0, ignored: 0, unknown: 0 },
+  }
+}
+
+/** What a task found or set is the host's from now on. `set_fact` ranks above what modules find out. */
+export function storeFacts(
+  host: HostState,
+  facts: ReadonlyMap<string, Value>,
+  kind: 'facts' | 'set_fact' | 'include_vars' = 'facts',
+): void {
+  const store = { facts: host.facts, set_fact: host.registered, include_vars: host.included }[kind]
+  for (const [name, value] of facts) store.set(name, value)
+}
+
+/** `all` and `ungrouped` exist in every inventory. */
+function withStandardGroups(inventory: Inventory): Inventory {
+  const hosts = [...inventory.hosts.values()]
+  const alone = hosts.filter(host => host.groups.every(group => group === 'all' || group === 'ungrouped'))
+  const group = (name: string, members: readonly InventoryHost[]): InventoryGroup => ({
+    name,
+    hosts: members.map(member => member.name),
+    children: [],
+  })
+  return {
+    ...inventory,
+    groups: new Map([
+      ['all', inventory.groups.get('all') ?? group('all', hosts)],
+      ['ungrouped', inventory.groups.get('ungrouped') ?? group('ungrouped', alone)],
+      ...inventory.groups,
+    ]),
+  }
+}
+
+/** Every host of a group and of its children, in inventory order. */
+export function selectMembers(inventory: Inventory, name: string, seen: Set<string> = new Set()): string[] {
+  if (name === 'all') return [...inventory.hosts.keys()]
+  const members = new Set<string>()
+  const visit = (group: string): void => {
+    if (seen.has(group)) return
+    seen.add(group)
+    const { hosts = [], children = [] } = inventory.groups.get(group) ?? {}
+    for (const host of hosts) members.add(host)
+    for (const child of children) visit(child)
+  }
+  visit(name)
+  return [...inventory.hosts.keys()].filter(host => members.has(host))
+}
+
+/** The inventory with a host in more groups (add_host, group_by). Variables win over those it had. */
+export function addToInventory(
+  inventory: Inventory,
+  name: string,
+  groups: readonly string[],
+  values: ReadonlyMap<string, Value>,
+  from: string,
+): Inventory {
+  const old = inventory.hosts.get(name)
+  const layer: Layer = { rank: 'inventory file host vars', from, values }
+  const host: InventoryHost = {
+    name,
+    groups: [...new Set([...(old?.groups ?? []), ...groups])],
+    layers: values.size > 0 ? [...(old?.layers ?? []), layer] : (old?.layers ?? []),
+  }
+  const joined = new Map(inventory.groups)
+  for (const group of ['all', ...groups]) {
+    const before = joined.get(group) ?? { name: group, hosts: [], children: [] }
+    if (!before.hosts.includes(name)) joined.set(group, { ...before, hosts: [...before.hosts, name] })
+  }
+  return { ...inventory, hosts: new Map(inventory.hosts).set(name, host), groups: joined }
+}

@@ -1,0 +1,62 @@
+import type { TaskNode } from './plan.ts'
+import { type Answer, type Place, type Walk, walkNodes } from './walk.ts'
+
+export interface Handler {
+  /** Rendered; '' for a handler that only listens. */
+  readonly name: string
+  /** `name` and `role : name`; the topics it listens to. */
+  readonly names: readonly string[]
+  readonly listen: readonly string[]
+  readonly node: TaskNode
+}
+
+/** A play's handlers in order of definition, and who has been notified. */
+export interface Handlers {
+  readonly all: readonly Handler[]
+  /** Roles that are included while the play runs bring more; those that are there already are left out. */
+  add(handlers: readonly Handler[]): void
+  /** Returns the handlers that answer to it: the last one of that name and all that listen. */
+  find(topic: string): readonly Handler[]
+  notify(host: string, handlers: readonly Handler[]): void
+  /** The steps that run what the host was notified of. */
+  flush(host: string): NonNullable<Answer['more']>
+}
+
+export function createHandlers(handlers: readonly Handler[]): Handlers {
+  const all: Handler[] = [...handlers]
+  const notified = new Map<string, Set<Handler>>()
+  const pending = (host: string): Set<Handler> => {
+    const found = notified.get(host) ?? new Set()
+    notified.set(host, found)
+    return found
+  }
+  return {
+    all,
+    add: more => {
+      all.push(...more.filter(handler => !all.includes(handler)))
+    },
+    find(topic) {
+      const named = all.findLast(handler => handler.names.includes(topic))
+      return all.filter(handler => handler === named || handler.listen.includes(topic))
+    },
+    notify(host, found) {
+      for (const handler of found) pending(host).add(handler)
+    },
+    flush: host => (at, isRescuable) => walkNotified(all, pending(host), at, isRescuable),
+  }
+}
+
+/** A handler that a later handler notifies runs in the same flush only if it is defined after that one. */
+function* walkNotified(
+  all: readonly Handler[],
+  notified: Set<Handler>,
+  at: Place,
+  isRescuable: boolean,
+): Walk {
+  for (let index = 0; index < all.length; index++) {
+    const handler = all[index]!
+    if (!notified.delete(handler)) continue
+    if (!(yield* walkNodes([handler.node], [...at, index], isRescuable))) return false
+  }
+  return true
+}

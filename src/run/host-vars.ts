@@ -1,0 +1,186 @@
+import { dirname, resolve } from 'node:path'
+import { type Dict, OMIT, type Scope, type Value } from '../core/value.ts'
+import type { Layer } from '../core/vars.ts'
+import { createLazyDict } from './dict.ts'
+import { type HostState, selectMembers } from './fleet.ts'
+import type { Keywords } from './plan.ts'
+import type { PlayRun } from './play-run.ts'
+
+/** Names that win over everything else in one task: loop variables, the result under its register name. */
+export type Overlay = Map<string, Value>
+
+/** One host's variables during one task. */
+export function scopeOfTask(run: PlayRun, host: string, keywords: Keywords, overlay: Overlay): Scope {
+  const layers = [
+    ...run.planner.shelf.layers,
+    ...hostLayers(run, host),
+    ...(run.playLayers.get(host) ?? []),
+    ...keywords.layers,
+  ]
+  const context: MagicContext = { run, host, keywords, scope: () => scope }
+  const scope = run.deps.scopeOf(layers, createMagic(context, overlay))
+  return scope
+}
+
+/** One host's variables as other hosts see them in `hostvars`: without those of the play and the task. */
+function scopeOfHost(run: PlayRun, host: string): Scope {
+  const context: MagicContext = { run, host, scope: () => scope }
+  const scope = run.deps.scopeOf(hostLayers(run, host), createMagic(context, new Map()))
+  return scope
+}
+
+/** The play's own variables, for what is rendered once for all hosts: names, patterns, imports. */
+export function scopeOfPlay(run: Pick<PlayRun, 'deps' | 'folder'>, layers: readonly Layer[]): Scope {
+  const { settings } = run.deps
+  const magic = new Map<string, Value>([
+    ['playbook_dir', run.folder],
+    ['ansible_check_mode', settings.check],
+    ['rota_run', settings.runId],
+    ['omit', OMIT],
+  ])
+  const extra: Layer = { rank: 'extra vars', from: '--extra-vars', values: settings.extraVars }
+  return run.deps.scopeOf([...layers, extra], {
+    get: name => magic.get(name),
+    names: () => magic.keys(),
+  })
+}
+
+function hostLayers(run: PlayRun, name: string): Layer[] {
+  const host = run.fleet.host(name)
+  return [
+    { rank: 'command line values', from: 'the name of the host', values: new Map([['ansible_host', name]]) },
+    ...(run.fleet.inventory.hosts.get(name)?.layers ?? []),
+    { rank: 'host facts', from: `facts of ${name}`, values: host.facts },
+    { rank: 'include_vars', from: `include_vars on ${name}`, values: host.included },
+    { rank: 'set_facts / registered vars', from: `set on ${name}`, values: host.registered },
+    { rank: 'extra vars', from: '--extra-vars', values: run.deps.settings.extraVars },
+  ]
+}
+
+interface MagicContext {
+  readonly run: PlayRun
+  readonly host: string
+  /** Absent in hostvars. */
+  readonly keywords?: Keywords
+  readonly scope: () => Scope
+}
+
+function createMagic(context: MagicContext, overlay: Overlay): Scope {
+  const { secrets } = context.run.fleet.host(context.host)
+  return {
+    get: name => overlay.get(name) ?? secrets.get(name) ?? magic.get(name)?.(context),
+    names: () => new Set([...overlay.keys(), ...secrets.keys(), ...magic.keys()]),
+  }
+}
+
+const inPlay = ({ run }: MagicContext): string[] => run.allHosts.filter(run.fleet.isIn)
+const inBatch = ({ run }: MagicContext): string[] => run.hosts.filter(run.fleet.isIn)
+const groupNames = ({ run, host }: MagicContext): string[] =>
+  (run.fleet.inventory.hosts.get(host)?.groups ?? []).filter(group => group !== 'all').sort()
+
+/** Ansible's "special variables", and rota's two. */
+const magic: ReadonlyMap<string, (context: MagicContext) => Value | undefined> = new Map<
+  string,
+  (context: MagicContext) => Value | undefined
+>([
+  ['inventory_hostname', ({ host }) => host],
+  ['inventory_hostname_short', ({ host }) => host.split('.')[0]!],
+  ['group_names', context => (groupNames(context).length > 0 ? groupNames(context) : ['ungrouped'])],
+  ['groups', renderGroups],
+  ['hostvars', renderHostvars],
+  ['vars', ({ run, scope }) => viewOf(run, scope())],
+  ['play_hosts', inBatch],
+  ['ansible_play_batch', inBatch],
+  ['ansible_play_hosts', inPlay],
+  ['ansible_play_hosts_all', ({ run }) => [...run.allHosts]],
+  ['ansible_play_name', ({ run }) => run.playName],
+  ['ansible_facts', ({ run, host }) => renderFacts(run.fleet.host(host))],
+  ['ansible_check_mode', ({ run }) => run.deps.settings.check],
+  ['ansible_diff_mode', ({ run }) => run.deps.settings.diff],
+  ['ansible_verbosity', ({ run }) => run.deps.settings.verbosity],
+  ['ansible_forks', ({ run }) => run.deps.settings.forks],
+  ['ansible_run_tags', ({ run }) => run.deps.settings.tags],
+  ['ansible_skip_tags', ({ run }) => run.deps.settings.skipTags],
+  ['ansible_limit', ({ run }) => run.deps.settings.limit],
+  ['ansible_inventory_sources', ({ run }) => run.fleet.inventory.sources],
+  ['inventory_file', ({ run }) => run.fleet.inventory.sources[0]],
+  ['inventory_dir', inventoryFolder],
+  ['playbook_dir', ({ run }) => run.folder],
+  ['ansible_search_path', ({ run, keywords }) => keywords && searchPath(run, keywords)],
+  ['ansible_delegated_vars', renderDelegatedVars],
+  ['role_path', ({ keywords }) => keywords?.role?.path],
+  ['role_name', ({ keywords }) => keywords?.role?.name],
+  ['ansible_role_name', ({ keywords }) => keywords?.role?.name],
+  ['ansible_parent_role_names', ({ keywords }) => keywords?.role?.parents],
+  ['ansible_play_role_names', ({ run }) => [...new Set(run.planner.shelf.names)]],
+  ['ansible_role_names', ({ run }) => [...new Set(run.planner.shelf.names)]],
+  ['role_names', ({ run }) => [...new Set(run.planner.shelf.names)]],
+  ['omit', () => OMIT],
+  ['rota_run', ({ run }) => run.deps.settings.runId],
+  ['rota_version', ({ run }) => run.deps.settings.version],
+  ['rota_timestamp', ({ run }) => renderTimestamp(run.startedAt)],
+])
+
+/** `20261123T034500Z`: UTC, and fit for a file name. */
+export function renderTimestamp(date: Date): string {
+  return `${date.toISOString().slice(0, 19).replace(/[-:]/g, '')}Z`
+}
+
+/** Folders in which files are looked for, nearest first: the role, the folder of the tasks file, the playbook. */
+export function searchPath(run: PlayRun, keywords: Keywords): string[] {
+  const role = keywords.role ? [keywords.role.path] : []
+  return [...new Set([...role, resolve(dirname(keywords.at.file)), run.folder])]
+}
+
+function inventoryFolder({ run }: MagicContext): Value | undefined {
+  const first = run.fleet.inventory.sources.find(source => !source.includes(','))
+  return first === undefined ? undefined : resolve(dirname(first))
+}
+
+function renderGroups({ run }: MagicContext): Dict {
+  const { inventory } = run.fleet
+  return new Map([...inventory.groups.keys()].map(name => [name, selectMembers(inventory, name)]))
+}
+
+function renderHostvars({ run }: MagicContext): Dict {
+  const views = new Map<string, Dict>()
+  const view = (name: string): Dict | undefined => {
+    if (!run.fleet.inventory.hosts.has(name) && !run.allHosts.includes(name)) return undefined
+    const made = views.get(name) ?? viewOf(run, scopeOfHost(run, name))
+    views.set(name, made)
+    return made
+  }
+  return createLazyDict(() => run.fleet.inventory.hosts.keys(), view)
+}
+
+/** A scope as a Dict. Its values are rendered with the scope itself, not with that of the host that looks. */
+function viewOf(run: PlayRun, scope: Scope): Dict {
+  return createLazyDict(
+    () => [...scope.names()].filter(name => name !== 'hostvars' && name !== 'vars'),
+    name => {
+      const value = scope.get(name)
+      return value === undefined ? undefined : run.deps.templar.render(value, scope)
+    },
+  )
+}
+
+/** In a delegated task: the variables of the host that it is delegated to, under that host's name. */
+function renderDelegatedVars({ run, keywords, scope }: MagicContext): Dict | undefined {
+  if (keywords?.delegateTo === undefined) return undefined
+  const name = run.deps.templar.render(keywords.delegateTo, scope())
+  if (typeof name !== 'string') return undefined
+  const view = viewOf(run, scopeOfHost(run, name))
+  return createLazyDict(
+    () => [name],
+    key => (key === name ? view : undefined),
+  )
+}
+
+/** Facts under their short names: `ansible_facts.distribution` is `ansible_distribution`. */
+function renderFacts(host: HostState): Dict {
+  const short = (name: string): string => name.replace(/^ansible_/, '')
+  return createLazyDict(
+    () => [...host.facts.keys()].map(short),
+    name => host.facts.get(`ansible_${name}`) ?? host.facts.get(name),
+  )
+}

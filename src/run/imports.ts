@@ -1,0 +1,50 @@
+import { dirname } from 'node:path'
+import { problem } from '../core/error.ts'
+import type { Task } from '../core/play.ts'
+import type { Dict, Scope, Value } from '../core/value.ts'
+import { shortName } from './module-name.ts'
+import { findFile } from './operator.ts'
+import { requireOption } from './options.ts'
+import { type Keywords, type Node, planItems } from './plan.ts'
+import { renderLabel } from './result.ts'
+import { parseRoleOptions, planRole, type RolePlanner } from './roles.ts'
+
+/**
+ * Static imports: `import_tasks` and `import_role` are replaced by the tasks that they name, which inherit all their keywords. Names
+ * may use extra and play variables only. Returns null for any other task.
+ */
+export function expandImport(
+  planner: RolePlanner,
+  scope: Scope,
+  task: Task,
+  keywords: Keywords,
+): readonly Node[] | null {
+  const name = typeof task.module === 'string' ? shortName(task.module) : ''
+  if (name !== 'import_tasks' && name !== 'import_role') return null
+  if (task.loop)
+    throw problem('E_PLAYBOOK', `${name} cannot have a loop`, {
+      at: task.at,
+      hint: `use ${name.replace('import', 'include')}`,
+    })
+  const { templar } = planner.deps
+  const args = new Map([...task.args].map(([key, value]) => [key, renderOption(key, value)]))
+  function renderOption(key: Value, value: Value): Value {
+    return key === 'apply' ? value : templar.render(value, scope)
+  }
+  if (task.freeForm !== undefined) args.set('file', templar.render(task.freeForm, scope))
+  if (name === 'import_tasks') return importTasks(planner, task, args, keywords)
+  return planRole(planner, parseRoleOptions(name, args, task, true), keywords)
+}
+
+function importTasks(
+  { deps, folder, options }: RolePlanner,
+  task: Task,
+  args: Dict,
+  keywords: Keywords,
+): Node[] {
+  const file = args.get('file')
+  const path = requireOption('import_tasks', 'file', file === undefined ? file : renderLabel(file), task.at)
+  const role = keywords.role ? [keywords.role.path] : []
+  const folders = [...role, dirname(task.at.file), folder]
+  return planItems(deps.loadTasks(findFile('tasks', path, folders, task.at)), keywords, options())
+}

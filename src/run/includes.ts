@@ -1,0 +1,41 @@
+import type { Conditional } from '../core/play.ts'
+import type { Dict } from '../core/value.ts'
+import type { Act } from './act.ts'
+import { parseApply } from './apply.ts'
+import { searchPath } from './host-vars.ts'
+import { findFile } from './operator.ts'
+import { createOptions, requireOption } from './options.ts'
+import { inheritKeywords, type Keywords, planItems } from './plan.ts'
+import { fromOutcome, type TaskResult } from './result.ts'
+import { walkNodes } from './walk.ts'
+
+/**
+ * `include_tasks`: the file's tasks come next on this host. They inherit from the blocks around the include, from its `apply` and
+ * its `vars`, and know the item of its loop; not its other keywords, as in Ansible.
+ */
+export function includeTasks(act: Act, args: Dict): TaskResult {
+  const { run } = act
+  const { task, keywords, outer } = act.step.node
+  const options = createOptions('include_tasks', args, task)
+  const given = requireOption('include_tasks', 'file', options.takeText('file', '_raw'), act.at)
+  options.take('apply')
+  options.refuseRest()
+  const file = findFile('tasks', given, searchPath(run, keywords), act.at)
+  const inner = inheritInclude(act, outer, parseApply(task.args.get('apply'), act.at))
+  const nodes = planItems(run.deps.loadTasks(file), inner, run.planOptions)
+  return {
+    ...fromOutcome({ changed: false, values: { include: given } }, false),
+    message: `included: ${file}`,
+    included: [{ key: file, walk: (at, isRescuable) => walkNodes(nodes, at, isRescuable) }],
+  }
+}
+
+/** What the steps of an include inherit: the blocks around it, `apply`, its `vars`, and the item of its loop. */
+export function inheritInclude(act: Act, outer: Keywords, apply: Conditional): Keywords {
+  const { vars } = act.step.node.task
+  const applied = inheritKeywords(outer, apply, 'block vars')
+  const own = inheritKeywords(applied, { at: act.at, ...(vars ? { vars } : {}) }, 'include params')
+  if (act.overlay.size === 0) return own
+  const from = `loop at ${act.at.file}:${act.at.line}`
+  return { ...own, layers: [...own.layers, { rank: 'include params', from, values: new Map(act.overlay) }] }
+}

@@ -1,0 +1,87 @@
+import { problem } from '../core/error.ts'
+import { type Act, createAct, selectWhereabouts } from './act.ts'
+import { isConditionTrue, renderText } from './keyword.ts'
+import type { PlayRun } from './play-run.ts'
+import { cleanProblem } from './report.ts'
+import { failedBy } from './result.ts'
+import type { Answers, Due } from './strategy.ts'
+import type { Answer } from './walk.ts'
+
+/** What `meta: X` does on a host. No answer: the host is done with the play. */
+type Meta = (act: Act) => Answer | undefined | Promise<Answer | undefined>
+
+const on = { ok: true } as const
+
+const metas: ReadonlyMap<string, Meta> = new Map<string, Meta>([
+  ['noop', () => on],
+  ['flush_handlers', act => ({ ok: true, more: act.run.handlers.flush(act.host) })],
+  ['end_host', () => undefined],
+  ['end_play', act => end(act, 'play')],
+  ['end_batch', act => end(act, 'batch')],
+  ['clear_host_errors', clearHostErrors],
+  ['clear_facts', clearFacts],
+  ['reset_connection', resetConnection],
+  ['refresh_inventory', refreshInventory],
+])
+/** These look at the first host only and are for all. */
+const once: ReadonlySet<string> = new Set(['end_play', 'end_batch', 'clear_host_errors', 'refresh_inventory'])
+
+/** Metas are no tasks: they count in no recap and are not shown, unless one fails. */
+export async function takeMeta(run: PlayRun, due: readonly Due[]): Promise<Answers> {
+  const byHost = new Map<string, Answer>(due.map(({ host }) => [host, on]))
+  const name = String(due[0]!.step.node.task.freeForm ?? '')
+  for (const { host, step } of once.has(name) ? due.slice(0, 1) : due) {
+    const answer = await runMeta(run, host, step)
+    if (answer) byHost.set(host, answer)
+    else byHost.delete(host)
+  }
+  return { byHost, isFatal: false }
+}
+
+async function runMeta(run: PlayRun, host: string, step: Due['step']): Promise<Answer | undefined> {
+  try {
+    const act = createAct(run, host, step, { task: run.id, host })
+    if (!step.node.keywords.when.every(condition => isConditionTrue(act, condition, run.warn))) return on
+    const name = renderText(act, 'meta', step.node.task.freeForm) ?? ''
+    const meta = metas.get(name)
+    if (!meta)
+      throw problem('E_PLAYBOOK', `meta: ${name} is not supported`, {
+        at: act.at,
+        hint: `one of ${[...metas.keys()].join(', ')}`,
+      })
+    return await meta(act)
+  } catch (error) {
+    const { problem: found } = failedBy(error, step.node.task.at)
+    run.deps.emit({ type: 'problem', problem: cleanProblem(run.deps, found!) })
+    run.fleet.host(host).recap.failed++
+    return { ok: false }
+  }
+}
+
+function end(act: Act, what: 'batch' | 'play'): Answer {
+  act.run.ended = what
+  return on
+}
+
+/** Hosts that failed or were lost take part in the plays that follow. */
+function clearHostErrors({ run }: Act): Answer {
+  for (const host of run.hosts) run.fleet.host(host).standing = 'in'
+  return on
+}
+
+function clearFacts({ run, host }: Act): Answer {
+  run.fleet.host(host).facts.clear()
+  return on
+}
+
+async function resetConnection(act: Act): Promise<Answer> {
+  await act.run.deps.connections.reset(selectWhereabouts(act).address())
+  return on
+}
+
+async function refreshInventory({ run, at }: Act): Promise<Answer> {
+  if (!run.deps.refreshInventory)
+    throw problem('E_PLAYBOOK', 'the inventory cannot be read again here', { at, hint: 'leave the task out' })
+  run.fleet.setInventory(await run.deps.refreshInventory())
+  return on
+}

@@ -1,0 +1,242 @@
+import { dirname, resolve } from 'node:path'
+import { problem } from '../core/error.ts'
+import { type Item, type Phase, type Play, phases, type Task } from '../core/play.ts'
+import type { Source } from '../core/source.ts'
+import { type Dict, type Scope, Template, type Value } from '../core/value.ts'
+import type { RunDeps } from './deps.ts'
+import type { Handler } from './handlers.ts'
+import { scopeOfPlay } from './host-vars.ts'
+import { expandImport } from './imports.ts'
+import { type Reading, renderText, renderTexts } from './keyword.ts'
+import {
+  inheritKeywords,
+  type Keywords,
+  type Node,
+  type PlanOptions,
+  planItems,
+  playKeywords,
+} from './plan.ts'
+import { createShelf, parseRoleEntry, planRole, type RolePlanner } from './roles.ts'
+import { isSelectedByTags } from './tags.ts'
+
+/** A play with its static imports in place, its tags selected and its keywords handed down: the same for all hosts. */
+export interface PlayPlan {
+  readonly play: Play
+  readonly folder: string
+  /** What the play itself says in keywords that are not handed down. */
+  readonly reading: Reading
+  readonly outer: Keywords
+  readonly nodes: readonly Node[]
+  readonly phases: ReadonlyMap<Phase, readonly Node[]>
+  readonly handlers: readonly Handler[]
+  readonly planOptions: PlanOptions
+  readonly planner: RolePlanner
+}
+
+/** Throws RotaError for imports that cannot be loaded and for what is not supported. Nothing has been touched by then. */
+export function planPlay(
+  deps: RunDeps,
+  play: Play,
+  file: string,
+  above: Keywords | undefined,
+  startAt: StartAt,
+): PlayPlan {
+  const folder = resolve(dirname(file))
+  const inherited = playKeywords(play)
+  const outer = above ? mergeAbove(above, inherited) : inherited
+  const values = (play.vars ?? new Map()) as ReadonlyMap<string, Value>
+  const scope = scopeOfPlay({ deps, folder }, [{ rank: 'play vars', from: 'play', values }, ...outer.layers])
+  const reading: Reading = { templar: deps.templar, scope, at: play.at }
+  const planner = createPlanner(deps, folder, reading)
+  const options = planOptions(planner, scope, startAt)
+  planner.options = () => options
+  const handlerOptions: PlanOptions = { ...options, isWanted: () => true }
+  const roles = planRoles(planner, play, outer)
+  const ofRoles = [...planner.shelf.handlers]
+  const nodes = planSections(deps, play, outer, options, roles)
+  const own = planHandlers(reading, planItems(play.handlers, outer, handlerOptions))
+  return {
+    play,
+    folder,
+    reading,
+    outer,
+    nodes,
+    phases: planPhases(play, outer, options),
+    // As in Ansible: those of `roles`, the play's own, those of import_role.
+    handlers: [...ofRoles, ...own, ...planner.shelf.handlers.slice(ofRoles.length)],
+    planOptions: options,
+    planner,
+  }
+}
+
+function createPlanner(
+  deps: RunDeps,
+  folder: string,
+  reading: Reading,
+): RolePlanner & { options: () => PlanOptions } {
+  return {
+    deps,
+    folder,
+    shelf: createShelf(),
+    read: new Map(),
+    seenBy: new Map(),
+    placed: new Set(),
+    render: value => deps.templar.render(value, reading.scope),
+    planHandlers: nodes => planHandlers(reading, nodes),
+    warn: text => deps.emit({ type: 'note', level: 'warn', text: deps.redactor.clean(text) }),
+    // Options plan roles and roles need options: they are joined by planPlay.
+    options: () => ({ expandImport: () => null, isWanted: () => true }),
+  }
+}
+
+/** The play's `roles`, as tasks before its own. */
+function planRoles(planner: RolePlanner, play: Play, outer: Keywords): Node[] {
+  return (play.roles ?? []).flatMap(entry =>
+    planRole(planner, parseRoleEntry(planner, entry, play.at), outer),
+  )
+}
+
+/** import_playbook's tags, conditions and variables go to every task of the imported plays. */
+function mergeAbove(above: Keywords, own: Keywords): Keywords {
+  return {
+    ...own,
+    when: [...above.when, ...own.when],
+    tags: [...above.tags, ...own.tags],
+    layers: [...above.layers, ...own.layers],
+  }
+}
+
+/** Whether the task named by `--start-at-task` has been met. */
+export interface StartAt {
+  hasBegun: boolean
+  readonly pattern: RegExp | undefined
+}
+export function createStartAt(name: string | undefined): StartAt {
+  if (name === undefined) return { hasBegun: true, pattern: undefined }
+  const source = name
+    .replace(/[.+^${}()|[\]\\]/g, '\\$&')
+    .replaceAll('*', '.*')
+    .replaceAll('?', '.')
+  return { hasBegun: false, pattern: new RegExp(`^${source}$`) }
+}
+
+function planOptions(planner: RolePlanner, scope: Scope, startAt: StartAt): PlanOptions {
+  const { deps } = planner
+  const { settings } = deps
+  const options: PlanOptions = {
+    expandImport: (task, keywords) => expandImport(planner, scope, task, keywords),
+    isWanted(task, keywords) {
+      const reading: Reading = { templar: deps.templar, scope, at: task.at }
+      startAt.hasBegun ||= startAt.pattern!.test(renderName(reading, task))
+      const tags = renderTexts(reading, 'tags', keywords.tags)
+      return startAt.hasBegun && isSelectedByTags(tags, settings.tags, settings.skipTags)
+    },
+  }
+  return options
+}
+
+function renderName(reading: Reading, task: Task): string {
+  try {
+    return renderText(reading, 'name', task.name) ?? String(task.module)
+  } catch {
+    // A name that needs a host's variables is matched as it is written.
+    return task.name instanceof Template ? task.name.text : ''
+  }
+}
+
+/** The play's order: facts, then each section followed by the handlers that were notified, even when it has no task of its own. */
+function planSections(
+  deps: RunDeps,
+  play: Play,
+  outer: Keywords,
+  options: PlanOptions,
+  roles: readonly Node[],
+): Node[] {
+  const isForced = play.forceHandlers === true || deps.settings.forceHandlers
+  const flush = metaNode('flush_handlers', play.at, outer)
+  const section = (items: readonly Item[], before: readonly Node[] = []): Node[] => {
+    const nodes = [...before, ...planItems(items, outer, options)]
+    if (!isForced) return [...nodes, flush]
+    return [{ kind: 'block', block: nodes, always: [flush] }]
+  }
+  return [
+    ...planFacts(deps, play, outer),
+    ...(play.rotation
+      ? []
+      : [...section(play.preTasks), ...section(play.tasks, roles), ...section(play.postTasks)]),
+  ]
+}
+
+/** Each phase of a rotation ends with the handlers it notified. */
+function planPhases(play: Play, outer: Keywords, options: PlanOptions): Map<Phase, Node[]> {
+  const { rotation } = play
+  if (!rotation) return new Map()
+  const others = [play.roles ?? [], play.preTasks, play.tasks, play.postTasks]
+  if (others.some(each => each.length > 0))
+    throw problem('E_PLAYBOOK', 'a play with rotation has no tasks and roles beside its phases', {
+      at: rotation.at,
+      hint: 'move them into preflight, change, converge or verify, or into a play of their own',
+    })
+  const flush = metaNode('flush_handlers', play.at, outer)
+  return new Map(phases.map(phase => [phase, [...planItems(rotation.phases[phase], outer, options), flush]]))
+}
+
+function metaNode(what: string, at: Source, outer: Keywords): Node {
+  const keywords: Keywords = { ...outer, when: [] }
+  return { kind: 'task', task: makeTask('meta', at, { freeForm: what }), keywords, outer }
+}
+
+function makeTask(module: string, at: Source, more: Partial<Task>): Task {
+  return { kind: 'task', module, at, moduleAt: at, args: new Map(), argsAt: new Map(), ...more }
+}
+
+/** Gathering facts is a task like any other, when there is a module for it and the play or the settings want it. */
+function planFacts(deps: RunDeps, play: Play, outer: Keywords): Node[] {
+  const isWanted = play.gatherFacts ?? deps.settings.gatherFacts
+  if (isWanted === false) return []
+  if (!deps.registry.get('setup')) {
+    if (play.gatherFacts !== true) return []
+    throw problem('E_PLAYBOOK', 'gather_facts: there is no module setup yet', {
+      at: play.at,
+      hint: 'write gather_facts: false',
+    })
+  }
+  const args: Dict =
+    play.gatherSubset === undefined ? new Map() : new Map([['gather_subset', play.gatherSubset]])
+  const task = makeTask('setup', play.at, { name: 'Gathering Facts', args })
+  const when = typeof isWanted === 'boolean' ? [] : [toCondition(isWanted, play.at)]
+  return [{ kind: 'task', task, keywords: { ...outer, when: [...outer.when, ...when] }, outer }]
+}
+
+function toCondition(value: Value, at: Source): Template | boolean {
+  if (value instanceof Template) return new Template(value.text.replace(/^\s*\{\{(.*)\}\}\s*$/s, '$1'), at)
+  return value === true
+}
+
+function planHandlers(reading: Reading, nodes: readonly Node[]): Handler[] {
+  return nodes.flatMap(node => {
+    if (node.kind === 'block')
+      throw problem('E_PLAYBOOK', 'a block cannot be a handler', {
+        at: reading.at,
+        hint: 'make each of its tasks a handler that listens to the same topic',
+      })
+    const name = renderName(reading, node.task)
+    const role = node.keywords.role?.name
+    return [
+      {
+        name,
+        names: role === undefined ? [name] : [name, `${role} : ${name}`],
+        listen: renderTexts(reading, 'listen', node.task.listen ?? []),
+        node,
+      },
+    ]
+  })
+}
+
+/** A handler for the play whose tags and conditions come from an import_playbook. */
+export function importKeywords(
+  above: Keywords | undefined,
+  entry: Parameters<typeof inheritKeywords>[1],
+): Keywords {
+  return inheritKeywords(above ?? playKeywords({ at: entry.at }), entry, 'play vars')
+}

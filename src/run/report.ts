@@ -1,0 +1,51 @@
+import type { Problem } from '../core/error.ts'
+import type { HostStatus, RunEvent } from '../core/event.ts'
+import type { Clean } from '../core/redact.ts'
+import type { Act } from './act.ts'
+import type { RunDeps } from './deps.ts'
+import { renderJson, type TaskResult } from './result.ts'
+
+/** The status of a result by itself, before rescue and ignore_errors are considered. */
+export function renderStatus(result: TaskResult): HostStatus {
+  return result.status === 'ok' && result.changed ? 'changed' : result.status
+}
+
+/** The result's diff as text, redacted; undefined when there is none to show. */
+export function renderPatch(deps: RunDeps, { diff }: TaskResult): Clean | undefined {
+  const text = diff ? deps.renderDiff(diff.before, diff.after) : ''
+  return text === '' ? undefined : deps.redactor.clean(text)
+}
+
+const CENSORED =
+  "the output has been hidden due to the fact that 'no_log: true' was specified for this result"
+
+/** The end of a task on a host as an event: everything redacted, nothing of a no_log task. */
+export function renderEnd(act: Act, result: TaskResult, status: HostStatus, elapsedMs: number): RunEvent {
+  const { deps } = act.run
+  const end = { type: 'host.end', ...act.ref, status, elapsedMs } as const
+  if (act.isSilent) {
+    const isBad = status !== 'ok' && status !== 'changed' && status !== 'skipped'
+    return isBad ? { ...end, message: deps.redactor.clean(CENSORED) } : end
+  }
+  const diff = renderPatch(deps, result)
+  return {
+    ...end,
+    ...(result.message === undefined ? {} : { message: deps.redactor.clean(result.message) }),
+    ...(result.problem === undefined ? {} : { problem: cleanProblem(deps, result.problem) }),
+    ...(diff === undefined || isLoop(act) ? {} : { diff }),
+    result: deps.redactor.clean(renderJson(result.values)),
+  }
+}
+
+/** Items have shown their diffs already. */
+function isLoop(act: Act): boolean {
+  return act.step.node.task.loop !== undefined
+}
+
+export function cleanProblem(deps: RunDeps, problem: Problem): Problem {
+  return {
+    ...problem,
+    message: deps.redactor.clean(problem.message),
+    hint: problem.hint === undefined ? undefined : deps.redactor.clean(problem.hint),
+  }
+}

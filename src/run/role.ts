@@ -1,0 +1,96 @@
+import { existsSync } from 'node:fs'
+import { basename, isAbsolute, join, resolve } from 'node:path'
+import { problem } from '../core/error.ts'
+import type { Field, Item } from '../core/play.ts'
+import type { Source } from '../core/source.ts'
+import { isDict, type Value } from '../core/value.ts'
+import type { Layer, Rank } from '../core/vars.ts'
+import type { RunDeps } from './deps.ts'
+
+/** Which file of each folder is read: `main`, or what tasks_from and the like say. */
+export interface RoleFiles {
+  readonly tasks: string
+  readonly handlers: string
+  readonly vars: string
+  readonly defaults: string
+}
+export const mainFiles: RoleFiles = { tasks: 'main', handlers: 'main', vars: 'main', defaults: 'main' }
+
+/** A role as its folder holds it. */
+export interface Role {
+  readonly name: string
+  readonly path: string
+  readonly tasks: readonly Item[]
+  readonly handlers: readonly Item[]
+  /** defaults/, vars/: of the ranks that they have. */
+  readonly layers: readonly Layer[]
+  readonly dependencies: readonly Field[]
+  readonly allowsDuplicates: boolean
+  /** meta/ says what arguments the role takes. */
+  readonly hasArgumentSpecs: boolean
+}
+
+/**
+ * Reads a role: by name from `roles/` beside the playbook, the roles path or beside the playbook itself, or by path. Throws E_FILE
+ * when there is none, and for a file that was asked for by name and is not there.
+ */
+export function loadRole(
+  deps: RunDeps,
+  folder: string,
+  name: string,
+  files: RoleFiles,
+  near: readonly string[],
+  at: Source,
+): Role {
+  const path = findRole(deps, folder, name, near, at)
+  const find = (kind: string, file: string): string | undefined => findMain(path, kind, file, at)
+  const tasks = find('tasks', files.tasks)
+  const handlers = find('handlers', files.handlers)
+  const meta = find('meta', 'main')
+  const about = meta === undefined ? new Map<string, Value>() : deps.loadVarsFile(meta).values
+  const dependencies = about.get('dependencies')
+  const layer = (rank: Rank, file: string | undefined): Layer[] =>
+    file === undefined ? [] : [{ rank, from: file, ...deps.loadVarsFile(file) }]
+  return {
+    name: isAbsolute(name) ? basename(name) : name,
+    path,
+    tasks: tasks === undefined ? [] : deps.loadTasks(tasks),
+    handlers: handlers === undefined ? [] : deps.loadHandlers(handlers),
+    layers: [
+      ...layer('role defaults', find('defaults', files.defaults)),
+      ...layer('role vars', find('vars', files.vars)),
+    ],
+    dependencies: Array.isArray(dependencies) ? (dependencies as readonly Field[]) : [],
+    allowsDuplicates: about.get('allow_duplicates') === true,
+    hasArgumentSpecs:
+      find('meta', 'argument_specs') !== undefined || isDict(about.get('argument_specs') ?? null),
+  }
+}
+
+function findRole(
+  { settings }: RunDeps,
+  folder: string,
+  name: string,
+  near: readonly string[],
+  at: Source,
+): string {
+  const bases = [join(folder, 'roles'), ...near, ...(settings.rolesPath ?? []), folder]
+  const places = isAbsolute(name) ? [name] : bases.map(base => resolve(base, name))
+  const found = places.find(place => existsSync(place))
+  if (found !== undefined) return found
+  throw problem('E_FILE', `there is no role ${name}`, { at, hint: `looked for ${places.join(', ')}` })
+}
+
+/** `main` need not be there; another name must. */
+function findMain(path: string, kind: string, file: string, at: Source): string | undefined {
+  const names = [file, `${file}.yml`, `${file}.yaml`, `${file}.json`]
+  const found = names
+    .map(each => join(path, kind, each))
+    .filter(each => each !== join(path, kind, file) || /\.\w+$/.test(file))
+    .find(each => existsSync(each))
+  if (found !== undefined || file === 'main' || file === 'argument_specs') return found
+  throw problem('E_FILE', `the role ${basename(path)} has no ${kind}/${file}`, {
+    at,
+    hint: `add ${join(path, kind, `${file}.yml`)}`,
+  })
+}

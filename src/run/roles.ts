@@ -1,0 +1,218 @@
+import { dirname } from 'node:path'
+import { problem } from '../core/error.ts'
+import type { Conditional, Field } from '../core/play.ts'
+import type { Source } from '../core/source.ts'
+import { type Dict, isDict, type Value } from '../core/value.ts'
+import type { Layer } from '../core/vars.ts'
+import type { Act } from './act.ts'
+import { isApplicable, parseApply } from './apply.ts'
+import type { RunDeps } from './deps.ts'
+import type { Handler } from './handlers.ts'
+import { inheritInclude } from './includes.ts'
+import { createOptions, requireOption } from './options.ts'
+import {
+  inheritKeywords,
+  type Keywords,
+  type Node,
+  type PlanOptions,
+  planItems,
+  type RoleRef,
+} from './plan.ts'
+import { fromOutcome, renderLabel, type TaskResult } from './result.ts'
+import { loadRole, mainFiles, type Role, type RoleFiles } from './role.ts'
+import { walkNodes } from './walk.ts'
+
+/** What planning roles brings beside their tasks. It grows as roles are planned, and again when one is included at run time. */
+export interface RoleShelf {
+  readonly handlers: Handler[]
+  /** Defaults and vars of roles that the whole play sees. */
+  readonly layers: Layer[]
+  readonly names: string[]
+  /** Roles that ran with the same parameters: a second time is left out. */
+  readonly seen: Set<string>
+}
+export function createShelf(): RoleShelf {
+  return { handlers: [], layers: [], names: [], seen: new Set() }
+}
+
+export interface RolePlanner {
+  readonly deps: RunDeps
+  /** Of the playbook. */
+  readonly folder: string
+  readonly shelf: RoleShelf
+  readonly options: () => PlanOptions
+  /** Roles that were read, by folder and files. */
+  readonly read: Map<string, Role>
+  /** Uses of roles whose handlers are on the shelf. */
+  readonly placed: Set<string>
+  /** By host, the roles that includes have run on it. */
+  readonly seenBy: Map<string, Set<string>>
+  /** With the play's variables. */
+  render(value: Value): Value
+  planHandlers(nodes: readonly Node[]): Handler[]
+  warn(text: string): void
+}
+
+/** One use of a role: in `roles`, in a role's dependencies, by import_role or include_role. */
+export interface RoleUse {
+  readonly name: string
+  readonly files: RoleFiles
+  /** Keywords for each of its tasks. */
+  readonly apply: Conditional
+  /** Role params: variables above those of the tasks. */
+  readonly params: ReadonlyMap<string, Value>
+  /** Other roles of the play see its defaults and vars. */
+  readonly isPublic: boolean
+  /** Runs even if it ran before. */
+  readonly isRepeated: boolean
+  readonly at: Source
+}
+
+/** An entry of `roles` or `dependencies`: a name, or a dict with the name, keywords and parameters. Throws E_PLAYBOOK. */
+export function parseRoleEntry({ render }: RolePlanner, entry: Field, at: Source): RoleUse {
+  const dict: Dict = isDict(entry) ? entry : new Map([['role', entry]])
+  const name = dict.get('role') ?? dict.get('name')
+  if (name === undefined || isDict(name) || Array.isArray(name))
+    throw problem('E_PLAYBOOK', 'an entry of roles names no role', { at, hint: 'write - role: NAME' })
+  const others = [...dict].filter(([key]) => key !== 'role' && key !== 'name')
+  const keywords = others.filter(([key]) => isApplicable(String(key)))
+  const params = others.filter(([key]) => !isApplicable(String(key)))
+  return {
+    name: renderLabel(render(name)),
+    files: mainFiles,
+    apply: parseApply(new Map(keywords), at),
+    params: new Map(params.map(([key, value]) => [String(key), value])),
+    isPublic: true,
+    isRepeated: false,
+    at,
+  }
+}
+
+/** A role's dependencies, then its tasks, as nodes; its handlers and public variables go to the shelf. */
+export function planRole(planner: RolePlanner, use: RoleUse, outer: Keywords): Node[] {
+  const { shelf } = planner
+  const near = outer.role ? [dirname(outer.role.path)] : []
+  const role = readRole(planner, use, near)
+  const key = renderKey(role, use)
+  if (!use.isRepeated && !role.allowsDuplicates && shelf.seen.has(key)) return []
+  shelf.seen.add(key)
+  shelf.names.push(role.name)
+  if (role.hasArgumentSpecs) planner.warn(`the argument specs of the role ${role.name} are not checked`)
+  if (use.isPublic) shelf.layers.push(...role.layers)
+  const keywords = roleKeywords(role, use, outer)
+  const dependencies = role.dependencies.flatMap(entry => {
+    const dependency = parseRoleEntry(planner, entry, use.at)
+    refuseCycle(keywords.role!, dependency)
+    return planRole(planner, dependency, keywords)
+  })
+  addHandlers(planner, role, use, keywords)
+  return [...dependencies, ...planItems(role.tasks, keywords, planner.options())]
+}
+
+function readRole(planner: RolePlanner, use: RoleUse, near: readonly string[]): Role {
+  const key = JSON.stringify([use.name, use.files, near])
+  const role =
+    planner.read.get(key) ?? loadRole(planner.deps, planner.folder, use.name, use.files, near, use.at)
+  planner.read.set(key, role)
+  return role
+}
+
+/** Uses that are the same in Ansible's eyes: the role, its parameters, its tags and its conditions. */
+function renderKey(role: Role, { files, params, apply }: RoleUse): string {
+  return JSON.stringify([role.path, files, [...params], [...(apply.vars ?? [])], apply.tags, apply.when])
+}
+
+function refuseCycle({ name, parents }: RoleRef, { name: next, at }: RoleUse): void {
+  if ([name, ...parents].includes(next))
+    throw problem('E_PLAYBOOK', `the role ${next} depends on itself`, {
+      at,
+      hint: 'remove it from the dependencies in meta/main.yml',
+    })
+}
+
+function roleKeywords(role: Role, use: RoleUse, outer: Keywords): Keywords {
+  const inner = inheritKeywords(outer, use.apply, 'role params')
+  const params: Layer[] =
+    use.params.size > 0
+      ? [{ rank: 'role params', from: `params of the role ${role.name}`, values: use.params }]
+      : []
+  const parents = outer.role ? [outer.role.name, ...outer.role.parents] : []
+  return {
+    ...inner,
+    layers: [...inner.layers, ...role.layers, ...params],
+    role: { name: role.name, path: role.path, parents },
+  }
+}
+
+/**
+ * Once for each place that uses the role: of handlers with one name the last one is meant. Tags select tasks, never handlers.
+ */
+function addHandlers(planner: RolePlanner, role: Role, { at }: RoleUse, keywords: Keywords): void {
+  const { shelf, options, planHandlers, placed } = planner
+  const place = `${role.path}:${at.file}:${at.line}:${at.col}`
+  if (placed.has(place)) return
+  placed.add(place)
+  const nodes = planItems(role.handlers, { ...keywords, tags: [] }, { ...options(), isWanted: () => true })
+  shelf.handlers.push(...planHandlers(nodes))
+}
+
+/** Options of include_role and import_role, rendered but for `apply`. */
+export function parseRoleOptions(
+  action: string,
+  args: Dict,
+  where: { readonly at: Source; readonly argsAt: ReadonlyMap<string, Source> },
+  isStatic: boolean,
+): RoleUse {
+  const options = createOptions(action, args, where)
+  const name = requireOption(action, 'name', options.takeText('name', 'role'), where.at)
+  const file = (kind: string): string => options.takeText(`${kind}_from`) ?? 'main'
+  const apply = parseApply(options.take('apply'), where.at)
+  const isPublic = options.take('public') === true
+  options.take('allow_duplicates', 'rolespec_validate')
+  const files = {
+    tasks: file('tasks'),
+    handlers: file('handlers'),
+    vars: file('vars'),
+    defaults: file('defaults'),
+  }
+  options.refuseRest()
+  return {
+    name,
+    files,
+    apply,
+    params: new Map(),
+    isPublic: isStatic || isPublic,
+    isRepeated: true,
+    at: where.at,
+  }
+}
+
+/** `include_role`: the role's tasks come next on this host; its handlers join the play's. */
+export function includeRole(act: Act, args: Dict): TaskResult {
+  const { run, host } = act
+  const { task, outer } = act.step.node
+  const rendered = new Map([...args].filter(([key]) => key !== 'apply'))
+  const raw = task.args.get('apply')
+  if (raw !== undefined) rendered.set('apply', raw)
+  const use = parseRoleOptions('include_role', rendered, task, false)
+  const { planner } = run
+  const seen = planner.seenBy.get(host) ?? new Set(planner.shelf.seen)
+  planner.seenBy.set(host, seen)
+  const nodes = planRole(
+    { ...planner, shelf: { ...planner.shelf, seen } },
+    use,
+    inheritInclude(act, outer, { at: act.at }),
+  )
+  run.handlers.add(planner.shelf.handlers)
+  return {
+    ...fromOutcome({ changed: false, values: { include_role: use.name } }, false),
+    message: `included: ${use.name}`,
+    okCount: 0,
+    included: [
+      {
+        key: JSON.stringify([use.name, use.files]),
+        walk: (at, isRescuable) => walkNodes(nodes, at, isRescuable),
+      },
+    ],
+  }
+}

@@ -1,0 +1,37 @@
+import type { Module, Outcome, Shown, Target } from '../core/module.ts'
+import type { Apply, Change } from '../core/transaction.ts'
+import { isSameState, type State } from '../core/value.ts'
+
+export type AnyStateModule = Extract<Module, { kind: 'state' }>
+/** Who makes the change: everything of a Change that is not state. */
+export type ChangeRef = Omit<Change, 'before' | 'after'>
+
+/**
+ * The whole life of a state module, and the only place where `changed`, check mode, diff and the journal's hook are derived:
+ * read, want, and when the two differ, write.
+ */
+export async function runStateModule(
+  module: AnyStateModule,
+  target: Target,
+  args: Readonly<Record<string, unknown>>,
+  ref: ChangeRef,
+  apply: Apply,
+): Promise<Outcome> {
+  const input = module.prepare ? await module.prepare(target, args) : args
+  const before = await module.read(target, input)
+  const after = module.want(input, before)
+  const changed = !isSameState(before, after)
+  if (changed && !target.check)
+    await apply({ ...ref, before, after }, () => module.write(target, before, after))
+  return {
+    changed,
+    values: module.result?.(input, before, after) ?? {},
+    ...(changed && target.diff
+      ? { diff: { before: showState(module, before), after: showState(module, after) } }
+      : {}),
+  }
+}
+
+function showState(module: AnyStateModule, state: State): Shown {
+  return module.show?.(state) ?? { header: module.name, text: `${JSON.stringify(state, undefined, 2)}\n` }
+}

@@ -1,0 +1,144 @@
+import type { HostStatus, TaskRef } from '../core/event.ts'
+import { type List, toValue } from '../core/value.ts'
+import { type Act, createAct } from './act.ts'
+import { storeFacts } from './fleet.ts'
+import { runItem } from './item.ts'
+import { renderBoolean, renderText } from './keyword.ts'
+import { renderItems, runLoop } from './loop.ts'
+import type { PlayRun } from './play-run.ts'
+import { countResult } from './recap.ts'
+import { renderEnd, renderStatus } from './report.ts'
+import { failedBy, type Included, type TaskResult } from './result.ts'
+import type { Answer, Step } from './walk.ts'
+
+/** What a task on a host means for it: undefined when the host is lost. */
+export type Verdict = Answer | undefined
+
+/**
+ * Runs one task on one host, from its keywords to its place in the recap. `sharers` get what it registers and finds: the host
+ * itself, and with run_once all others.
+ */
+export async function runTask(
+  run: PlayRun,
+  host: string,
+  step: Step,
+  ref: TaskRef,
+  sharers: readonly string[],
+): Promise<Verdict> {
+  const { deps } = run
+  const started = deps.now()
+  deps.emit({ type: 'host.start', ...ref })
+  const { act, result } = await runKeywords(run, host, step, ref)
+  const status = decideStatus(act, result)
+  countResult(run.fleet.host(host), result, status)
+  shareResult(act, result, sharers)
+  if (status === 'rescued') keepFailure(act, result)
+  showCheck(act, result, status)
+  deps.emit(renderEnd(act, result, status, deps.now().getTime() - started.getTime()))
+  if (status === 'unreachable' || status === 'unknown') {
+    run.fleet.host(host).standing = status
+    return undefined
+  }
+  for (const topic of result.notify ?? [])
+    for (const sharer of sharers) run.handlers.notify(sharer, run.handlers.find(topic))
+  return { ok: status !== 'failed' && status !== 'rescued', more: includeAll(run, result.included ?? []) }
+}
+
+async function runKeywords(
+  run: PlayRun,
+  host: string,
+  step: Step,
+  ref: TaskRef,
+): Promise<{ act: Act; result: TaskResult }> {
+  const act = createAct(run, host, step, ref)
+  const { loop } = step.node.task
+  if (!loop) return { act, result: await runItem(act) }
+  let items: List
+  try {
+    items = renderItems(act, loop)
+  } catch (error) {
+    return { act, result: await runItem(act, error) }
+  }
+  try {
+    return { act, result: await runLoop(act, items) }
+  } catch (error) {
+    return { act, result: failedBy(error, act.at) }
+  }
+}
+
+/** An unknown outcome is never ignored and never rescued: nobody knows what there is to go on from. */
+function decideStatus(act: Act, result: TaskResult): HostStatus {
+  const { keywords } = act.step.node
+  if (result.status === 'failed') {
+    if (isTrue(act, 'ignore_errors', keywords.ignoreErrors)) return 'ignored'
+    return act.step.isRescuable ? 'rescued' : 'failed'
+  }
+  if (result.status === 'unreachable' && isTrue(act, 'ignore_unreachable', keywords.ignoreUnreachable))
+    return 'ignored'
+  return renderStatus(result)
+}
+
+function isTrue(act: Act, name: string, field: Parameters<typeof renderBoolean>[2]): boolean {
+  try {
+    return renderBoolean(act, name, field) ?? false
+  } catch {
+    // A keyword that cannot be read does not make a failure any better.
+    return false
+  }
+}
+
+function shareResult(act: Act, result: TaskResult, sharers: readonly string[]): void {
+  const { run } = act
+  const name = renderText(act, 'register', act.step.node.task.register)
+  for (const sharer of sharers) {
+    const host = run.fleet.host(sharer)
+    if (name !== undefined) host.registered.set(name, result.values)
+    if (sharer !== act.host && result.facts && result.status === 'ok')
+      storeFacts(host, result.facts, result.factsKind)
+  }
+}
+
+/** What a rescue may ask about the failure that it is there for. */
+function keepFailure(act: Act, result: TaskResult): void {
+  const { task } = act.step.node
+  const { registered } = act.run.fleet.host(act.host)
+  registered.set('ansible_failed_result', result.values)
+  registered.set(
+    'ansible_failed_task',
+    toValue({ name: renderText(act, 'name', task.name) ?? '', action: String(task.module), args: task.args }),
+  )
+}
+
+/** Modules that prepare a check and are none themselves. */
+const noChecks: ReadonlySet<string> = new Set(['set_fact', 'debug', 'include_tasks', 'include_vars'])
+
+/** Every task of a rotation's preflight and verify is a check, and goes into the evidence as one. */
+function showCheck(act: Act, result: TaskResult, status: HostStatus): void {
+  const { run, host } = act
+  const { task } = act.step.node
+  const { redactor } = run.deps
+  const isBad = ['failed', 'unreachable', 'unknown'].includes(status)
+  const name = redactor.clean(renderText(act, 'name', task.name) ?? String(task.module))
+  const message = result.message === undefined || act.isSilent ? undefined : redactor.clean(result.message)
+  if (isBad) run.fleet.host(host).failure = redactor.clean(`${name}: ${message ?? status}`)
+  const isCheck = run.phase === 'preflight' || run.phase === 'verify'
+  if (!isCheck || status === 'skipped' || noChecks.has(String(task.module))) return
+  run.deps.emit({
+    type: 'check',
+    host,
+    name,
+    ok: !isBad && status !== 'rescued',
+    ...(message === undefined ? {} : { message }),
+  })
+}
+
+function includeAll(run: PlayRun, included: readonly Included[]): Answer['more'] {
+  if (included.length === 0) return undefined
+  return function* (at, isRescuable) {
+    for (const each of included) {
+      const order = run.orderOfInclude(at, each.key)
+      if (!(yield* each.walk([...at, order], isRescuable))) return false
+    }
+    return true
+  }
+}

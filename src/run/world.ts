@@ -1,0 +1,193 @@
+import { problem } from '../core/error.ts'
+import type { Target } from '../core/module.ts'
+import type { Phase, SecretSpec } from '../core/play.ts'
+import { Secret } from '../core/secret.ts'
+import type { Apply, Change, HostSecrets, InForce, PhaseResult, RotationWorld } from '../core/transaction.ts'
+import { Omit, type Value } from '../core/value.ts'
+import { selectConnection } from './act.ts'
+import { driveHosts } from './drive.ts'
+import type { HostState } from './fleet.ts'
+import { createHandlers } from './handlers.ts'
+import { scopeOfTask } from './host-vars.ts'
+import { type Reading, renderNumber, renderText } from './keyword.ts'
+import { createOperator } from './operator.ts'
+import type { PlayPlan } from './play-plan.ts'
+import type { PlayRun } from './play-run.ts'
+import { renderLabel } from './result.ts'
+import { restoreHosts, snapshotHosts } from './snapshot.ts'
+import type { AnyStateModule } from './state-change.ts'
+import { createTarget } from './target.ts'
+
+/** Letters and digits: the only characters that mean themselves in every dialect of env files. */
+const ALPHABET = 'A-Za-z0-9'
+
+/** A play with `rotation:` as a transaction sees it: its phases as functions, its changes one by one. */
+export function createWorld(
+  base: PlayRun,
+  plan: PlayPlan,
+  waves: readonly (readonly string[])[],
+): RotationWorld {
+  const specs = plan.play.rotation!.secrets
+  const { fleet } = base
+  const values = new Map<string, HostSecrets>()
+  const counts = new Map<Phase, number>()
+  return {
+    hosts: base.hosts,
+    waves,
+    secrets: specs,
+    async runPhase(phase, hosts, inForce, apply) {
+      const count = (counts.get(phase) ?? 0) + 1
+      counts.set(phase, count)
+      for (const host of hosts) showSecrets(fleet.host(host), values.get(host), inForce)
+      const run = phaseRun(base, plan, phase, count, hosts, apply)
+      return runPhase(isUndo(phase, inForce) ? unstoppable(run) : run, plan, phase)
+    },
+    currentSecrets: async host => renderCurrent(base, plan, host, specs),
+    secretShape: (host, name) => renderShape(readingOf(base, plan, host), findSpec(specs, name)),
+    setSecrets(host, secrets) {
+      values.set(host, secrets)
+      for (const secret of [...secrets.current.values(), ...secrets.pending.values()])
+        base.deps.redactor.add(secret)
+      showSecrets(fleet.host(host), secrets, 'pending')
+    },
+    reread: async change => stateModule(base, change).reread(changeTarget(base, plan, change), change.after),
+    write: (change, from, to) => stateModule(base, change).write(changeTarget(base, plan, change), from, to),
+    snapshot: () => snapshotHosts(fleet, base.hosts),
+    restore: snapshot => restoreHosts(fleet, snapshot),
+  }
+}
+
+function phaseRun(
+  base: PlayRun,
+  plan: PlayPlan,
+  phase: Phase,
+  count: number,
+  hosts: readonly string[],
+  apply: Apply,
+): PlayRun {
+  return {
+    ...base,
+    // Task ids are unique within the run; step ids are the same whenever the phase is run, so that recovery finds them again.
+    id: `${base.id}.${phase}${count > 1 ? `#${count}` : ''}`,
+    stepId: `${base.id}.${phase}`,
+    hosts,
+    handlers: createHandlers(plan.handlers),
+    apply,
+    isUndoable: phase === 'change',
+    phase,
+    ended: 'no',
+  }
+}
+
+/** Converging and verifying with the old values is what follows an undo. */
+function isUndo(phase: Phase, inForce: InForce): boolean {
+  return inForce === 'current' && (phase === 'converge' || phase === 'verify')
+}
+
+/** An undo goes on after ^C: a rotation must not be left half way. */
+function unstoppable(run: PlayRun): PlayRun {
+  return { ...run, deps: { ...run.deps, stop: new AbortController().signal } }
+}
+
+/** A host that failed an earlier phase takes part again: recovery has to reach it. */
+async function runPhase(run: PlayRun, plan: PlayPlan, phase: Phase): Promise<Map<string, PhaseResult>> {
+  const states = run.hosts.map(run.fleet.host)
+  for (const state of states) {
+    state.standing = 'in'
+    state.failure = undefined
+  }
+  await driveHosts(run, plan, plan.phases.get(phase) ?? [])
+  return new Map(states.map(state => [state.name, phaseResult(run, state)]))
+}
+
+function phaseResult({ deps }: PlayRun, { standing, failure }: HostState): PhaseResult {
+  if (deps.stop.aborted) return { status: 'failed', message: failure ?? deps.redactor.clean('stopped by ^C') }
+  return standing === 'in'
+    ? { status: 'ok' }
+    : { status: standing, message: failure ?? deps.redactor.clean('another host failed') }
+}
+
+/** `secrets` are the values in force, `stale` those that must no longer be accepted. */
+function showSecrets(host: HostState, values: HostSecrets | undefined, inForce: InForce): void {
+  if (!values) return
+  const { current, pending } = values
+  const [secrets, stale] = inForce === 'pending' ? [pending, current] : [current, pending]
+  for (const [name, value] of Object.entries({ current, pending, secrets, stale }))
+    host.secrets.set(name, value as ReadonlyMap<Value, Value>)
+}
+
+function readingOf(run: PlayRun, plan: PlayPlan, host: string): Reading {
+  return {
+    templar: run.deps.templar,
+    scope: scopeOfTask(run, host, plan.outer, new Map()),
+    at: plan.play.rotation!.at,
+  }
+}
+
+/** The values in force. One that is not there yet (omit, none) is missing: its first rotation has nothing to go back to. */
+function renderCurrent(
+  run: PlayRun,
+  plan: PlayPlan,
+  host: string,
+  specs: readonly SecretSpec[],
+): Map<string, Secret> {
+  const reading = readingOf(run, plan, host)
+  const current = new Map<string, Secret>()
+  for (const { name, current: field } of specs) {
+    if (field === undefined) continue
+    const value = reading.templar.render(field, reading.scope)
+    if (value === null || value instanceof Omit) continue
+    const secret = value instanceof Secret ? value : new Secret(renderLabel(value), name)
+    run.deps.redactor.add(secret)
+    current.set(name, secret)
+  }
+  return current
+}
+
+function findSpec(specs: readonly SecretSpec[], name: string): SecretSpec {
+  const spec = specs.find(each => each.name === name)
+  if (spec) return spec
+  throw problem('E_BUG', `the rotation has no secret ${name}`)
+}
+
+function renderShape(reading: Reading, spec: SecretSpec): { length: number; alphabet: string } {
+  const at = { ...reading, at: spec.at }
+  const length = renderNumber(at, 'length', spec.length)
+  if (length === undefined || !Number.isInteger(length) || length < 16)
+    throw problem('E_PLAYBOOK', `the length of ${spec.name} is below 16`, {
+      at: spec.at,
+      hint: 'write length: 48',
+    })
+  return { length, alphabet: renderText(at, 'alphabet', spec.alphabet) ?? ALPHABET }
+}
+
+function stateModule({ deps }: PlayRun, change: Change): AnyStateModule {
+  const module = deps.registry.get(change.module)
+  if (module?.kind === 'state') return module
+  throw problem('E_JOURNAL', `the module ${change.module} of a recorded change is not known here`, {
+    hint: 'use the version of rota that began the rotation',
+  })
+}
+
+/** A target for a change alone: its host and user, and the connection variables of the host; no task. */
+function changeTarget(run: PlayRun, plan: PlayPlan, change: Change): Target {
+  const reading = readingOf(run, plan, change.host)
+  const { deps } = unstoppable(run)
+  return createTarget({
+    deps,
+    ...selectConnection(run, reading, change.host, {
+      ...plan.outer,
+      become: change.become !== undefined,
+      ...(change.become ? { becomeUser: change.become.user, becomeMethod: change.become.method } : {}),
+    }),
+    environment: {},
+    operator: createOperator(deps, reading.scope, () => [run.folder], plan.play.at),
+    ref: { task: change.step, host: change.host },
+    check: false,
+    diff: false,
+    isUndoable: true,
+    timeoutMs: 0,
+    stop: deps.stop,
+    isSilent: true,
+  })
+}

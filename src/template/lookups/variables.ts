@@ -1,0 +1,90 @@
+import type { Runtime } from '../compile/runtime.ts'
+import { runtimeFault } from '../fault.ts'
+import { isDict, isList, type Py, Undefined } from '../python/kinds.ts'
+import { Pattern } from '../python/regex.ts'
+import type { Args } from '../python/signature.ts'
+import { toText } from '../python/text.ts'
+import { quoteRegex } from '../syntax/rules.ts'
+import { type LookupSet, termText } from './lookup.ts'
+
+function variable(term: Py, options: Args, runtime: Runtime): Py {
+  const name = termText(term)
+  const value = runtime.session.variable(name)
+  if (value !== undefined && !(value instanceof Undefined)) return value
+  if (options.has('default')) return options.raw('default')
+  return (value ?? new Undefined(`No variable found with this name: ${name}`, { variable: name })).fail()
+}
+function variableNames(terms: readonly Py[], runtime: Runtime): readonly Py[] {
+  const names = [...runtime.session.scope.names()]
+  return terms.flatMap(term => {
+    const pattern = new Pattern(termText(term), {})
+    return names.filter(name => pattern.first(name) !== null)
+  })
+}
+
+/** The settings of Ansible's that playbooks ask for, at their documented defaults. */
+const settings: ReadonlyMap<string, Py> = new Map<string, Py>([
+  ['DEFAULT_BECOME', false],
+  ['DEFAULT_BECOME_METHOD', 'sudo'],
+  ['DEFAULT_BECOME_USER', 'root'],
+  ['DEFAULT_FORKS', 5],
+  ['DEFAULT_GATHERING', 'implicit'],
+  ['DEFAULT_HASH_BEHAVIOUR', 'replace'],
+  ['DEFAULT_POLL_INTERVAL', 15],
+  ['DEFAULT_STRATEGY', 'linear'],
+  ['DEFAULT_TIMEOUT', 10],
+  ['DEFAULT_UNDEFINED_VAR_BEHAVIOR', true],
+])
+function setting(term: Py, options: Args): readonly Py[] {
+  if (options.has('plugin_type') || options.has('plugin_name'))
+    throw runtimeFault('lookup config knows no settings of plugins')
+  const name = termText(term)
+  const value = settings.get(name)
+  if (value !== undefined) return [value]
+  const onMissing = options.text('on_missing')
+  if (!['error', 'warn', 'skip'].includes(onMissing))
+    throw runtimeFault(`"on_missing" must be one of error, warn or skip, not ${onMissing}`)
+  if (onMissing === 'error') throw runtimeFault(`Unable to find setting ${name}`)
+  return []
+}
+
+function hostsOf(pattern: string, groups: ReadonlyMap<Py, Py>): readonly string[] {
+  const regex = new RegExp(`^${pattern.split('*').map(quoteRegex).join('.*')}$`)
+  const all = [...new Set([...groups.values()].flatMap(hosts => (isList(hosts) ? hosts.map(toText) : [])))]
+  const inGroups = [...groups].flatMap(([name, hosts]) =>
+    regex.test(toText(name)) && isList(hosts) ? hosts.map(toText) : [],
+  )
+  return [...inGroups, ...all.filter(host => regex.test(host))]
+}
+/** Host patterns over the groups: names and `*`, `!` takes away, `&` keeps what both have. */
+function inventoryHosts(terms: readonly Py[], runtime: Runtime): readonly Py[] {
+  const groups = runtime.session.variable('groups')
+  if (groups === undefined || !isDict(groups)) throw runtimeFault('there is no inventory here')
+  const patterns = terms.flatMap(term => termText(term).split(/[,:]/)).filter(pattern => pattern !== '')
+  const chosen = patterns.reduce<readonly string[]>((hosts, pattern) => {
+    const found = hostsOf(pattern.replace(/^[!&]/, ''), groups)
+    if (pattern.startsWith('!')) return hosts.filter(host => !found.includes(host))
+    if (pattern.startsWith('&')) return hosts.filter(host => found.includes(host))
+    return hosts.concat(found)
+  }, [])
+  return [...new Set(chosen)]
+}
+
+/** Lookups of variables, settings, hosts and the environment of the operator's shell. */
+export const variableLookups: LookupSet = {
+  vars: {
+    takes: 'default=null',
+    run: (terms, options, runtime) => terms.map(term => variable(term, options, runtime)),
+  },
+  varnames: { takes: '', run: (terms, _options, runtime) => variableNames(terms, runtime) },
+  env: {
+    takes: "default=''",
+    run: (terms, options, { session }) =>
+      terms.map(term => session.world.env(termText(term)) ?? options.value('default')),
+  },
+  config: {
+    takes: "on_missing='error', plugin_type=null, plugin_name=null",
+    run: (terms, options) => terms.flatMap(term => setting(term, options)),
+  },
+  inventory_hostnames: { takes: '', run: (terms, _options, runtime) => inventoryHosts(terms, runtime) },
+}

@@ -1,0 +1,144 @@
+import { Chalk } from 'chalk'
+import { describe, expect, it } from 'vitest'
+import type { RunEvent, Stamped } from '../../src/core/event.ts'
+import { createRedactor } from '../../src/core/redact.ts'
+import { renderDiff } from '../../src/report/diff.ts'
+import { renderProblems } from '../../src/report/problem.ts'
+import { createStream } from '../../src/report/stream.ts'
+import { createTextReporter } from '../../src/report/text.ts'
+
+const { clean } = createRedactor()
+const plain = new Chalk({ level: 0 })
+const now = () => new Date('2026-11-23T00:00:00Z')
+
+function textOf(events: readonly RunEvent[], verbosity = 0): string {
+  let text = ''
+  const reporter = createTextReporter({
+    paint: plain,
+    write: more => {
+      text += more
+    },
+    verbosity,
+    readLine: (_, line) => (line === 3 ? '\t- coppy: x' : undefined),
+    columns: 30,
+  })
+  const stream = createStream([reporter], { now, warn: more => expect(more).toBe('') })
+  for (const event of events) stream.emit(event)
+  return text
+}
+const recap = { ok: 2, changed: 1, unreachable: 0, failed: 0, skipped: 0, rescued: 0, ignored: 0, unknown: 0 }
+
+describe('the text reporter', () => {
+  it('prints a play as an Ansible user knows it', () => {
+    const task = { task: '1', host: 'web1' } as const
+    expect(
+      textOf([
+        { type: 'play.start', play: '1', name: clean('all'), hosts: ['web1'] },
+        {
+          type: 'task.start',
+          task: '1',
+          name: clean('copy it'),
+          module: 'copy',
+          at: 'a.yml:1:1',
+          handler: false,
+        },
+        { type: 'host.item', ...task, status: 'changed', label: clean('x') },
+        { type: 'host.end', ...task, status: 'changed', elapsedMs: 1, result: clean('{}') },
+        { type: 'run.end', run: 'r', exit: 0, recap: { web1: recap } },
+      ]),
+    ).toBe(`
+PLAY [all] *******************
+
+TASK [copy it] ***************
+changed: [web1] => (item=x)
+changed: [web1]
+
+PLAY RECAP *******************
+web1 : ok=2    changed=1    unreachable=0    failed=0    skipped=0    rescued=0    ignored=0
+
+`)
+  })
+
+  it('puts a failure with its place, a caret and what to type next under the host', () => {
+    const text = textOf([
+      {
+        type: 'host.end',
+        task: '1',
+        host: 'web1',
+        status: 'failed',
+        elapsedMs: 1,
+        message: clean('two\nlines'),
+        problem: {
+          code: 'E_MODULE',
+          message: 'no module coppy',
+          at: { file: 'a.yml', line: 3, col: 4 },
+          hint: 'did you mean copy?',
+        },
+      },
+    ])
+    expect(text).toBe(`failed: [web1]
+    two
+    lines
+    E_MODULE no module coppy
+      a.yml:3:4
+      3 | \t- coppy: x
+        | \t  ^
+      → did you mean copy?
+`)
+  })
+
+  it('shows a result only with -v and an unknown count only when there is one', () => {
+    const end = {
+      type: 'host.end',
+      task: '1',
+      host: 'h',
+      status: 'ok',
+      elapsedMs: 1,
+      result: clean('{"rc": 0}'),
+    } as const
+    expect(textOf([end])).not.toContain('rc')
+    expect(textOf([end], 1)).toContain('{"rc": 0}')
+    expect(
+      textOf([{ type: 'run.end', run: 'r', exit: 16, recap: { h: { ...recap, unknown: 1 } } }]),
+    ).toContain('unknown=1')
+  })
+})
+
+it('a reporter that throws is dropped and said once; a required one stops the run', () => {
+  const seen: Stamped[] = []
+  const warnings: string[] = []
+  const broken = {
+    on: () => {
+      throw new Error('disk full')
+    },
+    close: async () => {},
+  }
+  const good = { on: (event: Stamped) => void seen.push(event), close: async () => {} }
+  const stream = createStream([broken, good], { now, warn: text => void warnings.push(text) })
+  for (let i = 0; i < 2; i++) stream.emit({ type: 'note', level: 'info', text: clean('x') })
+  expect(seen.map(event => [event.seq, event.at])).toEqual([
+    [0, '2026-11-23T00:00:00.000Z'],
+    [1, '2026-11-23T00:00:00.000Z'],
+  ])
+  expect(warnings).toEqual(['a reporter failed and was dropped: disk full'])
+  const required = createStream([], { required: [broken], now, warn: () => {} })
+  expect(() => required.emit({ type: 'note', level: 'info', text: clean('x') })).toThrow('disk full')
+})
+
+it('counts several problems and shows each', () => {
+  const problems = [
+    { code: 'E_PARAMS', message: 'a' },
+    { code: 'E_PARAMS', message: 'b' },
+  ] as const
+  expect(renderProblems(problems, plain, () => undefined)).toBe(
+    'E_PARAMS a\nE_PARAMS b\n2 problems: the module does not take these arguments',
+  )
+})
+
+it('diffs two shown states and says nothing for equal ones', () => {
+  const before = { header: '/etc/x (before)', text: 'a\nb\n' }
+  expect(renderDiff(before, before)).toBe('')
+  expect(renderDiff(before, { header: '/etc/x (after)', text: 'a\nc\n' })).toBe(
+    '--- /etc/x (before)\n+++ /etc/x (after)\n@@ -1,2 +1,2 @@\n a\n-b\n+c\n',
+  )
+})

@@ -1,0 +1,350 @@
+// A fleet in memory, a disk that loses what was not synced, and a stop that can be put at any effect of either.
+import { createHash, randomBytes } from 'node:crypto'
+import { problem } from '../../src/core/error.ts'
+import type { RunEvent } from '../../src/core/event.ts'
+import type { Phase, SecretSpec } from '../../src/core/play.ts'
+import { createRedactor } from '../../src/core/redact.ts'
+import { fingerprint, reveal, Secret } from '../../src/core/secret.ts'
+import type {
+  Apply,
+  Change,
+  HostSecrets,
+  InForce,
+  PhaseResult,
+  RotationWorld,
+} from '../../src/core/transaction.ts'
+import { isSameState, type State } from '../../src/core/value.ts'
+import type { AppendFile, Disk } from '../../src/rotation/disk.ts'
+import type { Processes } from '../../src/rotation/lock.ts'
+import type { RotationDeps } from '../../src/rotation/run.ts'
+import { generateSecret } from '../../src/secrets/generate.ts'
+import { loadIdentity } from '../../src/secrets/identity.ts'
+import { createSealer } from '../../src/secrets/seal.ts'
+
+export class Stopped extends Error {}
+
+/** Counts effects and, at the chosen one, stops this life for good: nothing works after it. */
+export class Fuse {
+  points = 0
+  isDead = false
+  readonly #at: number
+  constructor(at = Number.POSITIVE_INFINITY) {
+    this.#at = at
+  }
+  burn(): void {
+    if (this.isDead) throw new Stopped('dead')
+    if (++this.points !== this.#at) return
+    this.isDead = true
+    throw new Stopped(`stopped at ${this.#at}`)
+  }
+}
+
+/** Bytes reach `volatile` by append and `durable` by sync. A kill keeps the first, a power cut only the second. */
+export class MemoryDisk implements Disk {
+  readonly files = new Map<string, { volatile: Buffer; durable: Buffer }>()
+  fuse = new Fuse()
+  /** Appends fail from now on, as on a full disk. */
+  isFull = false
+  #file(path: string) {
+    const found = this.files.get(path) ?? { volatile: Buffer.alloc(0), durable: Buffer.alloc(0) }
+    this.files.set(path, found)
+    return found
+  }
+  reboot(how: 'kill' | 'power', fuse: Fuse): void {
+    for (const file of this.files.values()) {
+      if (how === 'power') file.volatile = file.durable
+      else file.durable = file.volatile
+    }
+    this.fuse = fuse
+  }
+  async createFolder(): Promise<void> {}
+  async list(folder: string): Promise<readonly string[]> {
+    const inside = [...this.files.keys()].filter(path => path.startsWith(`${folder}/`))
+    return inside.map(path => path.slice(folder.length + 1))
+  }
+  async read(path: string): Promise<Buffer | undefined> {
+    return this.files.get(path)?.volatile
+  }
+  async createWhole(path: string, text: string): Promise<boolean> {
+    this.fuse.burn()
+    if (this.files.has(path)) return false
+    this.files.set(path, { volatile: Buffer.from(text), durable: Buffer.from(text) })
+    return true
+  }
+  async remove(path: string): Promise<void> {
+    this.fuse.burn()
+    this.files.delete(path)
+  }
+  async openAppend(path: string): Promise<AppendFile> {
+    const file = this.#file(path)
+    const add = (bytes: Uint8Array): void => {
+      file.volatile = Buffer.concat([file.volatile, bytes])
+    }
+    return {
+      append: async bytes => {
+        this.fuse.burn()
+        if (this.isFull) throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC' })
+        // In two halves, with a stop between them: a torn write.
+        const half = Math.floor(bytes.length / 2)
+        add(bytes.subarray(0, half))
+        this.fuse.burn()
+        add(bytes.subarray(half))
+        this.fuse.burn()
+      },
+      sync: async () => {
+        this.fuse.burn()
+        file.durable = file.volatile
+        this.fuse.burn()
+      },
+      truncate: async sizeBytes => {
+        this.fuse.burn()
+        file.volatile = file.volatile.subarray(0, sizeBytes)
+      },
+      close: async () => {},
+    }
+  }
+  async syncFolder(): Promise<void> {
+    this.fuse.burn()
+  }
+}
+
+/** A target: an env file that two tasks edit one after the other, a database role, and the application that read them. */
+export interface Host {
+  env: string
+  role: string
+  running: string
+  revoked: boolean
+}
+const JWT = 'old-jwt-value-0123456789'
+const DB = 'old-db-value-0123456789'
+const renderEnv = (jwt: string, db: string): string => `A=1\nJWT=${jwt}\nDB=${db}\n`
+const renderRole = (db: string): string => createHash('sha256').update(`scram ${db}`).digest('hex')
+
+export const oldHost = (): Host => {
+  const env = renderEnv(JWT, DB)
+  const role = renderRole(DB)
+  return { env, role, running: env + role, revoked: false }
+}
+export const isOld = (host: Host): boolean => JSON.stringify(host) === JSON.stringify(oldHost())
+/** Everything of the host is made from one pair of new values. */
+export const isNew = (host: Host): boolean => {
+  const [, jwt, db] = /^A=1\nJWT=([A-Za-z0-9]{32})\nDB=([A-Za-z0-9]{32})\n$/.exec(host.env) ?? []
+  if (!jwt || !db) return false
+  const role = renderRole(db)
+  return host.role === role && host.running === host.env + role && host.revoked
+}
+
+const at = { file: 'play.yml', line: 1, col: 1 }
+const specs: readonly SecretSpec[] = [
+  { name: 'JWT', length: 32, shared: true, at },
+  { name: 'DB', length: 32, at },
+]
+const tasks = ['alter role', 'env JWT', 'env DB'] as const
+
+export interface Faults {
+  /** What a phase says of a host instead of running there. Called before each. */
+  phase?: (phase: Phase, host: string, inForce: InForce) => PhaseResult | undefined
+  /** Called around each write; may throw. `after` runs when the write has happened. */
+  beforeWrite?: (change: Change) => void
+  afterWrite?: (change: Change) => void
+  beforeReread?: (change: Change) => void
+  current?: (host: string) => void
+}
+
+export class Fleet {
+  readonly hosts = new Map<string, Host>()
+  readonly waves: string[][]
+  writes = 0
+  constructor(waves: string[][]) {
+    this.waves = waves
+    for (const host of waves.flat()) this.hosts.set(host, oldHost())
+  }
+}
+
+const clean = createRedactor().clean
+
+/** One life of the engine over a fleet: what it knows in memory dies with it. */
+export class World implements RotationWorld {
+  readonly hosts: readonly string[]
+  readonly waves: readonly (readonly string[])[]
+  readonly secrets = specs
+  readonly #fleet: Fleet
+  readonly #fuse: Fuse
+  readonly #faults: Faults
+  readonly #values = new Map<string, HostSecrets>()
+  readonly log: string[] = []
+  /** The engine's redactor. */
+  clean = clean
+  #registered: Record<string, string> = {}
+  constructor(fleet: Fleet, fuse = new Fuse(), faults: Faults = {}) {
+    this.hosts = fleet.waves.flat()
+    this.waves = fleet.waves
+    this.#fleet = fleet
+    this.#fuse = fuse
+    this.#faults = faults
+  }
+
+  async runPhase(phase: Phase, hosts: readonly string[], inForce: InForce, apply: Apply) {
+    this.log.push(`${phase} ${hosts.join(',')} ${inForce}`)
+    const results = new Map<string, PhaseResult>()
+    const run = phase === 'change' ? this.#change : this.#act
+    await Promise.all(
+      hosts.map(async host => {
+        const fault = this.#faults.phase?.(phase, host, inForce)
+        results.set(host, fault ?? (await run.call(this, phase, host, inForce, apply)))
+      }),
+    )
+    this.#registered = { ...this.#registered, [phase]: hosts.join() }
+    return results
+  }
+
+  async #change(_phase: Phase, host: string, inForce: InForce, apply: Apply): Promise<PhaseResult> {
+    for (const task of tasks) {
+      const before = this.#read(host, task)
+      const after = this.#want(host, task, inForce)
+      if (isSameState(before, after)) continue
+      const change: Change = {
+        step: `${task}@${host}`,
+        host,
+        module: task === 'alter role' ? 'postgresql_user' : 'env_file',
+        what: clean(task),
+        before,
+        after,
+      }
+      try {
+        await apply(change, () => this.write(change, before, after))
+      } catch (error) {
+        const { code } = error as { code?: string }
+        const status = code === 'E_UNKNOWN' ? 'unknown' : code === 'E_UNREACHABLE' ? 'unreachable' : 'failed'
+        return { status, message: this.clean(String((error as Error).message)) }
+      }
+    }
+    return { status: 'ok' }
+  }
+
+  async #act(phase: Phase, host: string, inForce: InForce): Promise<PhaseResult> {
+    const target = this.#fleet.hosts.get(host)!
+    if (phase === 'converge') {
+      this.#fuse.burn()
+      target.running = target.env + target.role
+      this.#fuse.burn()
+    }
+    if (phase === 'committed') {
+      this.#fuse.burn()
+      target.revoked = true
+      this.#fuse.burn()
+    }
+    const env = this.#expectedEnv(host, inForce)
+    const isGreen = target.running === target.env + target.role && target.env === env
+    return phase !== 'verify' || isGreen
+      ? { status: 'ok' }
+      : { status: 'failed', message: clean('not green') }
+  }
+
+  #value(host: string, name: string, inForce: InForce): string {
+    return reveal(this.#values.get(host)![inForce].get(name)!)
+  }
+  #expectedEnv(host: string, inForce: InForce): string {
+    if (!this.#values.get(host)?.current.size) return this.#fleet.hosts.get(host)!.env
+    return renderEnv(this.#value(host, 'JWT', inForce), this.#value(host, 'DB', inForce))
+  }
+  #read(host: string, task: string): State {
+    const target = this.#fleet.hosts.get(host)!
+    return task === 'alter role'
+      ? { role: new Secret(target.role, 'verifier') }
+      : { path: '/.env', text: new Secret(target.env, 'env') }
+  }
+  #want(host: string, task: string, inForce: InForce): State {
+    if (task === 'alter role') return { role: new Secret(renderRole(this.#value(host, 'DB', inForce)), 'v') }
+    const name = task.slice(4)
+    const { env } = this.#fleet.hosts.get(host)!
+    const edited = env.replace(new RegExp(`^${name}=.*$`, 'm'), `${name}=${this.#value(host, name, inForce)}`)
+    return { path: '/.env', text: new Secret(edited, 'env') }
+  }
+
+  async currentSecrets(host: string): Promise<ReadonlyMap<string, Secret>> {
+    this.#faults.current?.(host)
+    const { env } = this.#fleet.hosts.get(host)!
+    const value = (name: string) => new Secret(new RegExp(`^${name}=(.*)$`, 'm').exec(env)![1]!, name)
+    return new Map([
+      ['JWT', value('JWT')],
+      ['DB', value('DB')],
+    ])
+  }
+  secretShape() {
+    return { length: 32, alphabet: '' }
+  }
+  setSecrets(host: string, values: HostSecrets): void {
+    this.#values.set(host, values)
+  }
+  async reread(change: Change): Promise<State> {
+    if (this.#fuse.isDead) throw new Stopped('dead')
+    this.#faults.beforeReread?.(change)
+    return this.#read(change.host, change.what)
+  }
+  async write(change: Change, from: State, to: State): Promise<void> {
+    this.#fuse.burn()
+    this.#faults.beforeWrite?.(change)
+    const target = this.#fleet.hosts.get(change.host)!
+    if (!isSameState(this.#read(change.host, change.what), from)) throw problem('E_CONFLICT', 'no longer so')
+    const state = to as { role?: Secret; text?: Secret }
+    if (state.role) target.role = reveal(state.role)
+    if (state.text) target.env = reveal(state.text)
+    this.#fleet.writes++
+    this.#fuse.burn()
+    this.#faults.afterWrite?.(change)
+  }
+  snapshot(): State {
+    return this.#registered
+  }
+  restore(snapshot: State): void {
+    this.#registered = snapshot as Record<string, string>
+  }
+}
+
+/** A machine of an operator: its disk outlives its processes. */
+export class Operator {
+  readonly disk = new MemoryDisk()
+  readonly events: RunEvent[] = []
+  #pid = 1
+  readonly #processes: Processes = {
+    self: () => ({ machine: 'm', boot: 'b', pid: this.#pid, started: '1' }),
+    isAlive: holder => holder.pid === this.#pid,
+  }
+  reboot(how: 'kill' | 'power', fuse: Fuse): void {
+    this.disk.reboot(how, fuse)
+    this.#pid++
+  }
+  deps(more: Partial<RotationDeps> = {}): RotationDeps {
+    return {
+      folder: '/run',
+      run: '20261123T034500Z-k3f9',
+      plan: 'p'.repeat(64),
+      reason: 'scheduled',
+      sealer,
+      generate: (shape, name) => generateSecret(shape, name, randomBytes),
+      given: new Map(),
+      fingerprint: secret => fingerprint(secret, Buffer.alloc(32)),
+      emit: event => void this.events.push(event),
+      clean,
+      now: () => new Date('2026-11-23T03:45:00Z'),
+      disk: this.disk,
+      processes: this.#processes,
+      wait: async () => {},
+      ...more,
+    }
+  }
+  states(): string[] {
+    return this.events.flatMap(event =>
+      event.type === 'rotation.state' ? [`${event.host} ${event.state}`] : [],
+    )
+  }
+}
+
+// One key for all simulated runs: making one costs milliseconds, and there are thousands.
+const folder = `${process.env['TMPDIR'] ?? '/tmp'}/rota-simulation-${process.pid}`
+const { identity, recipient } = await loadIdentity(folder)
+await import('node:fs/promises').then(fs => fs.rm(folder, { recursive: true }))
+export const realSealer = createSealer(identity, [recipient])
+const made = await realSealer.createKey()
+const sealer: RotationDeps['sealer'] = { createKey: async () => made, openKey: async () => made.key }

@@ -1,0 +1,555 @@
+// Small playbooks that rota and ansible-playbook must agree on: which task ran on which host with what status and result, and
+// the recap. Hosts h1, h2 and h3 are all this machine. Further files of a case follow `--- NAME` lines.
+
+export const plays: Readonly<Record<string, string>> = {
+  'when and register': `
+- hosts: all
+  gather_facts: false
+  tasks:
+    - command: echo {{ inventory_hostname }}
+      register: r
+    - debug: {msg: "{{ r.stdout }} {{ r.rc }} {{ r is changed }}"}
+      when: r.stdout == 'h2'
+    - debug: var=r.stdout_lines
+    - command: /bin/false
+      when: false
+      register: s
+    - debug: {msg: "{{ s.skipped }} {{ s is skipped }} {{ s.changed }}"}
+`,
+  'rescue and always': `
+- hosts: all
+  gather_facts: false
+  tasks:
+    - name: outer
+      block:
+        - name: first
+          command: test {{ inventory_hostname }} != h2
+        - name: second
+          debug: {msg: second}
+      rescue:
+        - name: rescued
+          debug: {msg: "{{ ansible_failed_task.name }} {{ ansible_failed_result.rc }}"}
+      always:
+        - name: always
+          debug: {msg: always}
+    - name: after
+      debug: {msg: after}
+`,
+  'a rescue that fails': `
+- hosts: all
+  gather_facts: false
+  tasks:
+    - block:
+        - command: test {{ inventory_hostname }} != h2
+      rescue:
+        - name: rescue fails
+          fail: {msg: again}
+      always:
+        - name: always
+          debug: {msg: always}
+    - name: after
+      debug: {msg: after}
+`,
+  'nested blocks': `
+- hosts: h1
+  gather_facts: false
+  tasks:
+    - block:
+        - block:
+            - name: inner
+              fail: {msg: x}
+          always:
+            - name: inner always
+              debug: {msg: a}
+        - name: never
+          debug: {msg: n}
+      rescue:
+        - name: outer rescue
+          debug: {msg: r}
+        - block:
+            - name: fails too
+              fail: {msg: y}
+          rescue:
+            - name: rescued too
+              debug: {msg: z}
+`,
+  ignore_errors: `
+- hosts: h1
+  gather_facts: false
+  tasks:
+    - shell: exit 3
+      ignore_errors: true
+      register: r
+    - debug: {msg: "{{ r.rc }} {{ r is failed }} {{ r.msg }}"}
+    - fail: {msg: told}
+      ignore_errors: "{{ true }}"
+    - command: /bin/true
+      failed_when: true
+      ignore_errors: true
+`,
+  'changed_when and failed_when': `
+- hosts: h1
+  gather_facts: false
+  tasks:
+    - command: echo x
+      changed_when: false
+      register: r
+    - command: echo x
+      changed_when: r.stdout == 'x'
+    - shell: exit 4
+      register: s
+      failed_when: s.rc not in [0, 4]
+    - debug: {msg: "{{ s.failed }} {{ s.failed_when_result }} {{ s.rc }}"}
+    - command: echo y
+      register: t
+      failed_when:
+        - t.rc == 0
+        - "'z' in t.stdout"
+`,
+  loops: `
+- hosts: h1
+  gather_facts: false
+  tasks:
+    - command: echo {{ item }}
+      loop: [a, b]
+      register: r
+    - debug: {msg: "{{ r.results | length }} {{ r.results[1].stdout }} {{ r.results[0].item }} {{ r.msg }} {{ r.changed }}"}
+    - debug: {msg: "{{ item }}"}
+      loop: [1, 2, 3]
+      when: item > 1
+      register: s
+    - debug: {msg: "{{ s.results | map(attribute='skipped', default=false) | list }}"}
+    - debug: {msg: "{{ item }}"}
+      loop: []
+    - debug: {msg: "{{ item }}"}
+      loop: [1, 2]
+      when: item > 5
+    - shell: test {{ item }} = 1
+      loop: [1, 2, 3]
+      ignore_errors: true
+      register: t
+    - debug: {msg: "{{ t.failed }} {{ t.msg }} {{ t.results | map(attribute='rc') | list }}"}
+`,
+  loop_control: `
+- hosts: h1
+  gather_facts: false
+  tasks:
+    - debug: {msg: "{{ i }}={{ it }} {{ ansible_loop.index }}/{{ ansible_loop.length }} {{ ansible_loop.last }}"}
+      loop: [x, y]
+      loop_control: {loop_var: it, index_var: i, extended: true, label: "L{{ it }}"}
+      register: r
+    - debug: {msg: "{{ r.results[1].it }} {{ r.results[1].ansible_loop_var }} {{ r.results[1].i }}"}
+`,
+  'with lookups': `
+- hosts: h1
+  gather_facts: false
+  vars: {d: {one: 1, two: 2}}
+  tasks:
+    - debug: {msg: "{{ item }}"}
+      with_items: [[1, 2], 3, [[4]]]
+    - debug: {msg: "{{ item.key }}={{ item.value }}"}
+      with_dict: "{{ d }}"
+    - debug: {msg: "{{ item }}"}
+      with_list: [[1, 2], 3]
+    - debug: {msg: "{{ item.0 }}{{ item.1 }}"}
+      with_together: [[a, b], [1, 2]]
+    - debug: {msg: "{{ item }}"}
+      with_sequence: start=1 end=3
+    - debug: {msg: "{{ item.0 }}{{ item.1 }}"}
+      with_indexed_items: [a, b]
+    - debug: {msg: "{{ item.0 }}{{ item.1 }}"}
+      with_nested: [[a, b], [1, 2]]
+`,
+  until: `
+- hosts: h1
+  gather_facts: false
+  vars: {f: "{{ playbook_dir }}/count"}
+  tasks:
+    - shell: echo x >> {{ f }}; wc -l < {{ f }}
+      register: r
+      until: r.stdout | int >= 3
+      retries: 5
+      delay: 0
+    - debug: {msg: "{{ r.attempts }} {{ r.stdout | trim }}"}
+    - shell: "false"
+      register: s
+      until: s.rc == 0
+      retries: 2
+      delay: 0
+      ignore_errors: true
+    - debug: {msg: "{{ s.attempts }} {{ s.failed }}"}
+`,
+  handlers: `
+- hosts: all
+  gather_facts: false
+  handlers:
+    - name: one
+      debug: {msg: one}
+    - name: two
+      command: echo two
+      listen: topic
+    - name: three
+      debug: {msg: three}
+      listen: [topic, other]
+  tasks:
+    - command: echo a
+      notify: topic
+      when: inventory_hostname != 'h3'
+    - debug: {msg: unchanged}
+      notify: one
+    - command: echo b
+      notify: [one, three]
+      when: inventory_hostname == 'h2'
+    - meta: flush_handlers
+    - debug: {msg: after}
+    - command: echo c
+      notify: one
+`,
+  'a handler notifies': `
+- hosts: h1
+  gather_facts: false
+  handlers:
+    - name: late first
+      debug: {msg: late}
+    - name: middle
+      command: echo m
+      notify: [last, late first]
+    - name: last
+      debug: {msg: last}
+  tasks:
+    - command: echo a
+      notify: middle
+`,
+  'handlers of failed hosts': `
+- hosts: all
+  gather_facts: false
+  handlers:
+    - name: h
+      debug: {msg: h}
+  tasks:
+    - command: echo a
+      notify: h
+    - command: test {{ inventory_hostname }} != h1
+`,
+  force_handlers: `
+- hosts: all
+  gather_facts: false
+  force_handlers: true
+  handlers:
+    - name: h
+      debug: {msg: h}
+  tasks:
+    - command: echo a
+      notify: h
+    - command: test {{ inventory_hostname }} != h1
+    - debug: {msg: later}
+`,
+  sections: `
+- hosts: h1
+  gather_facts: false
+  pre_tasks:
+    - command: echo pre
+      notify: h
+  tasks:
+    - command: echo task
+      notify: h
+  post_tasks:
+    - debug: {msg: post}
+  handlers:
+    - name: h
+      debug: {msg: h}
+`,
+  serial: `
+- hosts: all
+  gather_facts: false
+  serial: [1, 2]
+  tasks:
+    - debug: {msg: "{{ ansible_play_batch }} {{ ansible_play_hosts }} {{ ansible_play_hosts_all }}"}
+    - command: test {{ inventory_hostname }} != h2
+    - debug: {msg: "{{ ansible_play_batch }} {{ ansible_play_hosts }} {{ play_hosts }}"}
+`,
+  'a batch fails as a whole': `
+- hosts: all
+  gather_facts: false
+  serial: 1
+  tasks:
+    - command: test {{ inventory_hostname }} != h2
+- hosts: all
+  gather_facts: false
+  tasks:
+    - debug: {msg: next}
+`,
+  'failed hosts leave': `
+- hosts: all
+  gather_facts: false
+  tasks:
+    - command: test {{ inventory_hostname }} != h2
+    - debug: {msg: left}
+- hosts: all
+  gather_facts: false
+  tasks:
+    - debug: {msg: "next {{ ansible_play_hosts }}"}
+`,
+  max_fail_percentage: `
+- hosts: all
+  gather_facts: false
+  max_fail_percentage: 30
+  tasks:
+    - command: test {{ inventory_hostname }} != h2
+    - debug: {msg: after}
+`,
+  any_errors_fatal: `
+- hosts: all
+  gather_facts: false
+  any_errors_fatal: true
+  tasks:
+    - command: test {{ inventory_hostname }} != h2
+    - debug: {msg: after}
+`,
+  run_once: `
+- hosts: all
+  gather_facts: false
+  tasks:
+    - command: echo {{ inventory_hostname }}
+      run_once: true
+      register: r
+    - debug: {msg: "{{ r.stdout }}"}
+    - set_fact: {x: "{{ inventory_hostname }}"}
+      run_once: true
+    - debug: {msg: "{{ x }}"}
+    - fail: {msg: once}
+      run_once: true
+    - debug: {msg: never}
+`,
+  delegation: `
+- hosts: h1,h2
+  gather_facts: false
+  tasks:
+    - command: echo {{ inventory_hostname }}
+      delegate_to: h3
+      register: r
+    - debug: {msg: "{{ r.stdout }}"}
+    - set_fact: {mine: "{{ inventory_hostname }}"}
+      delegate_to: h3
+      delegate_facts: true
+      run_once: true
+    - debug: {msg: "{{ hostvars.h3.mine }} {{ mine is defined }}"}
+    - command: echo local
+      delegate_to: localhost
+`,
+  includes: `
+- hosts: all
+  gather_facts: false
+  vars: {files: {h1: a, h2: b, h3: a}}
+  tasks:
+    - include_tasks: "{{ files[inventory_hostname] }}.yml"
+      vars: {v: "{{ inventory_hostname }}"}
+    - include_tasks: {file: c.yml, apply: {tags: [t], when: "inventory_hostname != 'h1'"}}
+      loop: [1, 2]
+      when: inventory_hostname != 'h3'
+    - import_tasks: d.yml
+      when: inventory_hostname == 'h2'
+      vars: {w: 7}
+--- a.yml
+- debug: {msg: "a {{ v }}"}
+- debug: {msg: "a2 {{ v }}"}
+--- b.yml
+- debug: {msg: "b {{ v }}"}
+--- c.yml
+- debug: {msg: "c {{ item }}"}
+--- d.yml
+- debug: {msg: "d {{ w }}"}
+- block:
+    - command: echo d2
+`,
+  'an include that fails': `
+- hosts: h1,h2
+  gather_facts: false
+  tasks:
+    - block:
+        - include_tasks: a.yml
+        - debug: {msg: never}
+      rescue:
+        - debug: {msg: "rescued {{ ansible_failed_task.name }}"}
+    - include_tasks: nothing.yml
+      when: inventory_hostname == 'h2'
+    - debug: {msg: after}
+--- a.yml
+- name: inside
+  fail: {msg: x}
+`,
+  meta: `
+- hosts: all
+  gather_facts: false
+  tasks:
+    - meta: noop
+    - debug: {msg: one}
+    - meta: end_host
+      when: inventory_hostname == 'h2'
+    - debug: {msg: two}
+    - meta: end_play
+      when: inventory_hostname == 'h1'
+    - debug: {msg: three}
+- hosts: all
+  gather_facts: false
+  tasks:
+    - debug: {msg: four}
+`,
+  clear_host_errors: `
+- hosts: all
+  gather_facts: false
+  tasks:
+    - command: test {{ inventory_hostname }} != h2
+    - meta: clear_host_errors
+- hosts: all
+  gather_facts: false
+  tasks:
+    - debug: {msg: next}
+`,
+  variables: `
+- hosts: h1
+  gather_facts: false
+  vars: {a: play, b: "{{ a }}+"}
+  vars_files: [v.yml, [nothing.yml, w.yml]]
+  tasks:
+    - debug: {msg: "{{ a }} {{ b }} {{ c }} {{ d }}"}
+    - debug: {msg: "{{ a }} {{ b }}"}
+      vars: {a: task}
+    - block:
+        - debug: {msg: "{{ a }} {{ b }}"}
+      vars: {a: block}
+    - set_fact: {a: fact}
+    - debug: {msg: "{{ a }} {{ b }}"}
+    - debug: {msg: "{{ a }}"}
+      vars: {a: task}
+    - include_vars: inc.yml
+    - debug: {msg: "{{ a }} {{ e }}"}
+    - include_vars: {file: inc.yml, name: under}
+    - debug: {msg: "{{ under.e }} {{ inventory_hostname }} {{ group_names }} {{ groups.lab }} {{ groups['all'] | length }}"}
+    - debug: {msg: "{{ hostvars['h2'].inventory_hostname }} {{ hostvars[inventory_hostname].a }} {{ undefined_one | default('none') }}"}
+--- v.yml
+c: file
+--- w.yml
+d: second
+--- inc.yml
+e: included
+`,
+  'add_host and group_by': `
+- hosts: all
+  gather_facts: false
+  tasks:
+    - add_host: {name: h9, groups: [new, newer], ansible_connection: local, colour: red}
+    - group_by: {key: "g_{{ inventory_hostname == 'h1' }}"}
+    - debug: {msg: "{{ groups.new }} {{ groups.g_True }} {{ hostvars.h9.colour }}"}
+- hosts: new
+  gather_facts: false
+  tasks:
+    - debug: {msg: "{{ colour }} {{ group_names }}"}
+- hosts: g_False
+  gather_facts: false
+  tasks:
+    - debug: {msg: "{{ group_names }}"}
+`,
+  undefined: `
+- hosts: h1
+  gather_facts: false
+  tasks:
+    - debug: {msg: "{{ nothing }}"}
+      ignore_errors: true
+    - debug: {msg: x}
+      when: nothing == 1
+      ignore_errors: true
+    - debug: {msg: "{{ item }}"}
+      loop: "{{ nothing }}"
+      ignore_errors: true
+    - debug: {msg: "{{ item }}"}
+      loop: "{{ nothing }}"
+      when: false
+    - debug: {msg: "{{ nothing }}"}
+      when: false
+`,
+  'block keywords': `
+- hosts: all
+  gather_facts: false
+  environment: {A: play, B: play}
+  tasks:
+    - block:
+        - shell: echo $A $B $C
+          environment: {C: task}
+          register: r
+        - debug: {msg: "{{ r.stdout }}"}
+          when: inventory_hostname == 'h1'
+      environment: {B: block}
+      when: inventory_hostname != 'h3'
+      run_once: false
+    - block:
+        - fail: {msg: x}
+        - debug: {msg: still}
+      ignore_errors: true
+`,
+  'end of a batch': `
+- hosts: all
+  gather_facts: false
+  serial: 2
+  tasks:
+    - debug: {msg: one}
+    - meta: end_batch
+      when: inventory_hostname == 'h1'
+    - debug: {msg: two}
+`,
+  roles: `
+- hosts: h1,h2
+  gather_facts: false
+  vars: {p: play}
+  pre_tasks:
+    - debug: {msg: "{{ from_defaults }} {{ from_vars }}"}
+  roles:
+    - web
+    - {role: web, p: param, tags: [x]}
+    - {role: web, p: param, tags: [x]}
+    - {role: web, when: "inventory_hostname == 'h1'", vars: {v: 1}}
+  tasks:
+    - debug: {msg: "{{ from_defaults }} {{ p }}"}
+    - include_role: {name: lazy}
+      vars: {w: "{{ inventory_hostname }}"}
+    - debug: {msg: "{{ lazy_default | default('private') }}"}
+    - import_role: {name: lazy, tasks_from: other}
+      when: inventory_hostname == 'h2'
+    - include_role: {name: lazy, tasks_from: other.yml}
+      loop: [1, 2]
+    - debug: {msg: "{{ lazy_default | default('private') }}"}
+    - command: echo x
+      notify: [web handler, "lazy : lazy handler"]
+  handlers:
+    - name: web handler
+      debug: {msg: of the play}
+--- roles/web/tasks/main.yml
+- debug: {msg: "{{ role_name }} {{ p }} {{ from_defaults }} {{ from_vars }} {{ role_path | basename }}"}
+- include_tasks: more.yml
+--- roles/web/tasks/more.yml
+- command: echo more
+  notify: web handler
+--- roles/web/defaults/main.yml
+from_defaults: d
+p: default
+--- roles/web/vars/main.yml
+from_vars: v
+--- roles/web/meta/main.yml
+dependencies:
+  - {role: base, q: dep}
+--- roles/web/handlers/main.yml
+- name: web handler
+  debug: {msg: of the role}
+--- roles/base/tasks/main.yml
+- debug: {msg: "base {{ q }}"}
+--- roles/lazy/tasks/main.yml
+- debug: {msg: "lazy {{ w }} {{ lazy_default }}"}
+--- roles/lazy/tasks/other.yml
+- debug: {msg: "other {{ lazy_default }} {{ item | default('none') }}"}
+--- roles/lazy/defaults/main.yml
+lazy_default: l
+--- roles/lazy/handlers/main.yml
+- name: lazy handler
+  debug: {msg: lazy handled}
+`,
+}
