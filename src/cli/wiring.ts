@@ -55,7 +55,7 @@ export function createDeps(options: WiringOptions): RunDeps {
     checkArgs,
     loadPlaybook: file => loadPlaybook(file, loading),
     loadTasks: file => loadTasks(file, loading),
-    loadHandlers: file => loadTasks(file, loading),
+    loadHandlers: file => loadTasks(file, { ...loading, isHandlers: true }),
     loadVarsFile,
     selectHosts,
     scopeOf,

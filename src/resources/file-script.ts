@@ -98,7 +98,7 @@ read_file() {
   if [ "$p_content" = 1 ]; then
     rest=\${now#*|*|*|}
     if [ "\${rest%%|*}" -gt "$p_max" ]; then rt_fail "$real has \${rest%%|*} bytes: more than the $p_max that can be kept"; fi
-    [ -r "$real" ] || rt_fail "no permission to read $real"
+    [ -r "$real" ] || rt_fail "file is not readable: $real"
     cat <"$real" || rt_fail "cannot read $real"
   elif [ "$p_digest" = 1 ]; then
     sum_of "$real"

@@ -10,7 +10,6 @@ export type Env = Readonly<Record<string, string>>
 export interface Stage {
   readonly desk: Desk
   readonly panelUrl: string
-  readonly hasPgRestore: boolean
   /** Below which the host's /opt/proxpanel-backups and /root lie: '' on a host of its own. */
   readonly root: string
   /** The panel's env file as it is now. */
@@ -32,7 +31,6 @@ export async function openDemoStage(): Promise<Stage> {
     root,
     desk,
     panelUrl: panel.url,
-    hasPgRestore: false,
     env: async () => panel.env(),
     setEnv: async values => {
       panel.setEnv(values)
@@ -59,7 +57,6 @@ export async function openProductionStage(): Promise<Stage> {
   return {
     ...host,
     root: '',
-    hasPgRestore: true,
     desk: openDesk(folder, {
       'my.votcloud.com': { ...loginVariables(folder, host.ssh), free_mib: 64 },
     }),

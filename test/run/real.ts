@@ -106,7 +106,7 @@ export async function runReal(
     checkArgs,
     loadPlaybook: path => loadPlaybook(path, { registry }),
     loadTasks: path => loadTasks(path, { registry }),
-    loadHandlers: path => loadTasks(path, { registry }),
+    loadHandlers: path => loadTasks(path, { registry, isHandlers: true }),
     loadVarsFile: path => loadVarsFile(path),
     selectHosts,
     scopeOf,
