@@ -58,6 +58,7 @@ report('whole process, 1 host × 20 tasks', m['ansible many'], m['rota many'], 1
 report('whole process, 1 host × 1 task', m['ansible one'], m['rota one'])
 report('each further task', more('ansible'), more('rota'), 100)
 console.log(`rota --version: ${(median(startup) * 1000).toFixed(0)} ms`)
+process.exit(0)
 
 function report(what, ansible, rota, target) {
   const ratio = ansible / rota

@@ -50,7 +50,9 @@ export type ScriptParams = Readonly<Record<string, string | number | boolean | S
  * - `$p_NAME` for each param (booleans as 1 or 0; undefined ones are unset; no NUL). By stdin frame: never argv, environment or file.
  * - its stdin: `stdin` when given, else /dev/null. `LC_ALL=C`, `set -u` off, cwd = the login folder, umask 022.
  * - `rt_set NAME VALUE`: returns a named value (any bytes but NUL). `rt_fail MESSAGE`: ends the script with exit 99 and that message.
- * - it runs in a subshell in a session of its own: cd, exit, traps and variables do not leak into the next call.
+ * - it runs in a subshell: cd, exit, traps and variables do not leak into the next call. The session's shell leads a process
+ *   group of its own; a timeout, or a call that kills the shell, ends that whole group (a daemon that has its own is spared).
+ * - fd 8 is the session's: start what goes on in the background with `8>&-`.
  */
 export interface Call {
   readonly script: Script

@@ -53,10 +53,16 @@ function readField(reader: Reader, shape: ShapeName, dict: Dict, key: string, va
       return listOf(value)
     case 'conditions':
       return readConditions(reader, dict, key, value)
+    case 'vars':
+      return readVars(reader, listOf(value) as readonly Dict[])
     default:
-      if (key === 'vars') checkNames(reader, value as Dict)
       return value
   }
+}
+
+function readVars(reader: Reader, dicts: readonly Dict[]): Dict {
+  for (const dict of dicts) checkNames(reader, dict)
+  return dicts.length === 1 ? dicts[0]! : new Map(dicts.flatMap(dict => [...dict]))
 }
 
 /** Ansible wants identifiers: a variable that no template could name is a mistake. */

@@ -30,7 +30,7 @@ const WORD = new RegExp(
 
 /**
  * Splits `src=a dest="b c"` by Ansible's rules: at white space, but not within quotes or Jinja braces. `isOption` says which
- * names are options of the module; every other word stays in the rest, which keeps its own white space and quotes.
+ * names are options of the module (a name may be a template); every other word stays in the rest, which keeps its own white space and quotes.
  * Undefined: a quote or a brace is not closed.
  */
 export function parseFreeText(text: string, isOption: (name: string) => boolean): FreeText | undefined {
@@ -68,7 +68,7 @@ function splitWords(text: string): Word[] | undefined {
 }
 
 function parseOption(word: string): { readonly name: string; readonly value: string } | undefined {
-  const [, name, value] = /^([A-Za-z_][\w.-]*)=(.*)$/s.exec(word) ?? []
+  const [, name, value] = /^([A-Za-z_][\w.-]*|\{\{.*?\}\})=(.*)$/s.exec(word) ?? []
   return name === undefined ? undefined : { name, value: unquote(decodeEscapes(value!)) }
 }
 

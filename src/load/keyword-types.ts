@@ -114,6 +114,13 @@ export const shapes = {
     accepts: isDict,
     schema: { type: 'object' },
   },
+  /** Variables: a mapping, or the older list of mappings. */
+  vars: {
+    say: 'a mapping of names to values',
+    example: '{ name: value }',
+    accepts: value => isDict(value) || isListOf(value, isDict),
+    schema: { anyOf: [{ type: 'object' }, { type: 'array', items: { type: 'object' } }] },
+  },
   dicts: {
     say: 'a mapping, or a list of mappings',
     example: '{ NAME: value }',

@@ -11,7 +11,7 @@ const key = (shape: ShapeName, doc: string): Keyword => ({ shape, doc })
 
 const common = {
   name: key('text', 'What it is for; shown while it runs.'),
-  vars: key('dict', 'Variables.'),
+  vars: key('vars', 'Variables.'),
   environment: key('dicts', 'Environment of the programs that the modules start.'),
   become: key('bool', 'Become another user.'),
   become_user: key('text', 'The user to become; root by default.'),

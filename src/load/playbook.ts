@@ -50,7 +50,8 @@ export function parsePlaybook(text: string, file: string, options: LoadOptions):
 
 /**
  * Reads a file of tasks (include_tasks, a role's tasks/ or handlers/). An empty file has no tasks. Missing options are left
- * to checkArgs at run time, since module_defaults of the play may give them. Throws like loadPlaybook.
+ * to checkArgs at run time, since module_defaults of the play may give them. With `isHandlers` they may have
+ * `listen`. Throws like loadPlaybook.
  */
 export function loadTasks(
   file: string,

@@ -47,7 +47,7 @@ export class Reader {
     if (wrong.length > 0) this.#sayWrong(dict, level, wrong)
     for (const [name, keyword] of Object.entries(table))
       if (keyword.required && (dict.get(name) ?? null) === null)
-        this.say(`${level} needs ${name}`, at, `add ${name}: ${keyword.doc}`)
+        this.say(`${placeName(level)} needs ${name}`, at, `add ${name}: ${keyword.doc}`)
   }
 
   sayUnknown(dict: Dict, key: string, level: Level): void {
@@ -55,7 +55,7 @@ export class Reader {
     if (refused[key]) this.say(`rota has no ${key}`, at, refused[key])
     else {
       const hint = renderDidYouMean(key, Object.keys(keywords[level]), `remove it, or see rota doc keywords`)
-      this.say(`${level} has no keyword ${key}`, at, hint)
+      this.say(`${placeName(level)} has no keyword ${key}`, at, hint)
     }
   }
 
@@ -71,6 +71,11 @@ export class Reader {
       this.say(`${where} ${renderKind(value)}`, this.doc.valueAt(holder, key), hintFor(name, shape, value))
     }
   }
+}
+
+/** A handler is a task, and a file of tasks may be either. */
+function placeName(level: Level): string {
+  return level === 'handler' ? 'task' : level
 }
 
 function hintFor(name: string, shape: KeywordShape, value: Value): string {

@@ -60,9 +60,11 @@ function readText(
   const text = typeof value === 'string' ? value : value.text
   const field = (part: string): Field =>
     value instanceof Template && /\{[{%#]/.test(part) ? new Template(part, value.at) : part
-  const isOption = (option: string): boolean =>
-    !commands.has(signature?.name ?? name) ||
-    (commandOptions.includes(option) && (signature === undefined || option in signature.params))
+  const isOption = (option: string): boolean => {
+    if (commands.has(signature?.name ?? name))
+      return commandOptions.includes(option) && (signature === undefined || option in signature.params)
+    return !option.includes('{{') || signature?.otherParams !== undefined
+  }
   const parsed = parseFreeText(text, isOption)
   if (parsed === undefined) {
     reader.say(`${name}: a quote or a brace is not closed`, at, 'close it, or write the options as a mapping')

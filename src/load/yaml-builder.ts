@@ -51,6 +51,8 @@ export class ValueBuilder {
   /** Nodes of a container with every alias written out. */
   readonly #sizes = new WeakMap<Container, number>()
   #isBomb = false
+  /** How many `!unsafe` the node stands in: braces are plain text there. */
+  #unsafe = 0
 
   constructor(file: string, text: string, lines: LineCounter, options: YamlOptions) {
     this.file = file
@@ -61,11 +63,14 @@ export class ValueBuilder {
 
   build(node: Node, name: string): Value {
     if (isAlias(node)) return this.#alias(node.source, node)
+    const isUnsafe = (node as { tag?: string }).tag === '!unsafe'
+    if (isUnsafe) this.#unsafe++
     const value = isMap(node)
       ? this.#map(node)
       : isSeq(node)
         ? this.#list(node.items as Node[], node, name)
         : this.#scalar(node as Scalar, name)
+    if (isUnsafe) this.#unsafe--
     const anchor = (node as { anchor?: string }).anchor
     if (anchor !== undefined) this.#anchors.set(anchor, value)
     return value
@@ -170,7 +175,7 @@ export class ValueBuilder {
     const text = node.source ?? ''
     const { tag } = node
     if (tag === undefined || tag === '!') return this.#untagged(node, text, name)
-    if (tag === '!unsafe') return text
+    if (tag === '!unsafe') return this.#string(node, text, name)
     if (tag === '!vault' || tag === '!vault-encrypted') return this.#vaulted(node, text, name)
     const type = scalarTags[tag]
     const value = type === undefined ? undefined : parseTagged(type, text)
@@ -186,7 +191,8 @@ export class ValueBuilder {
   }
 
   #string(node: Scalar, text: string, name: string): Value {
-    const isTemplate = this.#options.templates !== false && /\{[{%#]/.test(text)
+    const isTemplate = this.#unsafe === 0 && this.#options.templates !== false && /\{[{%#]/.test(text)
+    if (isTemplate && this.#options.secret && !/^\s*\{\{[^{}]*\}\}\s*$/.test(text)) this.#sayMixed(node, name)
     if (isTemplate) return new Template(text, this.#contentAt(node))
     return this.#options.secret ? new Secret(text, name) : text
   }
@@ -214,9 +220,19 @@ export class ValueBuilder {
     }
   }
 
+  /** A template is shown in messages, so none of a vault's own text may be part of one. */
+  #sayMixed(node: Node, name: string): void {
+    this.problems.push({
+      code: 'E_VAULT',
+      message: `${name} is in a vault, and mixes text with braces`,
+      at: sourceAt(this.file, this.lines, node.range![0]),
+      hint: 'give the secret part a variable of its own in the vault, and join the parts outside of it',
+    })
+  }
+
   #checkTag(node: Node): void {
     const { tag } = node as { tag?: string }
-    if (tag !== undefined && !containerTags.includes(tag)) this.#badTag(node, undefined)
+    if (tag !== undefined && tag !== '!unsafe' && !containerTags.includes(tag)) this.#badTag(node, undefined)
   }
 
   #badTag(node: Node, type: ScalarType | undefined): void {

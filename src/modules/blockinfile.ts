@@ -116,7 +116,7 @@ export const blockinfile = defineState<typeof params, FileState, EditInput<Block
   rules: { mutuallyExclusive: [['insertbefore', 'insertafter']] },
   returns: {
     msg: { doc: '`Block inserted`, `Block removed` or empty.' },
-    backup: { doc: 'Path of the backup, or empty.' },
+    backup_file: { doc: 'Path of the backup, when one was made.' },
   },
   examples: `
 - name: Names of the cluster

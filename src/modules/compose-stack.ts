@@ -64,7 +64,7 @@ type StackArgs = Args<typeof params>
 const stack = joinScripts(
   composeCli,
   sh`
-if [ -n "$p_v2_only" ] && [ "$compose_version" = 1 ]; then rt_set problem "docker-compose 1 has no $p_v2_only"; exit 90; fi
+if [ -n "$p_v2_only" ] && [ "\${compose_version:-}" = 1 ]; then rt_set problem "docker-compose 1 has no $p_v2_only"; exit 90; fi
 # A lost snapshot must not look like a change, so its failure ends the task.
 snapshot() {
   ids=$(compose ps -a -q </dev/null) || return 1
@@ -80,7 +80,6 @@ code=$?
 after=$(snapshot) || { rt_set problem "compose ps failed"; exit 91; }
 rt_set before "$before"
 rt_set after "$after"
-rt_set compose_version "$compose_version"
 exit "$code"
 `,
 )

@@ -11,6 +11,7 @@ import { type Dialect, dialects } from './env/dialects.ts'
 import { disagreeing, removeNames, setValues } from './env/edit.ts'
 import { makeKnown, secretsOf } from './env/secrets.ts'
 import { attributes, backup, backupSuffix, readOptions, unsafe_writes, validate } from './file-params.ts'
+import { backupResult } from './text-file.ts'
 
 const params = {
   path: { type: 'path', required: true, aliases: ['dest', 'name'], doc: 'The env file. A link is followed.' },
@@ -129,7 +130,7 @@ function result(input: EnvInput, before: EnvState, after: EnvState) {
   return {
     ...resultOf(after),
     path: after.path,
-    backup: after.terms.backup ?? '',
+    ...backupResult(before, after),
     names: input.names,
     changed_names: changedNames(before, after),
     warnings: warningsOf(input, after),
@@ -168,7 +169,7 @@ export const env_file = defineState<typeof params, EnvState, EnvInput>({
     path: { doc: 'The file.' },
     names: { doc: 'The names asked for.' },
     changed_names: { doc: 'The names whose values changed.' },
-    backup: { doc: 'Path of the backup, or empty.' },
+    backup_file: { doc: 'Path of the backup, when one was made.' },
     warnings: { doc: 'Other programs that would read the same bytes differently.' },
   },
   examples: `

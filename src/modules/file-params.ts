@@ -1,3 +1,4 @@
+import { problem } from '../core/error.ts'
 import type { Operator } from '../core/module.ts'
 import type { ReadOptions } from '../resources/file.ts'
 import { parseWords } from './command-words.ts'
@@ -45,12 +46,15 @@ interface Given {
 }
 
 /** What of the arguments a read needs to know. */
-export function readOptions(args: Given, operator?: Operator, isBackup = false): ReadOptions {
+export function readOptions(args: Given): ReadOptions {
+  if (args.validate !== undefined && !args.validate.includes('%s'))
+    throw problem('E_PARAMS', `validate must contain %s: ${args.validate}`, {
+      hint: 'write %s where the command takes the file',
+    })
   return {
     owner: args.owner,
     group: args.group,
     unsafe: args.unsafe_writes ?? false,
     ...(args.validate === undefined ? {} : { validate: parseWords(args.validate) }),
-    ...(operator ? { backupSuffix: backupSuffix(operator, isBackup) } : {}),
   }
 }

@@ -177,6 +177,21 @@ function checkArgs(args: LineArgs): void {
     throw problem('E_PARAMS', 'regexp is required with backrefs=true')
 }
 
+/** An empty expression or text is found in every line. */
+function warningsOf({ regexp, search_string }: LineArgs): { readonly warnings?: readonly string[] } {
+  if (regexp !== '' && search_string !== '') return {}
+  const what = regexp === '' ? 'regular expression' : 'search string'
+  const means =
+    regexp === ''
+      ? " If this is desired, use '^' to match every line in the file and avoid this warning."
+      : ''
+  return {
+    warnings: [
+      `The ${what} is an empty string, which will match every line in the file. This may have unintended consequences, such as replacing the last line in the file rather than appending.${means}`,
+    ],
+  }
+}
+
 export const lineinfile = defineState<typeof params, FileState, EditInput<LineArgs>>({
   name: 'lineinfile',
   summary: 'Keep one line of a text file as it is to be, or away.',
@@ -207,6 +222,9 @@ export const lineinfile = defineState<typeof params, FileState, EditInput<LineAr
   reread: rereadFile,
   want: (input, before) => edit(input, before).after,
   write: writeFile,
-  result: (input, before, after) => editResult(before, after, edit(input, before).message),
+  result(input, before, after) {
+    const found = editResult(before, after, edit(input, before).message)
+    return { ...found, backup: found.backup_file ?? '', ...warningsOf(input.args) }
+  },
   show: showFile,
 })

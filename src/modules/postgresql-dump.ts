@@ -49,8 +49,8 @@ temp=$(mktemp "$p_dest.XXXXXX") || exit 1
 trap 'rm -f -- "$temp"' EXIT
 cat >"$temp" || exit 1
 if command -v sha256sum >/dev/null 2>&1; then
-  set -- $(sha256sum <"$temp")
-  if [ "$1" != "$p_sha256" ]; then rt_set problem "the bytes arrived damaged"; exit 1; fi
+  sum=$(sha256sum <"$temp")
+  case $sum in "$p_sha256"*) ;; *) rt_set problem "the bytes arrived damaged"; exit 1 ;; esac
 fi
 mv -f -- "$temp" "$p_dest"
 `

@@ -29,7 +29,7 @@ export type Started =
  * started with a constant text that evals what it reads. `shift` inside the eval clears $1 after it was expanded.
  */
 const program = sh`
-home() { case $1 in "~") printf '%s' "$HOME" ;; "~/"*) printf '%s' "$HOME/\${1#"~/"}" ;; *) printf '%s' "$1" ;; esac; }
+home() { case $1 in \~) printf '%s' "$HOME" ;; \~/*) printf '%s' "$HOME/\${1#\~/}" ;; *) printf '%s' "$1" ;; esac; }
 has_match() {
   IFS=
   # shellcheck disable=SC2086 # a glob of the user's: only pathname expansion is wanted, and IFS is empty
@@ -51,6 +51,7 @@ start() {
     text) exec "$p_shell" -c "$p_text" ;;
     secret)
       exec 8<&0
+      # shellcheck disable=SC2016 # the inner shell expands it
       printf '%s' "$p_text" | { exec 9<&0 0<&8 8<&-; exec "$p_shell" -c 'set -- "$(cat <&9)"; exec 9<&-; eval "shift; $1"'; } ;;
   esac
 }

@@ -102,7 +102,7 @@ export const replace = defineState<typeof params, FileState, EditInput<ReplaceAr
   params,
   returns: {
     msg: { doc: '`N replacements made` or empty.' },
-    backup: { doc: 'Path of the backup, or empty.' },
+    backup_file: { doc: 'Path of the backup, when one was made.' },
   },
   examples: `
 - name: The new name of the database host

@@ -69,17 +69,23 @@ export function wantEdit(
   return { after: wantContent(before, { text: edited.text }, args.mode), message: edited.value }
 }
 
-/** `msg`, `backup` and the attributes, as Ansible's editing modules return them. */
+/** `msg`, `backup_file` and the attributes, as Ansible's editing modules return them. */
 export function editResult(before: FileState, after: FileState, message: string) {
-  const isAttributes = before.kind === after.kind && before.sha256 === after.sha256 && before !== after
   const isMoved =
-    isAttributes &&
+    before.kind === after.kind &&
     (before.mode !== after.mode || before.owner !== after.owner || before.group !== after.group)
   const attributes = 'ownership, perms or SE linux context changed'
+  const said = message === '' ? attributes : `${message} and ${attributes}`
   return {
     ...resultOf(after),
     path: after.path,
-    msg: !isMoved ? message : message === '' ? attributes : `${message} and ${attributes}`,
-    backup: after.terms.backup ?? '',
+    msg: isMoved ? said : message,
+    ...backupResult(before, after),
   }
+}
+
+/** `backup_file`, when one is made. */
+export function backupResult(before: FileState, after: FileState): { readonly backup_file?: string } {
+  const isReplaced = before.kind === 'file' && after.kind === 'file' && before.sha256 !== after.sha256
+  return isReplaced && after.terms.backup !== undefined ? { backup_file: after.terms.backup } : {}
 }

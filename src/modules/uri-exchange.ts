@@ -2,7 +2,6 @@ import { readFile } from 'node:fs/promises'
 import { connect as connectSocket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { type ConnectionOptions, connect as connectTls } from 'node:tls'
-import { Client } from 'undici'
 import { problem } from '../core/error.ts'
 import type { Target } from '../core/module.ts'
 import { sh } from '../core/script.ts'
@@ -102,6 +101,8 @@ function asSocket(channel: Duplex): Duplex {
 
 /** HTTP/1.1 over an open channel, by undici. */
 async function speak(channel: Duplex, route: Route, request: HttpRequest): Promise<HttpResponse> {
+  // Loaded when it is needed: it takes longer to load than all the rest of a small run.
+  const { Client } = (await import('undici')).default
   const client = new Client(request.url.origin, {
     // Not at once: undici would still take itself to be connecting, and wait for ever.
     connect: (_options, done) => process.nextTick(done, null, asSocket(channel)),
@@ -133,6 +134,7 @@ async function speak(channel: Duplex, route: Route, request: HttpRequest): Promi
 
 const haveCurl = sh`command -v curl >/dev/null 2>&1`
 const curl = sh`curl -q --config -`
+const alive = sh`:`
 
 /** A line of curl's config file (curl(1), --config): every value quoted, so no byte of it is an option. */
 function configLine(name: string, value: string): string {
@@ -256,6 +258,8 @@ export async function exchange(t: Target, route: Route, request: HttpRequest): P
     return await speak(channel, route, request)
   } catch (error) {
     channel.destroy()
+    // Throws what is wrong with the link to the target, should it be that and not the server.
+    if (route.from === 'target') await t.run(alive)
     throw new NoAnswer(t.redactor.clean(describe(error)))
   }
 }

@@ -38,16 +38,20 @@ interface Look {
   readonly named?: Readonly<Record<string, string>>
 }
 
-/** Prints open or closed when the host can tell without a forwarded connection; nothing when it cannot. */
+/*
+ * Prints open or closed when the host can tell by itself, nothing when it cannot. A listener in the host's own list is
+ * enough for its own addresses; a missing one is not, since a firewall rule may publish a port as well. Only an nc that has
+ * -z is used: others wait for the server to hang up.
+ */
 const portHere = sh`
-if command -v nc >/dev/null 2>&1; then
-  if nc -w "$p_seconds" "$p_host" "$p_port" </dev/null >/dev/null 2>&1; then printf open; else printf closed; fi
-  exit
-fi
 case $p_host in
-  127.*|localhost|::1|0.0.0.0)
+  127.0.0.1|localhost|::1|0.0.0.0)
     port=$(printf '%04X' "$p_port")
-    if cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | grep -q ":$port [0-9A-F]*:0000 0A "; then printf open; else printf closed; fi ;;
+    any="(00000000|0100007F|0{32}|0{24}01000000|0{16}FFFF00000100007F):$port"
+    if cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | grep -qE " $any [0-9A-F]*:0000 0A "; then printf open; exit; fi ;;
+esac
+case $(nc -h 2>&1) in
+  *-z*) if nc -z -w "$p_seconds" "$p_host" "$p_port" </dev/null >/dev/null 2>&1; then printf open; else printf closed; fi ;;
 esac
 `
 /** TCP states (include/net/tcp_states.h): ESTABLISHED to SYN_RECV, FIN_WAIT1 and 2, TIME_WAIT. */
@@ -86,6 +90,9 @@ async function listen(channel: Duplex, args: WaitArgs): Promise<Look> {
 }
 async function lookAtPort(t: Target, args: WaitArgs, port: number): Promise<Look> {
   const { host } = args
+  const ran = await t.run(portHere, { host, port, seconds: args.connect_timeout })
+  const said = ran.stdout.toString('utf8')
+  if (said !== '' && args.search_regex === undefined) return { is: said === 'open' }
   const opening = t.forward({ host, port })
   // Nothing more than "it did not open in time" is wanted of a connection that comes too late.
   const inTime = Promise.race([opening, sleep(args.connect_timeout * 1000, undefined, { ref: false })])
@@ -103,14 +110,12 @@ async function lookAtPort(t: Target, args: WaitArgs, port: number): Promise<Look
     )
     return { is: false }
   }
-  // Refused, or forwarding is forbidden: the host itself knows which.
-  const ran = await t.run(portHere, { host, port, seconds: args.connect_timeout })
-  const is = ran.stdout.toString('utf8') === 'open'
-  if (is && args.search_regex !== undefined)
+  // Nobody listens, or forwarding is forbidden.
+  if (said === 'open')
     throw problem('E_TASK', 'wait_for: search_regex on a port needs TCP forwarding, which the host refuses', {
       hint: 'leave out search_regex, or allow TCP forwarding for this login in sshd_config',
     })
-  return { is }
+  return { is: false }
 }
 
 async function lookAtPath(t: Target, args: WaitArgs, path: string): Promise<Look> {
@@ -144,7 +149,7 @@ export const waitFor = defineAction({
   name: 'wait_for',
   summary: 'Waits until a port is open or closed, a file is there or gone, or one of them says something.',
   notes: [
-    'A port is tried by a connection that the target’s sshd makes. Where that is refused, nc on the host is asked, and for the host itself its own list of listening ports.',
+    'A port of the host itself is looked up in its list of listening ports; nc is asked where the host has one with -z; else the target’s sshd makes a connection.',
   ],
   reads: true,
   params,

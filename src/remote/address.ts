@@ -20,7 +20,6 @@ const transports: Readonly<Record<string, Address['transport']>> = {
   paramiko_ssh: 'ssh',
   openssh: 'openssh',
   local: 'local',
-  docker: 'docker',
 }
 
 /**

@@ -8,7 +8,7 @@ import { openBecomeLink } from './become.ts'
 import { type Channel, type Connection, shellWord } from './connection.ts'
 import { forwardLocally, openLocalLink } from './local.ts'
 import type { Login } from './login.ts'
-import { openOpenssh } from './openssh.ts'
+import { blameSsh, openOpenssh } from './openssh.ts'
 import { bootstrap } from './prelude.ts'
 import { ShellSession } from './session.ts'
 import { resolveLogin } from './ssh-config.ts'
@@ -141,6 +141,7 @@ class Pool implements Connections {
       redactor,
       openLink,
       forward: to => connection.forward(to),
+      ...(address.transport === 'openssh' && { blame: blameSsh }),
     })
     await session.open()
     return session

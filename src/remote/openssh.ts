@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { Duplex } from 'node:stream'
-import { problem } from '../core/error.ts'
+import { type ErrorCode, problem } from '../core/error.ts'
 import type { Address, Ended } from '../core/remote.ts'
 import type { Channel, Connection } from './connection.ts'
 import { openLocalLink } from './local.ts'
@@ -64,7 +64,16 @@ export function renderSsh(address: Address): string[] {
 /** ssh's own failure is no exit status of the shell's. */
 function watchEnd(link: Channel): Channel {
   const ended = link.ended.then(
-    (end): Ended => ('code' in end && end.code === SSH_FAILED ? { unknown: 'ssh lost the connection' } : end),
+    (end): Ended =>
+      'code' in end && end.code === SSH_FAILED
+        ? { unknown: 'ssh lost the connection, or the shell there was killed' }
+        : end,
   )
   return { ...link, ended }
+}
+
+/** What kind of failure ssh speaks of: its exit status is 255 for all of them. */
+export function blameSsh(said: string): ErrorCode {
+  if (said.includes('Host key verification failed')) return 'E_HOST_KEY'
+  return said.includes('Permission denied') ? 'E_AUTH' : 'E_UNREACHABLE'
 }

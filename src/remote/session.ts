@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream'
-import { problem, type RotaError } from '../core/error.ts'
+import { type ErrorCode, problem, type RotaError } from '../core/error.ts'
 import type { Redactor } from '../core/redact.ts'
 import type { Call, Done, Session } from '../core/remote.ts'
 import type { Channel } from './connection.ts'
@@ -16,6 +16,11 @@ export interface SessionOptions {
   readonly redactor: Redactor
   /** A new channel that runs `bootstrap` as the session's user. Throws RotaError when there can be none. */
   openLink(): Promise<Channel>
+  /**
+   * For links that are there before the host is reached: nothing is sent until the loop says that it runs, so that a
+   * host that cannot be reached is never an unknown outcome. Gets what was said instead; returns the error's code.
+   */
+  readonly blame?: (said: string) => ErrorCode
   forward: Session['forward']
 }
 
@@ -88,7 +93,9 @@ export class ShellSession implements Session {
   async #start(): Promise<Shell> {
     const { path, redactor } = this.#options
     const link = await this.#options.openLink()
-    return new Shell({ link, path, redactor, kill: shell => void this.#kill(shell) })
+    const shell = new Shell({ link, path, redactor, kill: late => void this.#kill(late) })
+    if (this.#options.blame && (await shell.ready) === undefined) throw await this.#noShell(shell)
+    return shell
   }
 
   #kill(shell: Shell): Promise<void> {
@@ -115,10 +122,11 @@ export class ShellSession implements Session {
 
   async #noShell(shell: Shell): Promise<RotaError> {
     const { name, path } = this.#options
-    const said = shell.noise === '' ? '' : `; it said: ${shell.noise}`
+    const said = shell.noise === '' ? '' : `; it said: ${shell.noise.replace(/\s*\n\s*/g, '; ')}`
     const ended = await shell.over
     const how = 'code' in ended ? `exit status ${ended.code}` : describeEnd(ended)
-    return problem('E_UNREACHABLE', `${path} did not start on ${name}: ${how}${said}`, {
+    const code = this.#options.blame?.(shell.noise) ?? 'E_UNREACHABLE'
+    return problem(code, `${path} did not start on ${name}: ${how}${said}`, {
       hint: `try: ssh ${name} ${path} -c true`,
     })
   }

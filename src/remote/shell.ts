@@ -147,11 +147,14 @@ export class Shell {
    */
   #exited(): void {
     this.isOver = true
+    if (!this.isBusy) {
+      this.link.close()
+      return
+    }
     const before = this.#readBytes
     setTimeout(() => {
       const isReading = this.#readBytes !== before || this.link.stdout.isPaused()
-      if (!this.isBusy) this.link.close()
-      else if (isReading) this.#exited()
+      if (!this.isBusy || isReading) this.#exited()
       else this.#options.kill(this)
     }, QUIET_MS)
   }

@@ -110,7 +110,7 @@ export async function resolveLogin(wanted: Wanted): Promise<Login> {
     identityFiles: [...wanted.identityFiles, ...(given.length > 0 ? given : DEFAULT_IDENTITIES)].map(expand),
     isIdentityGiven: wanted.identityFiles.length + given.length > 0,
     identitiesOnly: first('identitiesonly') === 'yes',
-    agent: agentOf(first('identityagent')),
+    agent: agentOf(config.get('identityagent')?.[0]),
     password: wanted.password,
     passphrase: wanted.passphrase,
     connectTimeoutMs: wanted.connectTimeoutMs,
@@ -137,6 +137,7 @@ function knownHostsFiles(config: SshConfig): string[] {
 }
 
 function agentOf(identityAgent: string | undefined): string | undefined {
+  if (identityAgent === 'none') return undefined
   if (identityAgent === undefined || identityAgent === 'SSH_AUTH_SOCK') return process.env['SSH_AUTH_SOCK']
   if (identityAgent.startsWith('$')) return process.env[identityAgent.slice(1).replace(/[{}]/g, '')]
   return identityAgent.replace(/^~(?=\/)/, homedir())

@@ -89,9 +89,13 @@ function login(
       refuse(new Error('the host closed the connection'))
     })
     client.on('change password', () => refuse(new Error('the password has expired and must be changed')))
+    let verified: Buffer | undefined
     const verify = (key: Buffer): boolean => {
+      // Each exchange of keys asks again.
+      if (verified?.equals(key)) return true
       try {
         checkHostKey(options.login, loadKnownHosts(options.login.knownHostsFiles), key)
+        verified = Buffer.from(key)
         return true
       } catch (error) {
         hostKeyError = error instanceof RotaError ? error : undefined
@@ -160,14 +164,14 @@ class Ssh2Connection implements Connection {
   }
 
   async start(command: string): Promise<Channel> {
-    for (let left = MOST_CHANNEL_TRIES; ; left--)
+    for (let tried = 1; ; tried++)
       try {
         return await this.#open(
           done => this.#client.exec(command, done),
           channel => this.#link(channel),
         )
       } catch (cause) {
-        if (left === 0 || !isFull(cause)) throw this.#refused(cause)
+        if (this.isOver || !isWorthRetrying(cause, tried)) throw this.#refused(cause)
         await wait(CHANNEL_RETRY_MS)
       }
   }
@@ -246,8 +250,14 @@ class Ssh2Connection implements Connection {
   }
 }
 
-/** Reason 2 with these words, or 4 (RESOURCE_SHORTAGE), is what a server at its MaxSessions answers. */
-function isFull(cause: unknown): boolean {
-  if (!(cause instanceof Error) || !('reason' in cause)) return false
+/**
+ * Reason 2 with these words, or 4 (RESOURCE_SHORTAGE), is what a server at its MaxSessions answers. Dropbear now and
+ * then closes a channel that takes the number of one just closed, without an answer to `exec`; trying that again does
+ * no harm, since what is started does nothing before it is written to.
+ */
+function isWorthRetrying(cause: unknown, tried: number): boolean {
+  if (!(cause instanceof Error)) return false
+  if (cause.message === 'Unable to exec') return tried < MOST_TRIES
+  if (!('reason' in cause) || tried >= MOST_CHANNEL_TRIES) return false
   return cause.reason === 4 || (cause.reason === 2 && cause.message.endsWith(': open failed'))
 }

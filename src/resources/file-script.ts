@@ -98,7 +98,7 @@ read_file() {
   if [ "$p_content" = 1 ]; then
     rest=\${now#*|*|*|}
     if [ "\${rest%%|*}" -gt "$p_max" ]; then rt_fail "$real has \${rest%%|*} bytes: more than the $p_max that can be kept"; fi
-    [ -r "$real" ] || rt_fail "no permission to read $real"
+    [ -r "$real" ] || rt_fail "file is not readable: $real"
     cat <"$real" || rt_fail "cannot read $real"
   elif [ "$p_digest" = 1 ]; then
     sum_of "$real"
@@ -148,7 +148,7 @@ stage() {
   dir=\${p_path%/*}
   [ -d "\${dir:-/}" ] || rt_fail "Destination directory \${dir:-/} does not exist"
   tmp=
-  trap 'rm -f -- "$tmp"' EXIT
+  trap '[ -z "$tmp" ] || rm -f -- "$tmp"' EXIT
   trap 'exit 129' HUP
   trap 'exit 130' INT
   trap 'exit 143' TERM

@@ -76,28 +76,41 @@ function wasParams({ kind, mode = '0', owner, group, sha256, target, modifiedAt 
 function afterParams(before: FileState, after: FileState): ScriptParams {
   const { terms } = after
   const isNew = before.kind !== after.kind || isContentChange(before, after)
-  const isMoved = isNew || !isSameState(ownerOf(before), ownerOf(after))
-  const ids = after.kind === 'absent' ? '' : `${after.owner?.id}:${after.group?.id}`
   return {
     path: terms.real,
     kind: isOwnerOfLink(before, after) ? 'owner' : after.kind,
-    own: isMoved ? ids : '',
-    // Five digits: with four, GNU chmod keeps a directory's set-group-id bit.
-    mode: after.kind !== 'link' && (isMoved || before.mode !== after.mode) ? `0${after.mode}` : '',
+    ...attributeParams(before, after, isNew),
     target: after.kind === 'hard' ? terms.sameAs : after.target,
     unsafe: terms.unsafe ?? false,
     above: terms.above ? terms.missing : 0,
     above_mode: terms.above?.mode ?? '0755',
-    above_own: terms.above?.own ? ids : '',
+    above_own: terms.above?.own ? idsOf(after) : '',
     remove: before.kind !== 'directory' ? 'file' : terms.found === 'directory' ? 'tree' : 'empty',
     mtime: before.modifiedAt === after.modifiedAt && !isNew ? undefined : renderTouch(after.modifiedAt),
   }
 }
 
+/** Owner and mode, as far as they have to be set. */
+function attributeParams(before: FileState, after: FileState, isNew: boolean): ScriptParams {
+  const isMoved = isNew || !isSameState(ownerOf(before), ownerOf(after))
+  // What is made where nothing was has the owner already that it gets by default.
+  const isOwned = before.kind === 'absent' && isSameState(ownerOf(after.terms.fresh ?? {}), ownerOf(after))
+  return {
+    own: isMoved && !isOwned ? idsOf(after) : '',
+    // Five digits: with four, GNU chmod keeps a directory's set-group-id bit.
+    mode: after.kind !== 'link' && (isMoved || before.mode !== after.mode) ? `0${after.mode}` : '',
+  }
+}
+
+const idsOf = ({ kind, owner, group }: FileState): string =>
+  kind === 'absent' ? '' : `${owner?.id}:${group?.id}`
+
 const isOwnerOfLink = (before: FileState, after: FileState): boolean =>
   before.kind === 'link' && after.kind === 'link' && before.target === after.target
 
-const ownerOf = (state: FileState): { readonly owner?: Account; readonly group?: Account } => ({
+const ownerOf = (
+  state: Pick<FileState, 'owner' | 'group'>,
+): { readonly owner?: Account; readonly group?: Account } => ({
   ...(state.owner ? { owner: state.owner } : {}),
   ...(state.group ? { group: state.group } : {}),
 })

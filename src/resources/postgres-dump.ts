@@ -24,16 +24,17 @@ export interface Dump {
 const local = sh`
 in_place() {
   command -v pg_dump >/dev/null 2>&1 || { rt_set problem "the host has no pg_dump"; exit 90; }
-  sh -c "$pg_work" sh "$p_what" "$p_user" "$p_database" "$p_host" "$p_port" "$p_scratch"
+  sh -c "\${pg_work:-}" sh "$p_what" "$p_user" "$p_database" "$p_host" "$p_port" "$p_scratch"
 }
 `
 const inContainer = joinScripts(
   composeCli,
   sh`
-in_place() { compose exec -T "$p_service" sh -c "$pg_work" sh "$p_what" "$p_user" "$p_database" '' '' "$p_scratch"; }
+in_place() { compose exec -T "$p_service" sh -c "\${pg_work:-}" sh "$p_what" "$p_user" "$p_database" '' '' "$p_scratch"; }
 `,
 )
 const work = sh`
+# shellcheck disable=SC2016 # the shell beside pg_dump expands it
 pg_work='
   what=$1
   user=\${2:-$POSTGRES_USER}

@@ -65,6 +65,7 @@ psql -X -q -A -t -w -P pager=off "$@"
 const psqlInContainer = joinScripts(
   composeCli,
   sh`
+# shellcheck disable=SC2016 # the container's shell expands it
 compose exec -T "$p_service" sh -c '
   user=\${1:-\${POSTGRES_USER:-postgres}}
   exec psql -X -q -A -t -w -P pager=off -U "$user" -d "\${2:-\${POSTGRES_DB:-$user}}"' sh "$p_user" "$p_database"
@@ -195,6 +196,7 @@ async function connect(t: Target, via: Forward, password: Secret | undefined): P
 }
 
 const WRONG_PASSWORD = '28P01'
+const alive = sh`:`
 
 /** Opens a connection with the first password that the server takes. Throws E_TASK. */
 export async function openForward(t: Target, via: Forward): Promise<Client> {
@@ -206,6 +208,8 @@ export async function openForward(t: Target, via: Forward): Promise<Client> {
     } catch (error) {
       if (sqlstateOf(error) === WRONG_PASSWORD) refusals++
       else {
+        // Throws what is wrong with the link to the host, should it be that and not the database.
+        await t.run(alive)
         const said = t.redactor.clean(error instanceof Error ? error.message : String(error))
         throw problem('E_TASK', `the database at ${where} cannot be reached through ${t.name}: ${said}`, {
           hint: 'check login_host, login_port and login_db; sshd has to allow TCP forwarding',

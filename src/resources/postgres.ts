@@ -146,7 +146,7 @@ END`
  * Throws E_CONFLICT when the role is neither `before` nor `after`, E_UNKNOWN when the connection broke after sending.
  */
 export async function writeRole(t: Target, before: RoleState, after: RoleState): Promise<void> {
-  const statements = [quietLog, renderCompareAndSet(before, after)]
+  const statements = ["SET lock_timeout = '30s'", quietLog, renderCompareAndSet(before, after)]
   const answer = (await runSql(t, after.via, { statements, writes: true })).at(-1)!
   if (answer.sqlstate === '00000') return
   if (answer.sqlstate === CONFLICT)

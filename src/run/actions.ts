@@ -1,4 +1,5 @@
 import type { Dict } from '../core/value.ts'
+import type { Layer } from '../core/vars.ts'
 import type { Act } from './act.ts'
 import { addToInventory } from './fleet.ts'
 import { includeVars } from './include-vars.ts'
@@ -31,7 +32,8 @@ function addHost(act: Act, args: Dict): TaskResult {
   const { fleet } = act.run
   const old = fleet.inventory.hosts.get(name)
   const changed = !old || groups.some(group => !old.groups.includes(group))
-  fleet.inventory = addToInventory(fleet.inventory, name, groups, values, `add_host at ${act.at.file}`)
+  const own: Layer = { rank: 'inventory file host vars', from: `add_host at ${act.at.file}`, values }
+  fleet.inventory = addToInventory(fleet.inventory, name, groups, [...groupLayers(act, name, groups), own])
   return fromOutcome({ changed, values: { add_host: { host_name: name, groups, host_vars: values } } }, false)
 }
 
@@ -44,7 +46,15 @@ function groupBy(act: Act, args: Dict): TaskResult {
   const groups = [name, ...parents.filter(parent => parent !== 'all')]
   const { fleet } = act.run
   const changed = !fleet.inventory.hosts.get(act.host)?.groups.includes(name)
-  fleet.inventory = addToInventory(fleet.inventory, act.host, groups, new Map(), `group_by at ${act.at.file}`)
+  const layers = groupLayers(act, act.host, [...groups].reverse())
+  fleet.inventory = addToInventory(fleet.inventory, act.host, groups, layers)
   const shown = parents.length > 0 ? parents : ['all']
   return fromOutcome({ changed, values: { add_group: name, parent_groups: shown } }, false)
+}
+
+/** group_vars of the groups that the host was not in yet; parents first. */
+function groupLayers({ run }: Act, host: string, groups: readonly string[]): Layer[] {
+  const known = run.fleet.inventory.hosts.get(host)?.groups ?? []
+  const added = groups.filter(group => !known.includes(group))
+  return added.flatMap(group => run.deps.layersOfGroup?.(group) ?? [])
 }

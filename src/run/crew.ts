@@ -112,7 +112,7 @@ async function takeTask(
   const isOnce = onceForAll.has(name) || isTrue('run_once', keywords.runOnce)
   const limit = throttleOf(run, due[0]!, id, throttles)
   const takers = isOnce ? due.slice(0, 1) : due
-  const hosts = due.map(({ host }) => host)
+  const hosts = run.hosts.filter(run.fleet.isIn)
   const verdicts = await Promise.all(
     takers.map(taker => limit(() => takeAlone(run, taker, id, isOnce ? hosts : [taker.host]))),
   )
@@ -154,21 +154,24 @@ function throttleOf(
   return work => own(() => run.limit(work))
 }
 
-/** Each host's answer from the verdicts of those that ran the task. */
+/**
+ * Each host's answer from the verdicts of those that ran the task. With run_once one host fails for all of them; an include brings its
+ * steps to that host only, as in Ansible.
+ */
 function decideAnswers(
   due: readonly Due[],
   isOnce: boolean,
   verdicts: readonly Verdict[],
-  isFatal: boolean,
+  isErrorFatal: boolean,
 ): Answers {
   const hasFailed = verdicts.some(verdict => !verdict?.ok)
+  const isFatal = (isErrorFatal && hasFailed) || (isOnce && verdicts[0]?.ok === false)
   const byHost = new Map<string, Answer>()
   for (const [index, { host }] of due.entries()) {
-    const isTaker = !isOnce || index === 0
-    const verdict = isTaker ? verdicts[index] : (verdicts[0] ?? { ok: true })
-    if (verdict) byHost.set(host, isFatal && hasFailed ? { ok: false } : verdict)
+    const verdict = isOnce && index > 0 ? { ok: true } : verdicts[index]
+    if (verdict) byHost.set(host, isFatal ? { ok: false } : verdict)
   }
-  return { byHost, isFatal: isFatal && hasFailed }
+  return { byHost, isFatal }
 }
 
 /** A keyword that concerns all hosts cannot be read: the task fails on all of them. */

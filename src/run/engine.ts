@@ -32,7 +32,10 @@ export async function runPlaybooks(playbooks: readonly Playbook[], deps: RunDeps
     fleet: createFleet(deps.inventory),
     startedAt: deps.now(),
     warned: new Set(),
+    hasMatched: false,
   }
+  const { limit } = deps.settings
+  if (limit !== undefined) deps.selectHosts(deps.inventory, limit, undefined)
   let rotated: Exit = 'ok'
   for (const [index, plan] of plans.entries()) {
     if (deps.stop.aborted) break
@@ -41,6 +44,7 @@ export async function runPlaybooks(playbooks: readonly Playbook[], deps: RunDeps
     if (exit !== 'ok') rotated = exit
     if (isBroken) break
   }
+  if (context.unmatched && !context.hasMatched) throw context.unmatched
   const exit = decideExit(context.fleet, deps.stop.aborted)
   return { recap: renderRecap(context.fleet), exit: rotated === 'ok' ? exit : rotated }
 }

@@ -110,20 +110,18 @@ export function selectMembers(inventory: Inventory, name: string, seen: Set<stri
   return [...inventory.hosts.keys()].filter(host => members.has(host))
 }
 
-/** The inventory with a host in more groups (add_host, group_by). Variables win over those it had. */
+/** The inventory with a host in more groups (add_host, group_by). `own`: what the host gets by it, above what it had in the same rank. */
 export function addToInventory(
   inventory: Inventory,
   name: string,
   groups: readonly string[],
-  values: ReadonlyMap<string, Value>,
-  from: string,
+  own: readonly Layer[],
 ): Inventory {
   const old = inventory.hosts.get(name)
-  const layer: Layer = { rank: 'inventory file host vars', from, values }
   const host: InventoryHost = {
     name,
     groups: [...new Set([...(old?.groups ?? []), ...groups])],
-    layers: values.size > 0 ? [...(old?.layers ?? []), layer] : (old?.layers ?? []),
+    layers: [...(old?.layers ?? []), ...own],
   }
   const joined = new Map(inventory.groups)
   for (const group of ['all', ...groups]) {

@@ -48,6 +48,7 @@ export function scopeOfPlay(run: Pick<PlayRun, 'deps' | 'folder'>, layers: reado
 function hostLayers(run: PlayRun, name: string): Layer[] {
   const host = run.fleet.host(name)
   return [
+    { rank: 'command line values', from: 'the name of the host', values: new Map([['ansible_host', name]]) },
     ...(run.fleet.inventory.hosts.get(name)?.layers ?? []),
     { rank: 'host facts', from: `facts of ${name}`, values: host.facts },
     { rank: 'include_vars', from: `include_vars on ${name}`, values: host.included },
@@ -106,6 +107,7 @@ const magic: ReadonlyMap<string, (context: MagicContext) => Value | undefined> =
   ['inventory_dir', inventoryFolder],
   ['playbook_dir', ({ run }) => run.folder],
   ['ansible_search_path', ({ run, keywords }) => keywords && searchPath(run, keywords)],
+  ['ansible_delegated_vars', renderDelegatedVars],
   ['role_path', ({ keywords }) => keywords?.role?.path],
   ['role_name', ({ keywords }) => keywords?.role?.name],
   ['ansible_role_name', ({ keywords }) => keywords?.role?.name],
@@ -159,6 +161,18 @@ function viewOf(run: PlayRun, scope: Scope): Dict {
       const value = scope.get(name)
       return value === undefined ? undefined : run.deps.templar.render(value, scope)
     },
+  )
+}
+
+/** In a delegated task: the variables of the host that it is delegated to, under that host's name. */
+function renderDelegatedVars({ run, keywords, scope }: MagicContext): Dict | undefined {
+  if (keywords?.delegateTo === undefined) return undefined
+  const name = run.deps.templar.render(keywords.delegateTo, scope())
+  if (typeof name !== 'string') return undefined
+  const view = viewOf(run, scopeOfHost(run, name))
+  return createLazyDict(
+    () => [name],
+    key => (key === name ? view : undefined),
   )
 }
 

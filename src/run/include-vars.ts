@@ -42,7 +42,7 @@ function hasExtension(path: string, extensions: readonly string[]): boolean {
 }
 
 /** Files of a folder and of those below it, by name. Throws E_FILE when it cannot be read. */
-function listFolder(folder: string, depth: number): string[] {
+export function listFolder(folder: string, depth: number): string[] {
   try {
     return readdirSync(folder, { withFileTypes: true })
       .sort((a, b) => (a.name < b.name ? -1 : 1))

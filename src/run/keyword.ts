@@ -77,11 +77,15 @@ export function isConditionTrue(
   warn: (text: string) => void,
 ): boolean {
   if (typeof condition === 'boolean') return condition
-  const value = reading.templar.evaluate(condition, reading.scope)
+  // `when: "{{ x }}"`: the braces are not needed, and a text that comes out of them is data: it is not evaluated again.
+  const { templar, scope } = reading
+  const value = condition.text.includes('{{')
+    ? templar.render(condition, scope)
+    : templar.evaluate(condition, scope)
   if (typeof value === 'boolean') return value
   warn(
     `${condition.at.file}:${condition.at.line}: the condition "${condition.text}" is no boolean; ` +
       'it is taken by Python truth, which ansible-core 2.19 refuses',
   )
-  return reading.templar.isTrue(value)
+  return templar.isTrue(value)
 }

@@ -32,6 +32,8 @@ interface Names {
   readonly item: string
   readonly index: string | undefined
   readonly isExtended: boolean
+  /** ansible_loop has the list of all items. */
+  readonly hasAllItems: boolean
   readonly pauseMs: number
 }
 
@@ -44,6 +46,7 @@ export async function runLoop(act: Act, items: List): Promise<TaskResult> {
     item: renderText(act, 'loop_var', control?.loopVar) ?? 'item',
     index: renderText(act, 'index_var', control?.indexVar),
     isExtended: renderBoolean(act, 'extended', control?.extended) ?? false,
+    hasAllItems: renderBoolean(act, 'extended_allitems', control?.extendedAllitems) ?? true,
     pauseMs: 1000 * (renderNumber(act, 'pause', control?.pause) ?? 0),
   }
   const results: TaskResult[] = []
@@ -69,7 +72,7 @@ function setItem({ overlay }: Act, names: Names, items: List, index: number): vo
     overlay.set(names.index, index)
     overlay.set('ansible_index_var', names.index)
   }
-  if (names.isExtended) overlay.set('ansible_loop', extendedOf(items, index))
+  if (names.isExtended) overlay.set('ansible_loop', extendedOf(items, index, names.hasAllItems))
 }
 
 function clearItem({ overlay }: Act, names: Names): void {
@@ -78,10 +81,10 @@ function clearItem({ overlay }: Act, names: Names): void {
 }
 
 /** `ansible_loop` of `loop_control: {extended: true}`. */
-function extendedOf(items: List, index: number): Value {
+function extendedOf(items: List, index: number, hasAllItems: boolean): Value {
   const { length } = items
   return toMap({
-    allitems: items,
+    allitems: hasAllItems ? items : undefined,
     index: index + 1,
     index0: index,
     revindex: length - index,

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import pLimit from 'p-limit'
-import { type Exit, problem } from '../core/error.ts'
+import { type Exit, problem, RotaError } from '../core/error.ts'
 import { Template, type Value } from '../core/value.ts'
 import { orderHosts, selectBatches } from './batch.ts'
 import type { RunDeps } from './deps.ts'
@@ -20,6 +20,10 @@ export interface RunContext {
   readonly startedAt: Date
   /** Warnings that were given: each is said once. */
   readonly warned: Set<string>
+  /** Some play has found a host. */
+  hasMatched: boolean
+  /** What the first play says that named a host or group that is not there: an earlier play might have made it. */
+  unmatched?: RotaError
 }
 export interface PlayEnd {
   /** A whole batch failed: no further play is run. */
@@ -32,12 +36,13 @@ export interface PlayEnd {
 export async function runPlay(context: RunContext, plan: PlayPlan, index: number): Promise<PlayEnd> {
   const { deps, fleet } = context
   const name = playName(plan)
-  const hosts = selectPlayHosts(context, plan)
+  const all = selectPlayHosts(context, plan)
+  const hosts = all.filter(fleet.isIn)
   if (hosts.length === 0) {
     startPlay(deps, `${index}`, name, [])
     return { isBroken: false }
   }
-  const base = await preparePlay(context, plan, index, name, hosts)
+  const base = await preparePlay(context, plan, index, name, { all, hosts })
   const batches = selectBatches(hosts, serialOf(plan), plan.play.at)
   if (plan.play.rotation) return runRotationPlay(base, plan, batches)
   for (const [turn, batch] of batches.entries()) {
@@ -64,11 +69,22 @@ function startPlay(deps: RunDeps, id: string, name: string, hosts: readonly stri
   deps.emit({ type: 'play.start', play: id, name: deps.redactor.clean(name), hosts })
 }
 
-/** The hosts that the pattern and `--limit` name, in the play's order, without those that were lost in an earlier play. */
-function selectPlayHosts({ deps, fleet }: RunContext, { play, reading }: PlayPlan): string[] {
+/** The hosts that the pattern and `--limit` name, in the play's order, those that are out of the run too. */
+function selectPlayHosts(context: RunContext, { play, reading }: PlayPlan): string[] {
+  const { deps, fleet } = context
   const pattern = patternOf(play.hosts, reading)
-  const hosts = deps.selectHosts(fleet.inventory, pattern, deps.settings.limit).filter(fleet.isIn)
-  return orderHosts(hosts, renderText(reading, 'order', play.order) ?? 'inventory', deps.random, play.at)
+  const order = renderText(reading, 'order', play.order) ?? 'inventory'
+  try {
+    const hosts = deps.selectHosts(fleet.inventory, pattern, deps.settings.limit)
+    context.hasMatched ||= hosts.length > 0
+    return orderHosts(hosts, order, deps.random, play.at)
+  } catch (error) {
+    if (!(error instanceof RotaError) || error.code !== 'E_HOSTS') throw error
+    context.unmatched ??= error
+    const text = deps.redactor.clean(`${error.message}${error.hint === undefined ? '' : ` (${error.hint})`}`)
+    deps.emit({ type: 'note', level: 'warn', text })
+    return []
+  }
 }
 
 function serialOf({ play, reading }: PlayPlan): string[] {
@@ -81,7 +97,7 @@ async function preparePlay(
   plan: PlayPlan,
   index: number,
   name: string,
-  hosts: readonly string[],
+  { all, hosts }: { readonly all: readonly string[]; readonly hosts: readonly string[] },
 ): Promise<PlayRun> {
   const { deps, fleet, warned } = context
   const orders = new Map<string, number>()
@@ -94,7 +110,7 @@ async function preparePlay(
     folder: plan.folder,
     id: `${index}`,
     stepId: `${index}`,
-    allHosts: hosts,
+    allHosts: all,
     hosts,
     handlers: createHandlers(plan.handlers),
     planOptions: plan.planOptions,

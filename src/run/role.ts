@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { basename, isAbsolute, join, resolve } from 'node:path'
 import { problem } from '../core/error.ts'
 import type { Field, Item } from '../core/play.ts'
@@ -6,6 +6,7 @@ import type { Source } from '../core/source.ts'
 import { isDict, type Value } from '../core/value.ts'
 import type { Layer, Rank } from '../core/vars.ts'
 import type { RunDeps } from './deps.ts'
+import { listFolder } from './include-vars.ts'
 
 /** Which file of each folder is read: `main`, or what tasks_from and the like say. */
 export interface RoleFiles {
@@ -49,10 +50,10 @@ export function loadRole(
   const meta = find('meta', 'main')
   const about = meta === undefined ? new Map<string, Value>() : deps.loadVarsFile(meta).values
   const dependencies = about.get('dependencies')
-  const layer = (rank: Rank, file: string | undefined): Layer[] =>
-    file === undefined ? [] : [{ rank, from: file, ...deps.loadVarsFile(file) }]
+  const layer = (rank: Rank, place: string | undefined): Layer[] =>
+    place === undefined ? [] : listVars(place).map(file => ({ rank, from: file, ...deps.loadVarsFile(file) }))
   return {
-    name: basename(name),
+    name: isAbsolute(name) ? basename(name) : name,
     path,
     tasks: tasks === undefined ? [] : deps.loadTasks(tasks),
     handlers: handlers === undefined ? [] : deps.loadHandlers(handlers),
@@ -81,16 +82,18 @@ function findRole(
   throw problem('E_FILE', `there is no role ${name}`, { at, hint: `looked for ${places.join(', ')}` })
 }
 
-/** `main` need not be there; another name must. */
+/** `main` need not be there; another name must. defaults/ and vars/ may have a folder of that name. */
 function findMain(path: string, kind: string, file: string, at: Source): string | undefined {
-  const names = [file, `${file}.yml`, `${file}.yaml`, `${file}.json`]
-  const found = names
-    .map(each => join(path, kind, each))
-    .filter(each => each !== join(path, kind, file) || /\.\w+$/.test(file))
+  const found = ['', '.yml', '.yaml', '.json']
+    .map(ending => join(path, kind, `${file}${ending}`))
     .find(each => existsSync(each))
   if (found !== undefined || file === 'main' || file === 'argument_specs') return found
   throw problem('E_FILE', `the role ${basename(path)} has no ${kind}/${file}`, {
     at,
     hint: `add ${join(path, kind, `${file}.yml`)}`,
   })
+}
+
+function listVars(place: string): string[] {
+  return statSync(place).isDirectory() ? listFolder(place, Number.POSITIVE_INFINITY) : [place]
 }

@@ -1,4 +1,4 @@
-import { basename, dirname } from 'node:path'
+import { dirname } from 'node:path'
 import { problem } from '../core/error.ts'
 import type { Conditional, Field } from '../core/play.ts'
 import type { Source } from '../core/source.ts'
@@ -123,8 +123,8 @@ function renderKey(role: Role, { files, params, apply }: RoleUse): string {
 }
 
 function refuseCycle({ name, parents }: RoleRef, { name: next, at }: RoleUse): void {
-  if ([name, ...parents].includes(basename(next)))
-    throw problem('E_PLAYBOOK', `the role ${basename(next)} depends on itself`, {
+  if ([name, ...parents].includes(next))
+    throw problem('E_PLAYBOOK', `the role ${next} depends on itself`, {
       at,
       hint: 'remove it from the dependencies in meta/main.yml',
     })

@@ -162,7 +162,9 @@ class JinjaTemplar implements LookupTemplar {
   }
   private problemOf(fault: Fault, scope: Scope, at: Source | undefined): Error {
     const place = fault.at ?? (at && shiftSource(at, fault.line))
-    const close = fault.kind === 'undefined' && fault.variable ? closeName(fault.variable, scope) : undefined
+    // Only a variable can be one of the scope's names; a member of a dict cannot.
+    const isVariable = fault.variable !== undefined && fault.message === `'${fault.variable}' is undefined`
+    const close = isVariable ? closeName(fault.variable!, scope) : undefined
     const hint =
       close !== undefined && close !== fault.variable
         ? `did you mean '${close}'?`

@@ -50,6 +50,7 @@ describe('a task', () => {
     ['copy:\n  src: a\nargs:\n  dest: b', 'copy', { dest: 'b', src: 'a' }, null],
     ['action: copy src=a dest=b', 'copy', { src: 'a', dest: 'b' }, null],
     ['action: { module: file, path: /x }', 'file', { path: '/x' }, null],
+    ['set_fact: "{{ a }}={{ b }} c=1"', 'set_fact', { '{{ a }}': '{{ b }}', c: '1' }, null],
     ["action: '{{ m }} path=/x'", '{{ m }}', { path: '/x' }, null],
     ['debug:', 'debug', {}, null],
     ['debug: msg="a\\tb"', 'debug', { msg: 'a\tb' }, null],
@@ -62,6 +63,9 @@ describe('a task', () => {
 
   it('keeps !unsafe text as it is, also in the short form', () => {
     expect(task('debug: { msg: !unsafe "{{ x }}" }').args.get('msg')).toBe('{{ x }}')
+    expect(plain(task('debug: { msg: !unsafe { a: ["{{ x }}"] }, var: x }').args.get('msg'))).toEqual({
+      a: ['{{ x }}'],
+    })
     expect(task('command: !unsafe echo {{ x }}').freeForm).toBe('echo {{ x }}')
   })
 
@@ -88,6 +92,15 @@ describe('a task', () => {
       true,
       { text: '(a) > 2' },
     ])
+  })
+
+  it('joins the older list of vars', () => {
+    expect(task('debug:\nvars: [a: 1, b: 2]').vars).toEqual(
+      new Map([
+        ['a', 1],
+        ['b', 2],
+      ]),
+    )
   })
 
   it('delegates a local_action to localhost', () => {
@@ -148,6 +161,8 @@ describe('conditions with braces', () => {
     ["'{{ a }}' == 'b'", "('' ~ (a)) == 'b'"],
     ['x == "pre-{{ a }}-post"', 'x == ("pre-" ~ (a) ~ "-post")'],
     ["{{ a }} and {{ b | default('}}') }}", undefined],
+    ['"{{ "x" | hash }}" == "y"', '("" ~ ("x" | hash)) == "y"'],
+    ['a == "plain" and b', 'a == "plain" and b'],
     ['{% if a %}b{% endif %}', undefined],
     ['{{ a', undefined],
   ])('%j', (text, wanted) => expect(parseCondition(text)).toBe(wanted))
@@ -175,6 +190,10 @@ describe('files', () => {
     const inline = parseYaml('a: { pw: !vault "$ANSIBLE_VAULT;1.1" }', 'x.yml', { vault })
     expect(JSON.stringify(fromValue(inline.value))).toBe('{"a":{"pw":"[secret pw]"}}')
     expect(codeOf(() => loadVarsFile(join(folder, 'vault.yml')))).toMatch(/^E_VAULT/)
+    const mixed = { ...vault, decryptFile: () => 'url: "db://u:hunter2@{{ host }}"\n' }
+    const said = codeOf(() => loadVarsFile(join(folder, 'vault.yml'), { vault: mixed }))
+    expect(said).toMatch(/^E_VAULT url is in a vault, and mixes/)
+    expect(said).not.toContain('hunter2')
   })
 
   it('says what is wrong with a file', () => {
@@ -190,6 +209,9 @@ describe('files', () => {
       /^E_PLAYBOOK this is a play/,
     )
     expect(loadTasks(file('e.yml', ''), { registry })).toEqual([])
+    expect(codeOf(() => loadTasks(file('l.yml', '- command: ls\n  listen: x\n'), { registry }))).toMatch(
+      /no keyword listen/,
+    )
     expect(
       loadTasks(file('h.yml', '- command: ls\n  listen: x\n'), { registry, isHandlers: true }),
     ).toHaveLength(1)

@@ -218,6 +218,23 @@ describe('copy', async () => {
     },
   )
 
+  it('leaves the old file whole when it is killed on the way', async () => {
+    const folder = makeFolder({ a: { text: 'old', mode: 0o640 } })
+    const doomed = await openLocalSession({ shell: shells['dash']! })
+    const t = makeTarget({ session: doomed, folder })
+    const args = {
+      content: new Secret('new', 'x'),
+      dest: join(folder, 'a'),
+      validate: "sh -c 'kill -9 0' %s",
+    }
+    await expect(apply(t, copy, args)).rejects.toMatchObject({ code: 'E_UNKNOWN' })
+    const { a, ...rest } = snapshot(folder)
+    expect(a).toBe('100640 0:0 old')
+    // What is left beside it can be read by nobody who could not read the file.
+    for (const [name, held] of Object.entries(rest)) expect([name, held]).toEqual([name, '100640 0:0 new'])
+    await doomed.close()
+  })
+
   it('streams a big file', async () => {
     const folder = makeFolder({ 'files/big': Buffer.alloc(3 * 1024 * 1024, 'rota') })
     const t = makeTarget({ session, folder })

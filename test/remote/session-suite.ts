@@ -58,6 +58,8 @@ class Sink extends Writable {
 export interface SuiteOptions {
   /** The processes of the session can be looked at from here. */
   readonly isHere?: boolean
+  /** The transport does not tell that a program has ended while its pipes are held open (openssh). */
+  readonly isDeafToExit?: boolean
 }
 
 /** What every session must do, whatever carries it and whichever sh runs it. */
@@ -239,35 +241,40 @@ printf '[%s]' "$c"`
       ).toBe('killed')
     })
 
-    it('a call that kills the shell is unknown, ends there, and those behind it run on a new shell', async () => {
-      let pid = ''
-      const results = await Promise.all([
-        session.run({ script: sh`printf first` }),
-        session.run({
-          script: sh`sleep 300 & printf '%s' $!; kill -KILL $$; wait`,
-          onText: part => {
-            pid += part
-          },
-        }),
-        session.run({ script: sh`printf third` }),
-      ])
-      expect([text(results[0]), results[1].status, text(results[2])]).toEqual(['first', 'unknown', 'third'])
-      const script = sh`kill -0 "$p_pid" 2>/dev/null && printf alive; :`
-      expect(pid).toMatch(/^[0-9]+$/)
-      await until('it is gone', async () => text(await session.run({ script, params: { pid } })) === '')
-    })
+    it.skipIf(options.isDeafToExit)(
+      'a call that kills the shell is unknown, ends there, and those behind it run on a new shell',
+      async () => {
+        let pid = ''
+        const results = await Promise.all([
+          session.run({ script: sh`printf first` }),
+          session.run({
+            script: sh`sleep 300 & printf '%s' $!; kill -KILL $$; wait`,
+            onText: part => {
+              pid += part
+            },
+          }),
+          session.run({ script: sh`printf third` }),
+        ])
+        expect([text(results[0]), results[1].status, text(results[2])]).toEqual(['first', 'unknown', 'third'])
+        const script = sh`kill -0 "$p_pid" 2>/dev/null && printf alive; :`
+        expect(pid).toMatch(/^[0-9]+$/)
+        await until('it is gone', async () => text(await session.run({ script, params: { pid } })) === '')
+      },
+    )
 
     it('a timeout is unknown, kills the whole group, and the session goes on', async () => {
       const pids: string[] = []
       const script = sh`sleep 301 & (trap '' TERM; sleep 302 & printf '%s %s ' $! $$; wait; sleep 303) & printf '%s ' $!; wait`
       const slow = session.run({
         script,
-        timeoutMs: 1000,
+        timeoutMs: 500,
         onText: part => pids.push(part),
       })
       const next = session.run({ script: sh`printf next`, timeoutMs: 20_000 })
-      expect(await slow).toEqual({ status: 'unknown', why: expect.stringMatching(/within 1 s.*killed/) })
-      expect(text(await next)).toBe('next')
+      expect(await slow).toEqual({ status: 'unknown', why: expect.stringMatching(/within 0.5 s.*killed/) })
+      // ssh does not tell a killed shell from a lost link, so there the call behind is unknown, too.
+      if (options.isDeafToExit) expect((await next).status).toBe('unknown')
+      else expect(text(await next)).toBe('next')
       const found = pids.join('').trim().split(' ')
       expect(found.length).toBe(3)
       if (options.isHere) await until('all are gone', () => !found.some(isAlive))

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { homedir, tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, expect, it } from 'vitest'
+import { afterAll, expect, it, vi } from 'vitest'
 import { hasBearing, resolveLogin } from '../../src/remote/ssh-config.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'rota-config-'))
@@ -63,6 +63,11 @@ it('follows ProxyJump, each hop by its own rules', async () => {
 it('expands ProxyCommand and IdentityAgent none', async () => {
   const login = await resolve('web', 'Host web\n ProxyCommand nc %h %p\n IdentityAgent none\n')
   expect([login.proxyCommand, login.agent]).toEqual(['nc web 22', undefined])
+  vi.stubEnv('SSH_AUTH_SOCK', '/agent')
+  expect((await resolve('web', 'Host web\n IdentityAgent none\n')).agent).toBeUndefined()
+  expect((await resolve('web', '')).agent).toBe('/agent')
+  expect((await resolve('web', 'IdentityAgent ~/sock\n')).agent).toBe(`${homedir()}/sock`)
+  vi.unstubAllEnvs()
 })
 
 it('passes on what ssh says of a broken config', async () => {

@@ -552,4 +552,43 @@ lazy_default: l
 - name: lazy handler
   debug: {msg: lazy handled}
 `,
+  'run_once and includes': `
+- hosts: all
+  gather_facts: false
+  vars: {who: nobody}
+  handlers:
+    - name: h
+      include_tasks: b.yml
+  tasks:
+    - include_tasks: a.yml
+      run_once: true
+    - debug: {msg: "{{ who }}"}
+    - include_tasks: {file: a.yml, apply: {run_once: true}}
+    - debug: {msg: "{{ who }}"}
+    - command: echo x
+      notify: h
+      when: inventory_hostname != 'h1'
+    - block:
+        - fail: {msg: x}
+          run_once: true
+      rescue:
+        - debug: {msg: "rescued {{ ansible_failed_task.name | default('no') }}"}
+--- a.yml
+- set_fact: {who: "{{ inventory_hostname }}"}
+--- b.yml
+- debug: {msg: "handled {{ who }}"}
+`,
+  'conditions in braces': `
+- hosts: h1
+  gather_facts: false
+  vars: {yes_please: true, word: text}
+  tasks:
+    - debug: {msg: one}
+      when: "{{ yes_please }}"
+    - debug: {msg: two}
+      when: not yes_please
+    - debug: {msg: three}
+      when: [yes_please, "word == 'text'"]
+    - debug: {msg: "{{ ansible_host }} {{ inventory_hostname_short }}"}
+`,
 }

@@ -1,5 +1,6 @@
 // Plays in, order of events out.
 import { expect, it } from 'vitest'
+import { problem } from '../../src/core/error.ts'
 import { at, block, meta, play, recapOf, run, T, task } from './fakes.ts'
 
 const when = (text: string) => ({ when: [T(text)] })
@@ -271,4 +272,65 @@ it('add_host and group_by make hosts and groups for later plays', async () => {
     ['new', 'red'],
     ['b', ['b']],
   ])
+})
+
+it('forks and throttle bound how many hosts are busy at once', async () => {
+  let busy = 0
+  let most = 0
+  const modules = {
+    work: async () => {
+      most = Math.max(most, ++busy)
+      for (let i = 0; i < 20; i++) await Promise.resolve()
+      busy--
+      return {}
+    },
+  }
+  const hosts = Object.fromEntries([...'abcdefgh'].map(name => [name, {}]))
+  const busiest = async (forks: number, throttle?: number) => {
+    most = 0
+    const work = task('1', 'work', {}, throttle === undefined ? {} : { throttle })
+    await run([play([work])], { hosts, modules, settings: { forks } })
+    return most
+  }
+  expect(await busiest(50)).toBe(8)
+  expect(await busiest(3)).toBe(3)
+  expect(await busiest(3, 2)).toBe(2)
+})
+
+it('a host that joins a group gets the variables of that group', async () => {
+  const result = await run(
+    [
+      play([task('g', 'group_by', { key: 'red' })], { hosts: 'a' }),
+      play([task('1', 'say', { value: T('{{ colour }}') })], { hosts: 'red' }),
+    ],
+    {
+      deps: {
+        layersOfGroup: group => [
+          { rank: 'inventory group_vars/*', from: group, values: new Map([['colour', group]]) },
+        ],
+      },
+    },
+  )
+  expect(result.registered).toEqual([['a', 'red']])
+})
+
+it('a play that matches no host is skipped with a warning; a run of which no play matches any is refused', async () => {
+  const selectHosts: NonNullable<Parameters<typeof run>[1]>['deps'] = {
+    selectHosts: (inventory, pattern) => {
+      if (pattern === 'all') return [...inventory.hosts.keys()]
+      throw problem('E_HOSTS', `there is no host ${pattern}`, { hint: 'look at the inventory' })
+    },
+  }
+  const result = await run([play([task('1')], { hosts: 'nobody' }), play([task('2')])], { deps: selectHosts })
+  expect(result.order).toBe('2:a 2:b 2:c')
+  expect(result.events[0]).toMatchObject({
+    type: 'note',
+    text: 'there is no host nobody (look at the inventory)',
+  })
+  await expect(run([play([task('1')], { hosts: 'nobody' })], { deps: selectHosts })).rejects.toMatchObject({
+    code: 'E_HOSTS',
+  })
+  await expect(
+    run([play([task('1')])], { deps: selectHosts, settings: { limit: 'nobody' } }),
+  ).rejects.toMatchObject({ code: 'E_HOSTS' })
 })

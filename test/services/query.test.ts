@@ -99,3 +99,44 @@ describe.each(['psql', 'forward'] as const)('by %s', way => {
     expect(db.log().length).toBeGreaterThan(before)
   })
 })
+
+it('any text goes to the server and back unharmed, by either way', async () => {
+  const { default: fc } = await import('fast-check')
+  const piece = fc.constantFrom(
+    "'",
+    '\\',
+    '"',
+    '$',
+    '$$',
+    '%',
+    '%s',
+    ':x',
+    "E'",
+    '\n',
+    '--',
+    '/*',
+    ';',
+    'ü',
+    '😀',
+    'a',
+  )
+  const any = fc.oneof(
+    fc.array(piece, { maxLength: 8 }).map(parts => parts.join('')),
+    fc.string({ unit: 'grapheme' }),
+  )
+  const texts = fc
+    .sample(any, { numRuns: 200, seed: 3 })
+    .filter(text => !text.includes('\0') && Buffer.from(text).toString() === text)
+  for (const via of ['psql', 'forward']) {
+    if (via === 'psql' && missing('psql')) continue
+    const { values } = await runAction(makeTarget(), postgresqlQuery, {
+      via,
+      login_unix_socket: db.socket,
+      login_port: db.port,
+      login_user: 'postgres',
+      query: 'SELECT %s AS texts',
+      positional_args: [texts],
+    })
+    expect(values['query_result'][0].texts).toEqual(texts)
+  }
+})

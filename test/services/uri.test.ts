@@ -7,11 +7,13 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Duplex } from 'node:stream'
+import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Target } from '../../src/core/module.ts'
 import { Secret } from '../../src/core/secret.ts'
 import { toValue } from '../../src/core/value.ts'
 import { uri } from '../../src/modules/uri.ts'
+import { renderJson } from '../../src/modules/uri-body.ts'
 import { missing } from './postgres.ts'
 import { makeTarget, runAction } from './target.ts'
 
@@ -355,4 +357,20 @@ it('says so when neither forwarding nor curl is there', async () => {
   const outcome = await runAction(without as unknown as Target, uri, { url: base })
   expect(outcome).toMatchObject({ failed: true, values: { status: -1 } })
   expect(outcome.msg).toContain('prohibited')
+})
+
+it('a JSON body says what the value says, secrets in their places', () => {
+  fc.assert(
+    fc.property(fc.jsonValue(), data => {
+      const hide = (value: any): any =>
+        typeof value === 'string'
+          ? new Secret(value, 's')
+          : Array.isArray(value)
+            ? value.map(hide)
+            : value !== null && typeof value === 'object'
+              ? Object.fromEntries(Object.entries(value).map(([key, member]) => [key, hide(member)]))
+              : value
+      expect(JSON.parse(renderJson(toValue(hide(data))))).toEqual(JSON.parse(JSON.stringify(data)))
+    }),
+  )
 })

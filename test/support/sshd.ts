@@ -19,7 +19,7 @@ import { createInterface } from 'node:readline'
 
 /**
  * Users of every such host; home folders are empty, shells /bin/sh. `alice` may sudo without a password, `carol` with
- * hers, `dave` not at all; `bob` cannot log in. root's password is `root-pw` there.
+ * hers (and with use_pty, newer sudo's default), `dave` not at all; `bob` cannot log in. root's password is `root-pw` there.
  */
 export const passwords = { alice: 'alice-pw', carol: 'carol-pw', dave: 'dave-pw', root: 'root-pw' } as const
 
@@ -145,7 +145,7 @@ function writeAccounts(folder: string): void {
   )
   file(
     'sudoers',
-    'Defaults !lecture\nroot ALL=(ALL) ALL\nalice ALL=(ALL) NOPASSWD: ALL\ncarol ALL=(ALL) ALL\n',
+    'Defaults !lecture\nDefaults:carol use_pty\nroot ALL=(ALL) ALL\nalice ALL=(ALL) NOPASSWD: ALL\ncarol ALL=(ALL) ALL\n',
     0o440,
   )
 }

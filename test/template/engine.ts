@@ -3,6 +3,9 @@ import { parseAllDocuments, parseDocument, stringify, visit } from 'yaml'
 import { Float, type Scope, Template, toValue, type Value } from '../../src/core/value.ts'
 import { createTemplar, type TemplarOptions } from '../../src/template/templar.ts'
 
+// The oracle ran in UTC.
+process.env['TZ'] = 'UTC'
+
 const hasTags = (text: string): boolean => /\{\{|\{%|\{#/.test(text)
 export const here = { file: 'play.yml', line: 1, col: 1 }
 

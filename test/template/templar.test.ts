@@ -103,6 +103,7 @@ describe('errors', () => {
     expect(error.at).toEqual({ file: 'play.yml', line: 7, col: 12 })
     expect(error.hint).toBe("did you mean 'nginx_port'?")
     expect(failure(() => evaluate('zzz')).hint).toContain('default(')
+    expect(failure(() => evaluate('d.nginx_prot', { d: {}, nginx_port: 1 })).hint).toContain('default(')
   })
   it('stand at the line within a long template, and in the variable that is at fault', () => {
     expect(failure(() => templar.render(template('a\nb\n{{ 1 / 0 }}', 4, 9), scopeOf({}))).at).toEqual({

@@ -10,7 +10,7 @@ import {
   power,
   subtract,
 } from '../python/arithmetic.ts'
-import { dictOf, isEqual } from '../python/equality.ts'
+import { dictOf, hashable, isEqual } from '../python/equality.ts'
 import { isDict, Markup, type Named, Nothing, noNamed, type Py, tupleOf, typeName } from '../python/kinds.ts'
 import { compare, contains, isTrue } from '../python/order.ts'
 import { iterate, slice } from '../python/sequence.ts'
@@ -269,10 +269,4 @@ export class ExpressionCompiler {
 function dictArgument(value: Py): ReadonlyMap<Py, Py> {
   if (isDict(value)) return value
   throw new Fault('runtime', `argument after ** must be a mapping, not ${typeName(value)}`)
-}
-/** A key of a dict; Python refuses what can change. */
-function hashable(key: Py): Py {
-  if ((Array.isArray(key) && key.constructor === Array) || isDict(key))
-    throw new Fault('runtime', `unhashable type: '${typeName(key)}'`)
-  return key
 }

@@ -3,7 +3,7 @@ import { runtimeFault } from '../fault.ts'
 import { pairsOf } from '../python/container-methods.ts'
 import { isDict, isList, isText, Markup, type Py, tupleOf, Undefined } from '../python/kinds.ts'
 import { percentFormat } from '../python/percent-format.ts'
-import { characters, iterate } from '../python/sequence.ts'
+import { characters, iterate, length } from '../python/sequence.ts'
 import type { Args } from '../python/signature.ts'
 import { escapeHtml, toText } from '../python/text.ts'
 import { capitalize, center, replaceText } from '../python/text-methods.ts'
@@ -34,14 +34,15 @@ function indent(text: string, args: Args): string {
   return (args.flag('first') ? indention : '') + [first, ...indented].join('\n')
 }
 
-function truncate(text: string, args: Args): string {
-  const all = characters(text)
+function truncate(value: Py, args: Args): Py {
   const most = args.integer('length')
   const end = args.text('end')
   const leeway = args.has('leeway') ? args.integer('leeway') : 5
   if (most < end.length) throw runtimeFault(`expected length >= ${end.length}, got ${most}`)
   if (leeway < 0) throw runtimeFault(`expected leeway >= 0, got ${leeway}`)
-  if (all.length <= most + leeway) return text
+  // Anything with a length may pass; only what is too long has to be a text.
+  if (length(value) <= most + leeway) return value
+  const all = characters(toText(value))
   const cut = all.slice(0, most - end.length).join('')
   if (args.flag('killwords')) return cut + end
   const blank = cut.lastIndexOf(' ')
@@ -140,7 +141,7 @@ export const textFilters: FilterSet = {
   ],
   center: ['width=80', onText((text, args) => center(text, args.integer('width')))],
   indent: ['width=4, first=false, blank=false', onText(indent)],
-  truncate: ["length=255, killwords=false, end='...', leeway=null", onText(truncate)],
+  truncate: ["length=255, killwords=false, end='...', leeway=null", truncate],
   replace: [
     'old, new, count=null',
     onText((text, args) =>

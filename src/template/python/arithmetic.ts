@@ -145,7 +145,9 @@ export function modulo(a: Py, b: Py): Py {
     (x, y) => x - y * floorBig(x, y),
     (x, y) => {
       const rest = x % y
-      return rest !== 0 && rest < 0 !== y < 0 ? rest + y : rest
+      // A zero has the divisor's sign, as Python's.
+      if (rest === 0) return y < 0 ? -0 : 0
+      return rest < 0 !== y < 0 ? rest + y : rest
     },
   )
 }

@@ -1,4 +1,5 @@
 import { Secret, SecretTouched } from '../../core/secret.ts'
+import { runtimeFault } from '../fault.ts'
 import { compareDisclosed, isSecretKeyed, markSecretKeyed } from '../taint.ts'
 import {
   Bytes,
@@ -12,6 +13,7 @@ import {
   Thing,
   Tuple,
   toNumber,
+  typeName,
   Undefined,
 } from './kinds.ts'
 import { isPlainDict } from './lazy.ts'
@@ -63,6 +65,12 @@ function keyIn(dict: PyDict, wanted: Py): Py | undefined {
   if (typeof key === 'string' || key === null || !isPlainDict(dict)) return undefined
   for (const other of dict.keys()) if (typeof other !== 'string' && isEqual(other, key)) return other
   return undefined
+}
+/** The value, if it may be a key: Python refuses what can change. */
+export function hashable(key: Py): Py {
+  if ((isList(key) && !(key instanceof Tuple)) || isDict(key))
+    throw runtimeFault(`unhashable type: '${typeName(key)}'`)
+  return key
 }
 export function hasKey(dict: PyDict, key: Py): boolean {
   return keyIn(dict, key) !== undefined

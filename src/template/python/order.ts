@@ -2,7 +2,7 @@ import { Secret } from '../../core/secret.ts'
 import { Float } from '../../core/value.ts'
 import { runtimeFault } from '../fault.ts'
 import { compareDisclosed, isTrueSecret } from '../taint.ts'
-import { hasKey, isEqual } from './equality.ts'
+import { hashable, hasKey, isEqual } from './equality.ts'
 import {
   isDict,
   isFloat,
@@ -81,7 +81,7 @@ export function contains(container: Py, item: Py): boolean {
   if (isList(container)) return container.some(other => isEqual(other, item))
   if (item instanceof Undefined) item.fail()
   if (item instanceof Secret) return compareDisclosed(container, item, contains)
-  if (isDict(container)) return hasKey(container, item)
+  if (isDict(container)) return hasKey(container, hashable(item))
   if (!isText(container)) throw runtimeFault(`argument of type '${typeName(container)}' is not iterable`)
   if (!isText(item))
     throw runtimeFault(`'in <string>' requires string as left operand, not ${typeName(item)}`)

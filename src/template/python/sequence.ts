@@ -1,6 +1,17 @@
 import { Secret, SecretTouched } from '../../core/secret.ts'
 import { runtimeFault } from '../fault.ts'
-import { isDict, isList, isText, type Py, Tuple, toInteger, tupleOf, typeName, Undefined } from './kinds.ts'
+import {
+  isDict,
+  isList,
+  isText,
+  Markup,
+  type Py,
+  Tuple,
+  toInteger,
+  tupleOf,
+  typeName,
+  Undefined,
+} from './kinds.ts'
 import { toText } from './text.ts'
 
 const surrogate = /[\ud800-\udfff]/
@@ -36,7 +47,7 @@ export function slice(value: Py, start: Py, end: Py, step: Py): Py {
   const sequence = isList(value) ? value : characters(toText(value))
   const indexes = sliceIndexes(sequence.length, start, end, step === null ? 1 : toInteger(step))
   const items = indexes.map(index => sequence[index]!)
-  if (!isList(value)) return items.join('')
+  if (!isList(value)) return value instanceof Markup ? new Markup(items.join('')) : items.join('')
   return value instanceof Tuple ? tupleOf(items) : items
 }
 
