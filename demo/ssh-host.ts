@@ -3,7 +3,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { timingSafeEqual } from 'node:crypto'
 import { once } from 'node:events'
-import { type AddressInfo, createConnection, type Socket } from 'node:net'
+import { type AddressInfo, createConnection, type Server, type Socket } from 'node:net'
 import ssh2, { type Connection, type ParsedKey, type PublicKeyAuthContext, type ServerChannel } from 'ssh2'
 
 export interface SshHost {
@@ -30,6 +30,9 @@ export async function startSshHost(options: { root: string; authorizedKey: strin
     )
     connection.on('ready', () => serve(connection, options.root, children))
   })
+  // As sshd does: without it every small answer waits 40 ms for the client's delayed acknowledgement.
+  const { _srv: listener } = server as unknown as { readonly _srv: Server }
+  listener.on('connection', (socket: Socket) => socket.setNoDelay(true))
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   return {
@@ -103,6 +106,7 @@ function endGroup(child: ChildProcess, signal: NodeJS.Signals): void {
 
 function forward(socket: Socket, accept: () => ServerChannel, reject: () => void): void {
   socket.once('error', reject)
+  socket.setNoDelay(true)
   socket.once('connect', () => {
     socket.off('error', reject)
     const channel = accept()

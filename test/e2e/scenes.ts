@@ -149,6 +149,19 @@ export function playScenes(open: () => Promise<Stage>, hasPgRestore: boolean): v
     expect(onHost.split(' ')[0]).toBe(here.digest('hex'))
   })
 
+  it('keeps evidence of what was saved, by digest, that rota itself verifies', async () => {
+    const events = readFileSync(join(stage.desk.runs, lastRun(), 'evidence', 'events.jsonl'), 'utf8')
+      .trim()
+      .split('\n')
+      .map(line => JSON.parse(line) as Record<string, unknown>)
+    const saved = events.filter(event => event['type'] === 'backup')
+    const copies = filesBelow(join(stage.desk.runs, lastRun(), 'backups'))
+    const digests = copies.map(file => createHash('sha256').update(readFileSync(file)).digest('hex'))
+    expect(saved.map(event => event['sha256']).sort()).toEqual(digests.sort())
+    const done = await stage.desk.rota(['evidence', lastRun()])
+    expect(done.code, done.output).toBe(0)
+  })
+
   it('writes the new admin login down for root alone', async () => {
     const after = envs.at(-1)!
     const file = (await stage.run(`ls ${stage.root}/root/proxpanel-secret-rotation-*.txt`)).trim()
