@@ -26,7 +26,7 @@ export function selectSettings(
     extraVars: run.extraVars,
     verbosity: flags.verbose ?? 0,
     forceHandlers: flags.forceHandlers ?? false,
-    gatherFacts: false,
+    gatherFacts: true,
     runId: run.id,
     version: run.version,
   }
