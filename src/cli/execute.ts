@@ -97,6 +97,7 @@ export async function executePlaybooks(execution: Execution): Promise<number> {
     signals.close()
     await deps.connections.close()
     await output.close()
+    if (rotation && flags.output !== 'jsonl') process.stdout.write(`evidence: ${rotation.evidenceFolder}\n`)
   }
 }
 

@@ -38,6 +38,7 @@ export interface RotationOptions {
 }
 export interface RotationRun {
   readonly evidence: Evidence
+  readonly evidenceFolder: string
   /** Makes the engine's deps run a play with `rotation:` as a transaction of this run. */
   join(deps: RunDeps): RunDeps
 }
@@ -54,7 +55,8 @@ export async function openRotation(options: RotationOptions): Promise<RotationRu
   const { state, mode, redactor } = options
   const folder = await state.folder()
   const keys = await state.keys()
-  const evidence = await openEvidence(join(folder, 'evidence'), options.operator)
+  const evidenceFolder = join(folder, 'evidence')
+  const evidence = await openEvidence(evidenceFolder, options.operator)
   const sealer = createSealer(keys.identity, keys.recipients)
 
   const refuse = (hosts: readonly string[]) => refuseOverlap(stateFolder(process.env), hosts, state.id)
@@ -81,6 +83,7 @@ export async function openRotation(options: RotationOptions): Promise<RotationRu
   }
   return {
     evidence,
+    evidenceFolder,
     join: deps => ({
       ...deps,
       async runRotation(world): Promise<Exit> {

@@ -51,6 +51,13 @@ async function digestOfSealed(t: Target, dest: string): Promise<string> {
   return hash.digest('hex')
 }
 
+/** Of the encrypted bytes, as `sha256sum` prints it. */
+async function digestOfFile(path: string): Promise<string> {
+  const hash = createHash('sha256')
+  for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer)
+  return hash.digest('hex')
+}
+
 /** Writes the copy under another name first: a file called `dest` is always whole and proven. */
 async function keep(t: Target, src: string, dest: string, expected: string): Promise<void> {
   const part = `${dest}.part`
@@ -104,6 +111,11 @@ export const backup = defineAction({
     if (existsSync(dest)) await checkKept(t, src, dest, expected)
     else await keep(t, src, dest, expected)
     const { size } = await stat(dest)
-    return { changed: true, values: { dest, sha256: expected, size, proof } }
+    const sealed = await digestOfFile(dest)
+    return {
+      changed: true,
+      values: { dest, sha256: expected, size, proof },
+      backups: [{ path: dest, sha256: sealed, sizeBytes: size, proof }],
+    }
   },
 })

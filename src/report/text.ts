@@ -88,7 +88,14 @@ function indent(text: string): string {
 }
 
 function taskHandlers({ line, heading, host, paint, verbosity, readLine }: Printer): Handlers {
+  /** Hosts whose task was shown as a check: the same is not said again as `ok`. */
+  const checked = new Set<string>()
   return {
+    check: event => {
+      const mark = event.ok ? paint.green('✔') : paint.red('✘')
+      line(`${mark} [${event.host}] ${event.name}${event.message ? ` (${event.message})` : ''}`)
+      checked.add(event.host)
+    },
     'play.start': event => {
       heading(`PLAY [${event.name}]`)
       if (event.hosts.length === 0) line(paint.cyan('skipping: no hosts matched'))
@@ -98,7 +105,7 @@ function taskHandlers({ line, heading, host, paint, verbosity, readLine }: Print
     'host.item': event => host(event, ` => (item=${event.label})`),
     'host.retry': event => line(paint.dim(`RETRYING: [${event.host}] (${event.left} retries left)`)),
     'host.end': event => {
-      host(event)
+      if (!checked.delete(event.host) || (event.status !== 'ok' && event.status !== 'failed')) host(event)
       if (event.problem) line(indent(renderProblem(event.problem, paint, readLine)))
       if (event.result !== undefined && verbosity > 0 && event.status !== 'skipped')
         line(indent(event.result))
@@ -123,10 +130,6 @@ function rotationHandlers({ line, heading, paint, verbosity }: Printer): Handler
     change: event => {
       if (verbosity > 0 || event.record === 'undone' || event.record === 'held')
         line(paint.dim(`    ${event.record}: [${event.host}] ${event.what}`))
-    },
-    check: event => {
-      const mark = event.ok ? paint.green('✔') : paint.red('✘')
-      line(`  ${mark} [${event.host}] ${event.name}${event.message ? ` (${event.message})` : ''}`)
     },
     backup: event =>
       line(

@@ -15,7 +15,7 @@ const on = { ok: true } as const
 const metas: ReadonlyMap<string, Meta> = new Map<string, Meta>([
   ['noop', () => on],
   ['flush_handlers', act => ({ ok: true, more: act.run.handlers.flush(act.host) })],
-  ['end_host', () => undefined],
+  ['end_host', endHost],
   ['end_play', act => end(act, 'play')],
   ['end_batch', act => end(act, 'batch')],
   ['clear_host_errors', clearHostErrors],
@@ -41,8 +41,11 @@ export async function takeMeta(run: PlayRun, due: readonly Due[]): Promise<Answe
 async function runMeta(run: PlayRun, host: string, step: Due['step']): Promise<Answer | undefined> {
   try {
     const act = createAct(run, host, step, { task: run.id, host })
-    if (!step.node.keywords.when.every(condition => isConditionTrue(act, condition, run.warn))) return on
     const name = renderText(act, 'meta', step.node.task.freeForm) ?? ''
+    if (!step.node.keywords.when.every(condition => isConditionTrue(act, condition, run.warn))) {
+      say(act, `${name} conditional evaluated to False, continuing execution for ${host}`)
+      return on
+    }
     const meta = metas.get(name)
     if (!meta)
       throw problem('E_PLAYBOOK', `meta: ${name} is not supported`, {
@@ -58,7 +61,19 @@ async function runMeta(run: PlayRun, host: string, step: Due['step']): Promise<A
   }
 }
 
+/** With `-vv`, in Ansible's words. */
+function say({ run }: Act, text: string): void {
+  const { deps } = run
+  if (deps.settings.verbosity > 1)
+    deps.emit({ type: 'note', level: 'info', text: deps.redactor.clean(`META: ${text}`) })
+}
+
+function endHost(act: Act): undefined {
+  say(act, `ending play for ${act.host}`)
+}
+
 function end(act: Act, what: 'batch' | 'play'): Answer {
+  say(act, `ending ${what}`)
   act.run.ended = what
   return on
 }

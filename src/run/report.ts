@@ -3,7 +3,7 @@ import type { HostStatus, RunEvent } from '../core/event.ts'
 import type { Clean } from '../core/redact.ts'
 import type { Act } from './act.ts'
 import type { RunDeps } from './deps.ts'
-import { renderJson, type TaskResult } from './result.ts'
+import { renderJson, type TaskResult, toMap } from './result.ts'
 
 /** The status of a result by itself, before rescue and ignore_errors are considered. */
 export function renderStatus(result: TaskResult): HostStatus {
@@ -25,7 +25,9 @@ export function renderEnd(act: Act, result: TaskResult, status: HostStatus, elap
   const end = { type: 'host.end', ...act.ref, status, elapsedMs } as const
   if (act.isSilent) {
     const isBad = status !== 'ok' && status !== 'changed' && status !== 'skipped'
-    return isBad ? { ...end, message: deps.redactor.clean(CENSORED) } : end
+    const shown = renderJson(toMap({ censored: CENSORED, changed: result.changed }))
+    const hidden = { ...end, result: deps.redactor.clean(shown) }
+    return isBad ? { ...hidden, message: deps.redactor.clean(CENSORED) } : hidden
   }
   const diff = renderPatch(deps, result)
   return {

@@ -87,6 +87,18 @@ web1 : ok=2    changed=1    unreachable=0    failed=0    skipped=0    rescued=0 
 `)
   })
 
+  it('says a check once: its mark stands for the ok of its host', () => {
+    const end = { type: 'host.end', task: '1', host: 'h', status: 'ok', elapsedMs: 1 } as const
+    const check = { type: 'check', host: 'h', name: clean('healthy'), ok: true } as const
+    expect(textOf([check, end, end])).toBe('✔ [h] healthy\nok: [h]\n')
+    expect(
+      textOf([
+        { ...check, ok: false, message: clean('500') },
+        { ...end, status: 'failed' },
+      ]),
+    ).toBe('✘ [h] healthy (500)\n')
+  })
+
   it('shows a result only with -v and an unknown count only when there is one', () => {
     const end = {
       type: 'host.end',
