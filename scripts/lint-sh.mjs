@@ -5,7 +5,7 @@ import { join, relative } from 'node:path'
 import { root } from './setup.mjs'
 
 /** What a script may count on (core/remote.ts): params as p_NAME, rt_set and rt_fail. */
-const provided = 'rt_set() { :; }; rt_fail() { exit 99; }'
+const provided = 'rt_set() { :; }; rt_fail() { exit 99; }; rt_shell=/bin/sh'
 const shells = [
   ['dash', '-n'],
   ['busybox', 'sh', '-n'],
@@ -14,7 +14,7 @@ const shells = [
 
 /** The literals of a file: their text as a target sees it and the line they begin at. */
 export function scriptsOf(source) {
-  return [...source.matchAll(/\bsh`((?:[^`\\]|\\[\s\S])*)`/g)].map(match => ({
+  return [...source.matchAll(/(?<![\w/`])sh`((?:[^`\\]|\\[\s\S])*)`/g)].map(match => ({
     line: source.slice(0, match.index).split('\n').length,
     text: match[1].replaceAll('\\${', '${').replaceAll('\\`', '`'),
   }))

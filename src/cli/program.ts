@@ -1,6 +1,6 @@
 import { Command, CommanderError } from 'commander'
 import { errors, exits, RotaError } from '../core/error.ts'
-import { addConnectionFlags, addOutputFlags, addRunFlags } from './options.ts'
+import { addConnectionFlags, addOutputFlags, addRunFlags, addVaultFlags } from './options.ts'
 import { showProblems } from './terminal.ts'
 
 /** argv to exit code. Prints every error in one form; a stack trace only with ROTA_DEBUG set. */
@@ -79,7 +79,11 @@ function addReadCommands(program: Command, done: Done): void {
   addOutputFlags(
     program.command('status [run]').description('state of the runs on this machine, or of one run'),
   ).action(async (run: string | undefined) => done(await (await import('./status.ts')).statusCommand(run)))
-  addConnectionFlags(program.command('inventory').description('show the inventory as ansible-inventory does'))
+  addVaultFlags(
+    addConnectionFlags(
+      program.command('inventory').description('show the inventory as ansible-inventory does'),
+    ),
+  )
     .option('--list', 'everything as JSON')
     .option('--graph', 'groups as a tree')
     .option('--host <name>', 'the variables of one host as JSON')
