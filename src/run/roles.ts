@@ -6,6 +6,7 @@ import { type Dict, isDict, type Value } from '../core/value.ts'
 import type { Layer } from '../core/vars.ts'
 import type { Act } from './act.ts'
 import { isApplicable, parseApply } from './apply.ts'
+import { loadIncluded } from './bad-input.ts'
 import type { RunDeps } from './deps.ts'
 import type { Handler } from './handlers.ts'
 import { inheritInclude } from './includes.ts'
@@ -200,14 +201,16 @@ export function includeRole(act: Act, args: Dict): TaskResult {
   const rendered = new Map([...args].filter(([key]) => key !== 'apply'))
   const raw = task.args.get('apply')
   if (raw !== undefined) rendered.set('apply', raw)
-  const use = parseRoleOptions('include_role', rendered, task, false)
+  const use = loadIncluded(run, () => parseRoleOptions('include_role', rendered, task, false))
   const { planner } = run
   const seen = planner.seenBy.get(host) ?? new Set(planner.shelf.seen)
   planner.seenBy.set(host, seen)
-  const nodes = planRole(
-    { ...planner, shelf: { ...planner.shelf, seen } },
-    use,
-    inheritInclude(act, outer, { at: act.at }),
+  const nodes = loadIncluded(run, () =>
+    planRole(
+      { ...planner, shelf: { ...planner.shelf, seen } },
+      use,
+      inheritInclude(act, outer, { at: act.at }),
+    ),
   )
   run.handlers.add(planner.shelf.handlers)
   return {
