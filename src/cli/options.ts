@@ -43,7 +43,11 @@ export interface RunFlags {
   readonly verbose?: number | undefined
 }
 
-const collect = (value: string, before: readonly string[] = []): readonly string[] => [...before, value]
+/** Collects the values of an option that may be repeated. */
+export const collect = (value: string, before: readonly string[] = []): readonly string[] => [
+  ...before,
+  value,
+]
 const commas = (value: string, before: readonly string[] = []): readonly string[] => [
   ...before,
   ...value.split(','),
