@@ -1,21 +1,23 @@
-import { exits } from '../core/error.ts'
+import { exits, problem } from '../core/error.ts'
+import type { Rotation } from '../core/play.ts'
 import { createRedactor } from '../core/redact.ts'
 import { fromValue } from '../core/value.ts'
 import type { Inventory } from '../core/vars.ts'
+import { selectHosts } from '../inventory/pattern.ts'
 import { loadText } from '../load/text-file.ts'
 import { modules } from '../modules/index.generated.ts'
 import { createRegistry } from '../modules/registry.ts'
 import { runPlaybooks, type Settings } from '../run/engine.ts'
 import { readCredentials } from './credentials.ts'
 import { parseExtraVars } from './extra-vars.ts'
-import { readGivenSecrets } from './given-secrets.ts'
+import { parseSecretNames, readGivenSecrets } from './given-secrets.ts'
 import { showLists } from './lists.ts'
 import { findRotation, loadPlaybooks, loadRunInventory } from './load-run.ts'
 import type { RunFlags } from './options.ts'
 import { listenForStop, openOutput } from './output.ts'
 import type { Mode, RotationRun } from './rotation.ts'
 import type { RunState } from './run-state.ts'
-import { selectSettings } from './settings.ts'
+import { selectReason, selectSettings } from './settings.ts'
 import { loadOperator } from './who.ts'
 import { createDeps } from './wiring.ts'
 
@@ -37,9 +39,11 @@ export async function executePlaybooks(execution: Execution): Promise<number> {
   const { files, flags, state, mode } = execution
   const registry = createRegistry(modules)
   const playbooks = loadPlaybooks(files, registry)
-  const hasRotation = findRotation(playbooks, registry)
+  const found = findRotation(playbooks, registry)
+  checkRotationFlags(flags, found)
   const extraVars = parseExtraVars(flags.extraVars ?? [])
   const inventory = await loadRunInventory(flags.inventory, files)
+  if (flags.limit !== undefined) selectHosts(inventory, flags.limit, undefined)
   if (flags.syntaxCheck) return exits.ok.code
   if (flags.listHosts || flags.listTasks || flags.listTags) return showLists(playbooks, inventory, flags)
 
@@ -49,11 +53,15 @@ export async function executePlaybooks(execution: Execution): Promise<number> {
   }
   const credentials = await readCredentials(flags)
   const redactor = createRedactor()
-  const operator = hasRotation ? await loadOperator(flags.privateKey) : {}
-  const rotation = hasRotation
+  const operator = found ? await loadOperator(flags.privateKey) : {}
+  const rotation = found
     ? await prepareRotation(execution, { inventory, operator, redactor, settings })
     : undefined
-  const output = openOutput(flags, now, rotation ? [rotation.evidence] : [])
+  const output = openOutput(flags, {
+    now,
+    clean: redactor.clean,
+    required: rotation ? [rotation.evidence] : [],
+  })
   const signals = listenForStop()
   const { emit } = output
   const common = {
@@ -69,7 +77,7 @@ export async function executePlaybooks(execution: Execution): Promise<number> {
     now,
   }
   const deps = createDeps(common)
-  try {
+  const work = async (): Promise<number> => {
     emit({
       type: 'run.start',
       run: state.id,
@@ -82,12 +90,37 @@ export async function executePlaybooks(execution: Execution): Promise<number> {
     const exit = exits[end.exit].code
     emit({ type: 'run.end', run: state.id, exit, recap: end.recap })
     return exit
-  } finally {
-    signals.close()
-    await deps.connections.close()
-    await output.close()
-    if (rotation && flags.output !== 'jsonl') process.stdout.write(`evidence: ${rotation.evidenceFolder}\n`)
   }
+  const done = await work().then(
+    exit => ({ exit }),
+    (error: unknown) => ({ error }),
+  )
+  signals.close()
+  await deps.connections.close()
+  if ('error' in done) throw await output.fail(state.id, done.error)
+  await output.close()
+  if (rotation && flags.output !== 'jsonl') process.stdout.write(`evidence: ${rotation.evidenceFolder}\n`)
+  return done.exit
+}
+
+/** A flag of a rotation that would have no effect is refused: it may hold the very value that somebody relies on. */
+function checkRotationFlags(flags: RunFlags, rotation: Rotation | undefined): void {
+  selectReason(flags.reason)
+  const names = parseSecretNames(flags.secret ?? [])
+  const flag = flags.reason === undefined ? names.length > 0 && '--secret' : '--reason'
+  if (!rotation) {
+    if (!flag) return
+    throw problem('E_USAGE', `${flag} is for a play with rotation:, and there is none`, {
+      hint: `leave out ${flag}, or name the playbook that rotates`,
+    })
+  }
+  const known = rotation.secrets.map(spec => spec.name)
+  const unknown = names.find(name => !known.includes(name))
+  if (unknown === undefined) return
+  throw problem('E_USAGE', `--secret ${unknown}: the rotation has no secret of that name`, {
+    at: rotation.at,
+    hint: `its secrets are ${known.join(', ')}`,
+  })
 }
 
 async function prepareRotation(
@@ -99,7 +132,7 @@ async function prepareRotation(
     readonly settings: Settings
   },
 ): Promise<RotationRun> {
-  const { openRotation, selectReason } = await import('./rotation.ts')
+  const { openRotation } = await import('./rotation.ts')
   const reason = selectReason(flags.reason)
   const given = await readGivenSecrets(flags.secret ?? [])
   if (mode === 'run' && !parts.settings.check)

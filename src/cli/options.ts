@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { problem } from '../core/error.ts'
 
 /** Flags as commander gives them; the names are ansible-playbook's. Lists are collected over repetitions. */
 export interface RunFlags {
@@ -47,6 +48,24 @@ const commas = (value: string, before: readonly string[] = []): readonly string[
 ]
 const count = (_: string, before = 0): number => before + 1
 
+/** `Number` alone would make NaN of a word, which then is no limit at all. */
+function positive(flag: string, unit: string): (text: string) => number {
+  return text => {
+    if (/^\d+(\.\d+)?$/.test(text) && Number(text) > 0) return Number(text)
+    throw problem('E_USAGE', `${flag} takes a number of ${unit} above 0, not ${JSON.stringify(text)}`, {
+      hint: `write ${flag} 10, or leave it out`,
+    })
+  }
+}
+function oneOf(flag: string, choices: readonly string[]): (text: string) => string {
+  return text => {
+    if (choices.includes(text)) return text
+    throw problem('E_USAGE', `there is no ${flag} ${JSON.stringify(text)}`, {
+      hint: `use one of: ${choices.join(', ')}`,
+    })
+  }
+}
+
 /** Flags of every command that reaches hosts. */
 export function addConnectionFlags(command: Command): Command {
   return command
@@ -66,7 +85,7 @@ export function addConnectionFlags(command: Command): Command {
     .option('-k, --ask-pass', 'ask for the login password')
     .option('--connection-password-file, --conn-pass-file <file>', 'read the login password from a file')
     .option('-c, --connection <type>', 'ssh (default), openssh (the system ssh), local')
-    .option('-T, --timeout <seconds>', 'give up connecting after this time', Number)
+    .option('-T, --timeout <seconds>', 'give up connecting after this time', positive('--timeout', 'seconds'))
     .option('--ssh-common-args <args>', 'extra arguments for ssh')
     .option('--ssh-extra-args <args>', 'extra arguments for ssh')
     .option(
@@ -78,15 +97,15 @@ export function addConnectionFlags(command: Command): Command {
     .option('--become-method <method>', 'sudo, su or doas (sudo)')
     .option('-K, --ask-become-pass', 'ask for the become password')
     .option('--become-password-file, --become-pass-file <file>', 'read the become password from a file')
-    .option('-f, --forks <n>', 'hosts at a time (50)', Number)
+    .option('-f, --forks <n>', 'hosts at a time (50)', positive('--forks', 'hosts'))
 }
 
 /** Flags of how a run is shown. */
 export function addOutputFlags(command: Command): Command {
   return command
-    .option('--output <format>', 'text, or jsonl: one event a line')
+    .option('--output <format>', 'text, or jsonl: one event a line', oneOf('--output', ['text', 'jsonl']))
     .option('--events <file>', 'write every event to a file, one a line')
-    .option('--color <when>', 'auto, always or never')
+    .option('--color <when>', 'auto, always or never', oneOf('--color', ['auto', 'always', 'never']))
     .option('-v, --verbose', 'show results; repeatable', count)
 }
 
