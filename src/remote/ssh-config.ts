@@ -98,6 +98,8 @@ export async function resolveLogin(wanted: Wanted): Promise<Login> {
   const user = wanted.user ?? first('user') ?? userInfo().username
   const expand = (text: string): string => expandTokens(text, { host, port, user, alias: wanted.host })
   const given = config.get('identityfile')?.filter(file => !DEFAULT_IDENTITIES.includes(file)) ?? []
+  // As ssh does: its default files are tried only where none is named.
+  const named = [...wanted.identityFiles, ...given]
   const proxy = first('proxycommand')
   return {
     name: wanted.name,
@@ -107,8 +109,8 @@ export async function resolveLogin(wanted: Wanted): Promise<Login> {
     knownAs: first('hostkeyalias') ?? host,
     knownHostsFiles: wanted.knownHostsFiles ?? knownHostsFiles(config),
     hostKeyChecking: wanted.hostKeyChecking,
-    identityFiles: [...wanted.identityFiles, ...(given.length > 0 ? given : DEFAULT_IDENTITIES)].map(expand),
-    isIdentityGiven: wanted.identityFiles.length + given.length > 0,
+    identityFiles: (named.length > 0 ? named : DEFAULT_IDENTITIES).map(expand),
+    isIdentityGiven: named.length > 0,
     identitiesOnly: first('identitiesonly') === 'yes',
     agent: agentOf(config.get('identityagent')?.[0]),
     password: wanted.password,
