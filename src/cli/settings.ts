@@ -5,8 +5,6 @@ import type { ConfigValues } from './config.ts'
 import type { RunFlags } from './options.ts'
 
 const FORKS = 50
-/** Whether plays that do not say `gather_facts` gather them, when the configuration does not say it either. */
-const GATHERS_FACTS = false
 
 /** Flags and configuration to what the engine is told about the whole run. Throws E_USAGE. */
 export function selectSettings(
@@ -30,7 +28,7 @@ export function selectSettings(
     extraVars: run.extraVars,
     verbosity: flags.verbose ?? 0,
     forceHandlers: flags.forceHandlers ?? false,
-    gatherFacts: GATHERS_FACTS && config.gathering !== 'explicit',
+    gatherFacts: config.gathering !== 'explicit',
     rolesPath: config.rolesPath,
     runId: run.id,
     version: run.version,
