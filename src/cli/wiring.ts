@@ -45,7 +45,7 @@ export interface WiringOptions {
 /** The engine's world made of the real parts. The caller closes `connections`. */
 export function createDeps(options: WiringOptions): RunDeps {
   const { credentials, registry, state, redactor, vault } = options
-  const templar = createRealTemplar(options.now)
+  const templar = createRealTemplar(options.now, vault)
   const loading = { registry, vault }
   return {
     registry,
@@ -70,13 +70,14 @@ export function createDeps(options: WiringOptions): RunDeps {
     becomeOf: (get, keywords) => selectBecome(get, keywords, options.flags, credentials),
     renderDiff,
     askVariable,
+    openVault: (armored, file) => vault.open(armored, file).plain,
     backupFolder: state.backupFolder,
     seal: state.seal,
     unseal: state.unseal,
   }
 }
 
-function createRealTemplar(now: () => Date): LookupTemplar {
+function createRealTemplar(now: () => Date, vault: RunVault): LookupTemplar {
   return createTemplar({
     now,
     random: Math.random,
@@ -84,6 +85,7 @@ function createRealTemplar(now: () => Date): LookupTemplar {
     parseYaml: (text, file) => parseYaml(text, file, { templates: false }).value,
     parseYamlAll: (text, file) => parseAll(text, file, { templates: false }).map(document => document.value),
     dumpYaml,
+    openVault: vault.decryptFile,
   })
 }
 
