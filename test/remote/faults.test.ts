@@ -181,7 +181,7 @@ it('goes through jump hosts, each verified under its own name, sharing one conne
   const write = (firstKey: string): void =>
     writeFileSync(
       known,
-      `[first]:${first.port} ${firstKey}\n[127.0.0.1]:${second.port} ${second.hostKey}\n[target]:${target.port} ${target.hostKey}\n`,
+      `first ${firstKey}\n[127.0.0.1]:${second.port} ${second.hostKey}\ntarget ${target.hostKey}\n`,
     )
   const address: Address = {
     ...addressOf(target, { knownHostsFiles: [known], sshArgs: ['-F', config], identityFiles: [] }),
