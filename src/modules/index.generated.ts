@@ -15,6 +15,7 @@ import { fail } from './fail.ts'
 import { fetch } from './fetch.ts'
 import { file } from './file.ts'
 import { find } from './find.ts'
+import { gatherFactsModule } from './gather-facts.ts'
 import { getent } from './getent.ts'
 import { group } from './group.ts'
 import { iniFile } from './ini-file.ts'
@@ -30,6 +31,7 @@ import { raw } from './raw.ts'
 import { replace } from './replace.ts'
 import { script } from './script.ts'
 import { setFact } from './set-fact.ts'
+import { setup } from './setup.ts'
 import { shell } from './shell.ts'
 import { slurp } from './slurp.ts'
 import { stat } from './stat.ts'
@@ -55,6 +57,7 @@ export const modules: readonly Module[] = [
   fetch,
   file,
   find,
+  gatherFactsModule,
   getent,
   group,
   iniFile,
@@ -70,6 +73,7 @@ export const modules: readonly Module[] = [
   replace,
   script,
   setFact,
+  setup,
   shell,
   slurp,
   stat,
