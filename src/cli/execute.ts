@@ -5,21 +5,21 @@ import type { Inventory } from '../core/vars.ts'
 import { loadText } from '../load/text-file.ts'
 import { modules } from '../modules/index.generated.ts'
 import { createRegistry } from '../modules/registry.ts'
-import { runPlaybooks, type Settings } from '../run/engine.ts'
+import type { Settings } from '../run/engine.ts'
 import type { Config } from './config.ts'
 import { readCredentials } from './credentials.ts'
+import { runEngine } from './engine-run.ts'
 import { parseExtraVars } from './extra-vars.ts'
 import { readGivenSecrets } from './given-secrets.ts'
 import { showLists } from './lists.ts'
 import { createPlaybookLoader, findRotation, loadRunInventory } from './load-run.ts'
 import type { RunFlags } from './options.ts'
-import { listenForStop, openOutput } from './output.ts'
+import { openOutput } from './output.ts'
 import type { Mode, RotationRun } from './rotation.ts'
 import type { RunState } from './run-state.ts'
 import { selectSettings } from './settings.ts'
 import { openRunVault } from './vault-passwords.ts'
 import { loadOperator } from './who.ts'
-import { createDeps } from './wiring.ts'
 
 export interface Execution {
   readonly mode: Mode
@@ -60,43 +60,27 @@ export async function executePlaybooks(execution: Execution): Promise<number> {
     ? await prepareRotation(execution, { inventory, operator, redactor, settings })
     : undefined
   const output = openOutput(flags, now, rotation ? [rotation.evidence] : [])
-  const signals = listenForStop()
-  const { emit } = output
-  const common = {
-    flags,
-    config: config.values,
-    vault,
-    loadPlaybook,
-    credentials,
-    settings,
-    registry,
-    inventory,
-    redactor,
-    state,
-    emit,
-    stop: signals.stop,
-    now,
-  }
-  const deps = createDeps(common)
   try {
-    emit({
-      type: 'run.start',
-      run: state.id,
-      version: execution.version,
-      playbooks: files,
-      check: settings.check,
+    return await runEngine({
+      playbooks,
+      files,
+      flags,
+      config: config.values,
+      notes: config.notes,
+      vault,
+      loadPlaybook,
+      credentials,
+      settings,
+      registry,
+      inventory,
+      redactor,
+      state,
       operator,
+      output,
+      now,
+      join: rotation?.join,
     })
-    if (settings.verbosity > 0)
-      for (const text of config.notes) emit({ type: 'note', level: 'info', text: redactor.clean(text) })
-    const end = await runPlaybooks(playbooks, rotation ? rotation.join(deps) : deps)
-    const exit = exits[end.exit].code
-    emit({ type: 'run.end', run: state.id, exit, recap: end.recap })
-    return exit
   } finally {
-    signals.close()
-    await deps.connections.close()
-    await output.close()
     if (rotation && flags.output !== 'jsonl') process.stdout.write(`evidence: ${rotation.evidenceFolder}\n`)
   }
 }

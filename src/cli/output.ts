@@ -15,14 +15,19 @@ export interface Output {
 
 /**
  * The reporters that the flags ask for: text or jsonl on stdout, progress on stderr, `--events FILE`. `required` ones
- * (evidence) are fed first, and their failure is the run's.
+ * (evidence) are fed first, and their failure is the run's. `createText` makes what `--output text` is.
  */
-export function openOutput(flags: RunFlags, now: () => Date, required: readonly Reporter[]): Output {
+export function openOutput(
+  flags: RunFlags,
+  now: () => Date,
+  required: readonly Reporter[],
+  createText: (flags: RunFlags) => readonly Reporter[] = createTerminal,
+): Output {
   const reporters: Reporter[] = []
   const warn = (text: string): void => void process.stderr.write(`[WARNING]: ${text}\n`)
   if (flags.events !== undefined) reporters.push(openEventsFile(flags.events))
   if (flags.output === 'jsonl') reporters.push(createJsonlReporter(line => void process.stdout.write(line)))
-  else if (flags.output === undefined || flags.output === 'text') reporters.push(...createTerminal(flags))
+  else if (flags.output === undefined || flags.output === 'text') reporters.push(...createText(flags))
   else
     throw problem('E_USAGE', `there is no output format "${flags.output}"`, {
       hint: 'use --output text or --output jsonl',
