@@ -9,14 +9,11 @@ import { selectHosts } from '../inventory/pattern.ts'
 import { checkArgs } from '../load/params.ts'
 import { loadTasks } from '../load/playbook.ts'
 import { loadVarsFile } from '../load/vars-file.ts'
-import { parseAll, parseYaml } from '../load/yaml.ts'
-import { dumpYaml } from '../load/yaml-dump.ts'
 import { addressOf, becomeOf } from '../remote/address.ts'
 import { createConnections } from '../remote/connections.ts'
 import { renderDiff } from '../report/diff.ts'
 import type { BecomeKeywords, ConnectionKeywords, GetVariable, RunDeps, VarsPrompt } from '../run/deps.ts'
 import type { Settings } from '../run/engine.ts'
-import { createTemplar, type LookupTemplar } from '../template/templar.ts'
 import { mergingScopeOf } from '../vars/merge.ts'
 import { scopeOf } from '../vars/scope.ts'
 import type { ConfigValues } from './config.ts'
@@ -25,6 +22,7 @@ import type { LoadPlaybook } from './load-run.ts'
 import type { RunFlags } from './options.ts'
 import { ask, askSecret } from './prompt.ts'
 import type { RunState } from './run-state.ts'
+import { createOperatorTemplar } from './templar.ts'
 import type { RunVault } from './vault-passwords.ts'
 
 export interface WiringOptions {
@@ -36,7 +34,7 @@ export interface WiringOptions {
   readonly settings: Settings
   readonly registry: Registry
   readonly inventory: Inventory
-  readonly refreshInventory: () => Promise<Inventory>
+  readonly refreshInventory?: () => Promise<Inventory>
   readonly redactor: Redactor
   readonly state: RunState
   readonly emit: Emit
@@ -47,14 +45,14 @@ export interface WiringOptions {
 /** The engine's world made of the real parts. The caller closes `connections`. */
 export function createDeps(options: WiringOptions): RunDeps {
   const { credentials, registry, state, redactor, vault } = options
-  const templar = createRealTemplar(options.now)
+  const templar = createOperatorTemplar(options.now, vault)
   const loading = { registry, vault }
   return {
     registry,
     templar,
     redactor,
     inventory: options.inventory,
-    refreshInventory: options.refreshInventory,
+    ...(options.refreshInventory && { refreshInventory: options.refreshInventory }),
     settings: options.settings,
     emit: options.emit,
     stop: options.stop,
@@ -73,21 +71,11 @@ export function createDeps(options: WiringOptions): RunDeps {
     becomeOf: (get, keywords) => selectBecome(get, keywords, options.flags, credentials),
     renderDiff,
     askVariable,
+    openVault: (armored, file) => vault.open(armored, file).plain,
     backupFolder: state.backupFolder,
     seal: state.seal,
     unseal: state.unseal,
   }
-}
-
-function createRealTemplar(now: () => Date): LookupTemplar {
-  return createTemplar({
-    now,
-    random: Math.random,
-    env: name => process.env[name],
-    parseYaml: (text, file) => parseYaml(text, file, { templates: false }).value,
-    parseYamlAll: (text, file) => parseAll(text, file, { templates: false }).map(document => document.value),
-    dumpYaml,
-  })
 }
 
 const SECOND_MS = 1000

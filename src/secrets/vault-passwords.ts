@@ -99,10 +99,18 @@ function requirePassword(text: string, from: string): string {
   return text
 }
 
+/** An opened vault: its plain bytes, and what to close it with again. */
+export interface OpenedVault {
+  readonly plain: Buffer
+  /** The vault's own id. */
+  readonly label: string
+  readonly password: Secret
+}
+
 /** Opens vaults with whatever passwords there are. */
 export interface VaultOpener {
-  /** The plain bytes. `where` begins messages. Throws E_VAULT when no password opens it, naming those that were tried. */
-  open(armored: string, where: string, at?: Source): Buffer
+  /** `where` begins messages. Throws E_VAULT when no password opens it, naming those that were tried. */
+  open(armored: string, where: string, at?: Source): OpenedVault
 }
 
 const NO_PASSWORD = 'give the vault password: --vault-password-file FILE or --ask-vault-pass'
@@ -115,7 +123,7 @@ export function createVaultOpener(
   passwords: readonly VaultPassword[],
   options: { readonly isMatched?: boolean } = {},
 ): VaultOpener {
-  const opened = new Map<string, Buffer>()
+  const opened = new Map<string, OpenedVault>()
   return {
     open(armored, where, at) {
       const known = opened.get(armored)
@@ -124,11 +132,13 @@ export function createVaultOpener(
       const own = passwords.filter(password => password.label === label)
       const others = options.isMatched ? [] : passwords.filter(password => password.label !== label)
       const tried = [...own, ...others]
-      for (const password of tried) {
-        const plain = decryptVault(armored, password.read(), where)
+      for (const candidate of tried) {
+        const password = candidate.read()
+        const plain = decryptVault(armored, password, where)
         if (plain === undefined) continue
-        opened.set(armored, plain)
-        return plain
+        const found = { plain, label, password }
+        opened.set(armored, found)
+        return found
       }
       throw cannotOpen(label, tried, passwords, where, at)
     },

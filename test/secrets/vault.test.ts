@@ -84,7 +84,8 @@ describe('the format', () => {
 describe('passwords', () => {
   it('come from files without the space around, from scripts, and from client scripts by id', () => {
     expect(
-      createVaultOpener([filePassword('default', file('pw', ' hunter2 \n'))]).open(seal('x', 'hunter2'), 'v'),
+      createVaultOpener([filePassword('default', file('pw', ' hunter2 \n'))]).open(seal('x', 'hunter2'), 'v')
+        .plain,
     ).toEqual(Buffer.from('x'))
     const script = file('script', '#!/bin/sh\nprintf "scripted\\n"\n', 0o700)
     expect(
@@ -94,7 +95,7 @@ describe('passwords', () => {
     ).toBe('x')
     const client = file('get-client.sh', '#!/bin/sh\nprintf "%s-%s" "$1" "$2"\n', 0o700)
     const opener = createVaultOpener([filePassword('prod', client)])
-    expect(opener.open(seal('x', '--vault-id-prod'), 'v').toString()).toBe('x')
+    expect(opener.open(seal('x', '--vault-id-prod'), 'v').plain.toString()).toBe('x')
   })
   it('are read once, and only when a vault is met', () => {
     const log = join(folder, 'log')
@@ -109,7 +110,7 @@ describe('passwords', () => {
   it('of the vault’s own id are tried first, then the others; not those with vault_id_match', () => {
     const passwords = [givenPassword('dev', secret('one')), givenPassword('prod', secret('two'))]
     const armored = seal('x', 'one', 'prod')
-    expect(createVaultOpener(passwords).open(armored, 'v').toString()).toBe('x')
+    expect(createVaultOpener(passwords).open(armored, 'v').plain.toString()).toBe('x')
     expect(saidBy(() => createVaultOpener(passwords, { isMatched: true }).open(armored, 'v'))).toBe(
       'E_VAULT no vault password opens v (vault id prod); tried prod@prompt',
     )
