@@ -15,6 +15,7 @@ import { fail } from './fail.ts'
 import { fetch } from './fetch.ts'
 import { file } from './file.ts'
 import { find } from './find.ts'
+import { getUrl } from './get-url.ts'
 import { getent } from './getent.ts'
 import { group } from './group.ts'
 import { iniFile } from './ini-file.ts'
@@ -35,6 +36,7 @@ import { slurp } from './slurp.ts'
 import { stat } from './stat.ts'
 import { tempfile } from './tempfile.ts'
 import { template } from './template.ts'
+import { unarchive } from './unarchive.ts'
 import { uri } from './uri.ts'
 import { user } from './user.ts'
 import { waitFor } from './wait-for.ts'
@@ -55,6 +57,7 @@ export const modules: readonly Module[] = [
   fetch,
   file,
   find,
+  getUrl,
   getent,
   group,
   iniFile,
@@ -75,6 +78,7 @@ export const modules: readonly Module[] = [
   stat,
   tempfile,
   template,
+  unarchive,
   uri,
   user,
   waitFor,
