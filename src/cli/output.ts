@@ -1,33 +1,81 @@
 import { closeSync, openSync, writeSync } from 'node:fs'
-import { exits, problem } from '../core/error.ts'
+import { errors, exits, type Problem, problem, RotaError } from '../core/error.ts'
 import type { Emit, Reporter } from '../core/event.ts'
+import type { Clean } from '../core/redact.ts'
 import { createJsonlReporter } from '../report/jsonl.ts'
 import { createProgress } from '../report/progress.ts'
 import { createStream } from '../report/stream.ts'
 import { createTextReporter } from '../report/text.ts'
 import type { RunFlags } from './options.ts'
-import { readLine, selectPaint } from './terminal.ts'
+import { BUG_HINT, readLine, selectPaint } from './terminal.ts'
 
 export interface Output {
   readonly emit: Emit
+  /** Ends the reports of a run that came to its end. Rejects with E_EVIDENCE when it cannot be proved. */
   close(): Promise<void>
+  /**
+   * Ends the reports of a run that an error stopped, and gives the error to be thrown: redacted, with what ending them met
+   * besides. Every report has it but the terminal's, where the caller shows it last, on stderr.
+   */
+  fail(run: string, error: unknown): Promise<RotaError>
 }
 
 /**
  * The reporters that the flags ask for: text or jsonl on stdout, progress on stderr, `--events FILE`. `required` ones
  * (evidence) are fed first, and their failure is the run's.
  */
-export function openOutput(flags: RunFlags, now: () => Date, required: readonly Reporter[]): Output {
+export function openOutput(
+  flags: RunFlags,
+  options: {
+    readonly now: () => Date
+    readonly clean: (text: string) => Clean
+    readonly required: readonly Reporter[]
+  },
+): Output {
   const reporters: Reporter[] = []
+  let isFailing = false
   const warn = (text: string): void => void process.stderr.write(`[WARNING]: ${text}\n`)
   if (flags.events !== undefined) reporters.push(openEventsFile(flags.events))
   if (flags.output === 'jsonl') reporters.push(createJsonlReporter(line => void process.stdout.write(line)))
-  else if (flags.output === undefined || flags.output === 'text') reporters.push(...createTerminal(flags))
-  else
-    throw problem('E_USAGE', `there is no output format "${flags.output}"`, {
-      hint: 'use --output text or --output jsonl',
-    })
-  return createStream(reporters, { required, now, warn })
+  else reporters.push(...createTerminal(flags).map(shown => silence(shown, () => isFailing)))
+  const stream = createStream(reporters, { ...options, warn })
+  return {
+    ...stream,
+    async fail(run, error) {
+      const problems = problemsOf(error, options.clean)
+      isFailing = true
+      for (const problem of problems) stream.emit({ type: 'problem', problem })
+      const exit = exits[errors[problems[0]!.code].exit].code
+      stream.emit({ type: 'run.end', run, exit, recap: {} })
+      const more = await stream.close().then(
+        () => [],
+        (second: unknown) => problemsOf(second, options.clean),
+      )
+      const besides = more.filter(({ message }) => !problems.some(known => known.message === message))
+      return new RotaError([...problems, ...besides], { cause: error })
+    },
+  }
+}
+
+/** The same reporter without the problems that come while `isSilent` says so. */
+function silence(reporter: Reporter, isSilent: () => boolean): Reporter {
+  return {
+    on: event => {
+      if (event.type !== 'problem' || !isSilent()) reporter.on(event)
+    },
+    close: () => reporter.close(),
+  }
+}
+
+function problemsOf(error: unknown, clean: (text: string) => Clean): readonly Problem[] {
+  const bug = { code: 'E_BUG', hint: BUG_HINT } as const
+  if (!(error instanceof RotaError))
+    return [{ ...bug, message: clean(error instanceof Error ? error.message : String(error)) }]
+  return error.problems.map(({ message, hint, ...rest }) => ({
+    ...rest,
+    message: clean(message),
+    hint: hint === undefined ? undefined : clean(hint),
+  }))
 }
 
 function createTerminal(flags: RunFlags): Reporter[] {
@@ -64,21 +112,27 @@ function openEventsFile(file: string): Reporter {
   return { on: reporter.on, close: async () => closeSync(descriptor) }
 }
 
-/** Aborts at the first ^C or SIGTERM, so that the run stops cleanly; the second one ends the process at once. */
+const stopSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+
+/**
+ * Aborts at the first ^C, SIGTERM or loss of the terminal, so that the run stops cleanly; the second one ends the process at
+ * once.
+ */
 export function listenForStop(): { readonly stop: AbortSignal; close(): void } {
   const controller = new AbortController()
   const onSignal = (): void => {
-    if (controller.signal.aborted) process.exit(exits.interrupted.code)
+    if (controller.signal.aborted) {
+      process.stderr.write('\nended at once: `rota status` shows what is left open, and what to type\n')
+      process.exit(exits.interrupted.code)
+    }
     process.stderr.write('\nstopping: no new task is started (^C again ends at once)\n')
     controller.abort()
   }
-  process.on('SIGINT', onSignal)
-  process.on('SIGTERM', onSignal)
+  for (const signal of stopSignals) process.on(signal, onSignal)
   return {
     stop: controller.signal,
     close() {
-      process.off('SIGINT', onSignal)
-      process.off('SIGTERM', onSignal)
+      for (const signal of stopSignals) process.off(signal, onSignal)
     },
   }
 }

@@ -1,7 +1,9 @@
+import { inspect } from 'node:util'
 import { Command, CommanderError } from 'commander'
-import { errors, exits, RotaError } from '../core/error.ts'
-import { addConnectionFlags, addOutputFlags, addRunFlags } from './options.ts'
-import { showProblems } from './terminal.ts'
+import { errors, exits, type Problem, RotaError } from '../core/error.ts'
+import { addConnectionFlags, addOutputFlags, addRunFlags, addVaultFlags } from './options.ts'
+import { BUG_HINT, showProblems } from './terminal.ts'
+import { addVaultCommands } from './vault-commands.ts'
 
 /** argv to exit code. Prints every error in one form; a stack trace only with ROTA_DEBUG set. */
 export async function main(argv: readonly string[], version: string): Promise<number> {
@@ -9,6 +11,8 @@ export async function main(argv: readonly string[], version: string): Promise<nu
   const program = createProgram(version, code => {
     exit = code
   })
+  // Nobody reads any more (`rota … | head`): what is under way on the targets is not given up for that.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
   process.on('uncaughtException', error => process.exit(showFailure(error)))
   try {
     await program.parseAsync(argv, { from: 'user' })
@@ -20,15 +24,25 @@ export async function main(argv: readonly string[], version: string): Promise<nu
 
 function showFailure(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? exits.ok.code : exits.usage.code
-  if (process.env['ROTA_DEBUG'])
-    process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`)
+  if (process.env['ROTA_DEBUG']) process.stderr.write(`${inspect(error)}\n`)
   if (error instanceof RotaError) {
     showProblems(error.problems)
     return exits[errors[error.code].exit].code
   }
   const message = error instanceof Error ? error.message : String(error)
-  showProblems([{ code: 'E_BUG', message, hint: 'set ROTA_DEBUG=1 for the stack trace, and report it' }])
+  showProblems([{ code: 'E_BUG', message, hint: BUG_HINT }])
   return exits.internal.code
+}
+
+/** commander's own words (`error: unknown option '--limt'\n(Did you mean --limit?)`) in the form of every other error. */
+function toProblem(text: string): Problem {
+  const [what = '', suggestion] = text
+    .replace(/^error: /, '')
+    .trim()
+    .split('\n')
+  const near = suggestion?.replace(/^\(Did you mean (.*)\?\)$/, 'did you mean $1?')
+  const hint = near ?? 'rota --help shows the commands, rota COMMAND --help the flags'
+  return { code: 'E_USAGE', message: what, hint }
 }
 
 type Done = (exit: number) => void
@@ -39,12 +53,13 @@ function createProgram(version: string, done: Done): Command {
       'Run Ansible playbooks over SSH; rotate the secrets of a running application as one transaction.',
     )
     .version(`rota ${version}`, '-V, --version')
-    .showHelpAfterError('(rota --help shows the commands, rota COMMAND --help the flags)')
+    .configureOutput({ outputError: text => showProblems([toProblem(text)]) })
     .showSuggestionAfterError()
     .exitOverride()
     .configureHelp({ sortSubcommands: false })
   addRunCommands(program, version, done)
   addReadCommands(program, done)
+  addVaultCommands(program, done)
   return program
 }
 
@@ -57,19 +72,21 @@ function addRunCommands(program: Command, version: string, done: Done): void {
   addRunFlags(
     program
       .command('resume [run]')
-      .description('carry an interrupted rotation to its end (default: the newest run)'),
+      .description('carry an interrupted rotation to its end (default: the newest open one)'),
   ).action(async (run: string | undefined, flags) =>
     done(await (await import('./recover.ts')).recoverCommand('resume', run, flags, version)),
   )
   addRunFlags(
-    program.command('rollback [run]').description('undo an uncommitted rotation (default: the newest run)'),
+    program
+      .command('rollback [run]')
+      .description('undo an uncommitted rotation (default: the newest open one)'),
   ).action(async (run: string | undefined, flags) =>
     done(await (await import('./recover.ts')).recoverCommand('rollback', run, flags, version)),
   )
   addRunFlags(
     program
       .command('finalise [run]')
-      .description('run the finalise phase of a committed rotation (default: the newest run)'),
+      .description('run the finalise phase of a committed rotation (default: the newest one)'),
   ).action(async (run: string | undefined, flags) =>
     done(await (await import('./recover.ts')).recoverCommand('finalise', run, flags, version)),
   )
@@ -79,7 +96,11 @@ function addReadCommands(program: Command, done: Done): void {
   addOutputFlags(
     program.command('status [run]').description('state of the runs on this machine, or of one run'),
   ).action(async (run: string | undefined) => done(await (await import('./status.ts')).statusCommand(run)))
-  addConnectionFlags(program.command('inventory').description('show the inventory as ansible-inventory does'))
+  addVaultFlags(
+    addConnectionFlags(
+      program.command('inventory').description('show the inventory as ansible-inventory does'),
+    ),
+  )
     .option('--list', 'everything as JSON')
     .option('--graph', 'groups as a tree')
     .option('--host <name>', 'the variables of one host as JSON')

@@ -101,6 +101,8 @@ export async function resolveLogin(wanted: Wanted): Promise<Login> {
   const alias = first('hostkeyalias')
   const expand = (text: string): string => expandTokens(text, { host, port, user, alias: wanted.host })
   const given = config.get('identityfile')?.filter(file => !DEFAULT_IDENTITIES.includes(file)) ?? []
+  // As ssh does: its default files are tried only where none is named.
+  const named = [...wanted.identityFiles, ...given]
   const proxy = first('proxycommand')
   refuseRevokedHostKeys(wanted.name, first('revokedhostkeys'))
   return {
@@ -113,8 +115,8 @@ export async function resolveLogin(wanted: Wanted): Promise<Login> {
     knownHostsFiles: wanted.knownHostsFiles ?? knownHostsFiles(config),
     hostKeyChecking: wanted.hostKeyChecking,
     isHashingNames: first('hashknownhosts') === 'yes',
-    identityFiles: [...wanted.identityFiles, ...(given.length > 0 ? given : DEFAULT_IDENTITIES)].map(expand),
-    isIdentityGiven: wanted.identityFiles.length + given.length > 0,
+    identityFiles: (named.length > 0 ? named : DEFAULT_IDENTITIES).map(expand),
+    isIdentityGiven: named.length > 0,
     identitiesOnly: first('identitiesonly') === 'yes',
     certificateFiles: (config.get('certificatefile') ?? []).filter(file => file !== 'none').map(expand),
     agent: agentOf(config.get('identityagent')?.[0]),

@@ -144,11 +144,17 @@ function configOf(
   }
 }
 
+/** The command that shows what ssh itself says of this login. */
+function renderSsh({ identityFiles, isIdentityGiven, port, user, host }: Login): string {
+  const keys = isIdentityGiven ? identityFiles.map(file => `-i ${file} `).join('') : ''
+  return `ssh -v ${keys}-p ${port} ${user}@${host} true`
+}
+
 function explain(cause: Error & { level?: string; code?: string }, login: Login, auth: Auth): RotaError {
   const where = `${login.user}@${login.host}:${login.port}`
   if (cause.level === 'client-authentication' || /authentication|expired/i.test(cause.message))
     return problem('E_AUTH', `${login.name}: ${where} refused the login: ${auth.describe()}`, {
-      hint: `try: ssh -v -p ${login.port} ${login.user}@${login.host} true`,
+      hint: `try: ${renderSsh(login)}`,
       cause,
     })
   const isAlgorithm = /no matching/i.test(cause.message)
@@ -157,7 +163,7 @@ function explain(cause: Error & { level?: string; code?: string }, login: Login,
   return problem('E_UNREACHABLE', `${login.name}: cannot connect to ${where}: ${message}`, {
     hint: isAlgorithm
       ? 'set ansible_connection: openssh for the host, to use what the system’s ssh can do'
-      : `try: ssh -v -p ${login.port} ${login.user}@${login.host} true`,
+      : `try: ${renderSsh(login)}`,
     cause,
   })
 }

@@ -29,6 +29,8 @@ export interface World {
   readonly parseYamlAll: (text: string, file: string) => readonly Value[]
   readonly dumpYaml: (value: Value, style: YamlStyle) => string
   readonly env: (name: string) => string | undefined
+  /** The text of a file that is an ansible-vault. Throws E_VAULT. */
+  readonly openVault?: (armored: string, file: string) => string
   /** Takes a message for the operator that is no failure. */
   readonly warn?: (message: string) => void
 }
