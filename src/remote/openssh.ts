@@ -1,7 +1,7 @@
 import { Duplex } from 'node:stream'
 import { type ErrorCode, problem } from '../core/error.ts'
 import type { Address, Ended } from '../core/remote.ts'
-import { openAskpass } from './askpass.ts'
+import { type Askpass, openAskpass } from './askpass.ts'
 import type { Channel, Connection } from './connection.ts'
 import { openLocalLink } from './local.ts'
 
@@ -15,10 +15,11 @@ const SSH_FAILED = 255
  */
 export function openOpenssh(address: Address): Connection {
   const argv = renderSsh(address)
+  const asking = new Set<Askpass>()
   return {
     isOver: false,
     async start(command) {
-      return watchEnd(await startSsh(address, [...argv, '--', address.host, command]))
+      return watchEnd(await startSsh(address, [...argv, '--', address.host, command], asking))
     },
     async forward(to) {
       if ('socket' in to)
@@ -29,27 +30,35 @@ export function openOpenssh(address: Address): Connection {
             hint: 'set ansible_connection: ssh',
           },
         )
-      const link = await startSsh(address, [...argv, '-W', `${to.host}:${to.port}`, '--', address.host])
+      const through = ['-W', `${to.host}:${to.port}`]
+      const link = await startSsh(address, [...argv, ...through, '--', address.host], asking)
       link.stderr.resume()
       return Duplex.from({ writable: link.stdin, readable: link.stdout })
     },
-    close() {},
+    close() {
+      for (const askpass of asking) askpass.close()
+    },
   }
 }
 
 const isAsking = ({ password, passphrase }: Address): boolean =>
   password !== undefined || passphrase !== undefined
 
-async function startSsh(address: Address, argv: readonly string[]): Promise<Channel> {
+async function startSsh(address: Address, argv: readonly string[], asking: Set<Askpass>): Promise<Channel> {
   if (!isAsking(address)) return await openLocalLink(argv)
   const askpass = await openAskpass(address)
+  asking.add(askpass)
+  const close = (): void => {
+    asking.delete(askpass)
+    askpass.close()
+  }
   try {
     const link = await openLocalLink(argv, askpass.env)
     askpass.allow(link.pid)
-    void link.ended.then(() => askpass.close())
+    void link.ended.then(close)
     return link
   } catch (error) {
-    askpass.close()
+    close()
     throw error
   }
 }
