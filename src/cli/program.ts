@@ -1,8 +1,8 @@
 import { inspect } from 'node:util'
 import { Command, CommanderError } from 'commander'
-import { errors, exits, type Problem, RotaError } from '../core/error.ts'
+import { errors, exits, type Problem, problemsOf } from '../core/error.ts'
 import { addConnectionFlags, addOutputFlags, addRunFlags, addVaultFlags } from './options.ts'
-import { BUG_HINT, showProblems } from './terminal.ts'
+import { showProblems } from './terminal.ts'
 import { addVaultCommands } from './vault-commands.ts'
 
 /** argv to exit code. Prints every error in one form; a stack trace only with ROTA_DEBUG set. */
@@ -25,13 +25,9 @@ export async function main(argv: readonly string[], version: string): Promise<nu
 function showFailure(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? exits.ok.code : exits.usage.code
   if (process.env['ROTA_DEBUG']) process.stderr.write(`${inspect(error)}\n`)
-  if (error instanceof RotaError) {
-    showProblems(error.problems)
-    return exits[errors[error.code].exit].code
-  }
-  const message = error instanceof Error ? error.message : String(error)
-  showProblems([{ code: 'E_BUG', message, hint: BUG_HINT }])
-  return exits.internal.code
+  const problems = problemsOf(error)
+  showProblems(problems)
+  return exits[errors[problems[0]!.code].exit].code
 }
 
 /** commander's own words (`error: unknown option '--limt'\n(Did you mean --limit?)`) in the form of every other error. */

@@ -15,7 +15,7 @@ import { fail } from './fail.ts'
 import { fetch } from './fetch.ts'
 import { file } from './file.ts'
 import { find } from './find.ts'
-import { gatherFactsModule } from './gather-facts.ts'
+import { getUrl } from './get-url.ts'
 import { getent } from './getent.ts'
 import { group } from './group.ts'
 import { iniFile } from './ini-file.ts'
@@ -31,12 +31,12 @@ import { raw } from './raw.ts'
 import { replace } from './replace.ts'
 import { script } from './script.ts'
 import { setFact } from './set-fact.ts'
-import { setup } from './setup.ts'
 import { shell } from './shell.ts'
 import { slurp } from './slurp.ts'
 import { stat } from './stat.ts'
 import { tempfile } from './tempfile.ts'
 import { template } from './template.ts'
+import { unarchive } from './unarchive.ts'
 import { uri } from './uri.ts'
 import { user } from './user.ts'
 import { waitFor } from './wait-for.ts'
@@ -57,7 +57,7 @@ export const modules: readonly Module[] = [
   fetch,
   file,
   find,
-  gatherFactsModule,
+  getUrl,
   getent,
   group,
   iniFile,
@@ -73,12 +73,12 @@ export const modules: readonly Module[] = [
   replace,
   script,
   setFact,
-  setup,
   shell,
   slurp,
   stat,
   tempfile,
   template,
+  unarchive,
   uri,
   user,
   waitFor,

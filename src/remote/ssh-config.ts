@@ -159,7 +159,8 @@ function knownHostsFiles(config: SshConfig): string[] {
 
 function agentOf(identityAgent: string | undefined): string | undefined {
   if (identityAgent === 'none') return undefined
-  if (identityAgent === undefined || identityAgent === 'SSH_AUTH_SOCK') return process.env['SSH_AUTH_SOCK']
+  const given = process.env['SSH_AUTH_SOCK'] || undefined
+  if (identityAgent === undefined || identityAgent === 'SSH_AUTH_SOCK') return given
   if (identityAgent.startsWith('$')) return process.env[identityAgent.slice(1).replace(/[{}]/g, '')]
   return identityAgent.replace(/^~(?=\/)/, homedir())
 }
