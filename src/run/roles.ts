@@ -66,6 +66,8 @@ export interface RoleUse {
   readonly isPublic: boolean
   /** Whether it runs even if it ran before; undefined: as the role's own meta/ says. */
   readonly isRepeated?: boolean
+  /** By import_role or include_role: another use than one by `roles`, even when all else is the same. */
+  readonly isIncluded?: boolean
   readonly at: Source
 }
 
@@ -135,8 +137,9 @@ function readRole(planner: RolePlanner, use: RoleUse, near: readonly string[]): 
 }
 
 /** Uses that are the same in Ansible's eyes: the role, its parameters, its tags and its conditions. */
-function renderKey(role: Role, { files, params, apply }: RoleUse): string {
-  return JSON.stringify([role.path, files, [...params], [...(apply.vars ?? [])], apply.tags, apply.when])
+function renderKey(role: Role, { files, params, apply, isIncluded }: RoleUse): string {
+  const vars = [...(apply.vars ?? [])]
+  return JSON.stringify([role.path, files, [...params], vars, apply.tags, apply.when, isIncluded])
 }
 
 function refuseCycle({ name, parents }: RoleRef, { name: next, at }: RoleUse): void {
@@ -201,6 +204,7 @@ export function parseRoleOptions(
     params: new Map(),
     isPublic: isStatic || isPublic,
     isRepeated,
+    isIncluded: true,
     at: where.at,
   }
 }

@@ -68,10 +68,17 @@ function parseIni(text: string, isProperties: boolean, allowNoValue: boolean): I
       const pair = /^([^=:]+?)\s*(?:[=:]\s*(.*))?$/.exec(line)
       if (!pair || (pair[2] === undefined && !allowNoValue))
         throw runtimeFault(`line ${index + 1} of the ini file is no entry`)
-      entries.push({ section, key: pair[1]!, value: pair[2] ?? '' })
+      const key = pair[1]!
+      if (!isProperties) refuseDuplicate(entries, section, key, index + 1)
+      entries.push({ section, key, value: pair[2] ?? '' })
     }
   }
   return entries
+}
+function refuseDuplicate(entries: readonly IniEntry[], section: string, key: string, line: number): void {
+  const same = (other: IniEntry): boolean =>
+    other.section === section && other.key.toLowerCase() === key.toLowerCase()
+  if (entries.some(same)) throw runtimeFault(`Duplicate option in line ${line} of the ini file: ${key}`)
 }
 const iniOptions = [
   'type',
