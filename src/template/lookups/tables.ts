@@ -68,17 +68,20 @@ function parseIni(text: string, isProperties: boolean, allowNoValue: boolean): I
       const pair = /^([^=:]+?)\s*(?:[=:]\s*(.*))?$/.exec(line)
       if (!pair || (pair[2] === undefined && !allowNoValue))
         throw runtimeFault(`line ${index + 1} of the ini file is no entry`)
-      const key = pair[1]!
-      if (!isProperties) refuseDuplicate(entries, section, key, index + 1)
-      entries.push({ section, key, value: pair[2] ?? '' })
+      entries.push({ section, key: pair[1]!, value: pair[2] ?? '' })
     }
   }
   return entries
 }
-function refuseDuplicate(entries: readonly IniEntry[], section: string, key: string, line: number): void {
-  const same = (other: IniEntry): boolean =>
-    other.section === section && other.key.toLowerCase() === key.toLowerCase()
-  if (entries.some(same)) throw runtimeFault(`Duplicate option in line ${line} of the ini file: ${key}`)
+/** As Python's ConfigParser: a section has a key once, in whatever case. */
+function refuseDuplicates(entries: readonly IniEntry[]): readonly IniEntry[] {
+  const seen = new Set<string>()
+  for (const { section, key } of entries) {
+    const name = `${section}\0${key.toLowerCase()}`
+    if (seen.has(name)) throw runtimeFault(`Duplicate option in the ini file: ${key} in section ${section}`)
+    seen.add(name)
+  }
+  return entries
 }
 const iniOptions = [
   'type',
@@ -99,7 +102,10 @@ function iniValue(term: Py, given: Args, { session }: Runtime): readonly Py[] {
   const allowNoValue = isYes(options, 'allow_no_value') || isYes(options, 'allow_none')
   const fold = (key: string): string => (isYes(options, 'case_sensitive') ? key : key.toLowerCase())
   const section = isProperties ? 'java_properties' : options.text('section')
-  const entries = parseIni(text, isProperties, allowNoValue).filter(entry => entry.section === section)
+  const parsed = parseIni(text, isProperties, allowNoValue)
+  const entries = (isProperties ? parsed : refuseDuplicates(parsed)).filter(
+    entry => entry.section === section,
+  )
   if (isYes(options, 're')) {
     const pattern = new Pattern(name, { ignoreCase: !isYes(options, 'case_sensitive'), type: 'match' })
     return entries.filter(entry => pattern.first(entry.key) !== null).map(entry => entry.value)
