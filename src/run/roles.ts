@@ -6,6 +6,7 @@ import { type Dict, isDict, type Value } from '../core/value.ts'
 import type { Layer } from '../core/vars.ts'
 import type { Act } from './act.ts'
 import { isApplicable, parseApply } from './apply.ts'
+import { loadIncluded } from './bad-input.ts'
 import type { RunDeps } from './deps.ts'
 import type { Handler } from './handlers.ts'
 import { inheritInclude } from './includes.ts'
@@ -167,8 +168,9 @@ export function parseRoleOptions(
   const name = requireOption(action, 'name', options.takeText('name', 'role'), where.at)
   const file = (kind: string): string => options.takeText(`${kind}_from`) ?? 'main'
   const apply = parseApply(options.take('apply'), where.at)
-  const isPublic = options.take('public') === true
-  options.take('allow_duplicates', 'rolespec_validate')
+  const isPublic = isYes(options.take('public') ?? false)
+  const isRepeated = isYes(options.take('allow_duplicates') ?? true)
+  options.take('rolespec_validate')
   const files = {
     tasks: file('tasks'),
     handlers: file('handlers'),
@@ -182,9 +184,14 @@ export function parseRoleOptions(
     apply,
     params: new Map(),
     isPublic: isStatic || isPublic,
-    isRepeated: true,
+    isRepeated,
     at: where.at,
   }
+}
+
+/** Rendered options of the engine's own actions have not been coerced. */
+function isYes(value: Value): boolean {
+  return value === true || (typeof value === 'string' && /^(?:y|yes|true|on|1|t)$/i.test(value))
 }
 
 /** `include_role`: the role's tasks come next on this host; its handlers join the play's. */
@@ -194,14 +201,16 @@ export function includeRole(act: Act, args: Dict): TaskResult {
   const rendered = new Map([...args].filter(([key]) => key !== 'apply'))
   const raw = task.args.get('apply')
   if (raw !== undefined) rendered.set('apply', raw)
-  const use = parseRoleOptions('include_role', rendered, task, false)
+  const use = loadIncluded(run, () => parseRoleOptions('include_role', rendered, task, false))
   const { planner } = run
   const seen = planner.seenBy.get(host) ?? new Set(planner.shelf.seen)
   planner.seenBy.set(host, seen)
-  const nodes = planRole(
-    { ...planner, shelf: { ...planner.shelf, seen } },
-    use,
-    inheritInclude(act, outer, { at: act.at }),
+  const nodes = loadIncluded(run, () =>
+    planRole(
+      { ...planner, shelf: { ...planner.shelf, seen } },
+      use,
+      inheritInclude(act, outer, { at: act.at }),
+    ),
   )
   run.handlers.add(planner.shelf.handlers)
   return {
