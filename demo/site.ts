@@ -1,12 +1,10 @@
 // One production host with its panel, and an operator's desk to run rota from: what the demo and the scenes without root play on.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import ssh2 from 'ssh2'
+import { generateKey, startEmbeddedHost } from '../test/support/embedded-host.ts'
 import { type Panel, repository, startPanel } from './panel-host.ts'
-import { startSshHost } from './ssh-host.ts'
 
 export interface Ran {
   readonly code: number | null
@@ -36,11 +34,11 @@ export interface Site {
 
 /** The operator's desk is made in `folder` and stays after `close`; the host goes. */
 export async function openSite(folder: string): Promise<Site> {
-  // Below the system's temporary folder, since the path of a Unix socket may have 103 bytes at most.
-  const root = mkdtempSync(join(tmpdir(), 'rota-host-'))
+  const operator = generateKey()
+  const host = await startEmbeddedHost({ authorizedKey: operator.public })
+  const { root } = host
+  // PostgreSQL runs as another user when this is root, and has to reach its folder.
   chmodSync(root, 0o711)
-  const operator = ssh2.utils.generateKeyPairSync('ed25519')
-  const host = await startSshHost({ root, authorizedKey: operator.public })
   const panel = await startPanel(root).catch(async (error: unknown) => {
     await host.close()
     throw error
@@ -61,7 +59,6 @@ export async function openSite(folder: string): Promise<Site> {
     close: async () => {
       await panel.stop()
       await host.close()
-      rmSync(root, { recursive: true, force: true })
     },
   }
 }

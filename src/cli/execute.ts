@@ -6,23 +6,27 @@ import { loadText } from '../load/text-file.ts'
 import { modules } from '../modules/index.generated.ts'
 import { createRegistry } from '../modules/registry.ts'
 import { runPlaybooks, type Settings } from '../run/engine.ts'
+import type { Config } from './config.ts'
 import { readCredentials } from './credentials.ts'
 import { parseExtraVars } from './extra-vars.ts'
 import { readGivenSecrets } from './given-secrets.ts'
 import { showLists } from './lists.ts'
-import { findRotation, loadPlaybooks, loadRunInventory } from './load-run.ts'
+import { createPlaybookLoader, findRotation, loadRunInventory } from './load-run.ts'
 import type { RunFlags } from './options.ts'
 import { listenForStop, openOutput } from './output.ts'
 import type { Mode, RotationRun } from './rotation.ts'
 import type { RunState } from './run-state.ts'
 import { selectSettings } from './settings.ts'
+import { openRunVault } from './vault-passwords.ts'
 import { loadOperator } from './who.ts'
 import { createDeps } from './wiring.ts'
 
 export interface Execution {
   readonly mode: Mode
   readonly files: readonly string[]
+  /** With the configuration behind them. */
   readonly flags: RunFlags
+  readonly config: Config
   readonly state: RunState
   readonly version: string
 }
@@ -34,17 +38,19 @@ const now = (): Date => new Date()
  * only the play with `rotation:` is run. Returns the exit code.
  */
 export async function executePlaybooks(execution: Execution): Promise<number> {
-  const { files, flags, state, mode } = execution
+  const { files, flags, state, mode, config } = execution
   const registry = createRegistry(modules)
-  const playbooks = loadPlaybooks(files, registry)
-  const hasRotation = findRotation(playbooks, registry)
-  const extraVars = parseExtraVars(flags.extraVars ?? [])
-  const inventory = await loadRunInventory(flags.inventory, files)
+  const vault = await openRunVault(flags, config.values)
+  const loadPlaybook = createPlaybookLoader({ registry, vault }, config.values)
+  const playbooks = files.map(loadPlaybook)
+  const hasRotation = findRotation(playbooks, loadPlaybook)
+  const extraVars = parseExtraVars(flags.extraVars ?? [], vault)
+  const inventory = await loadRunInventory(flags.inventory, files, vault)
   if (flags.syntaxCheck) return exits.ok.code
   if (flags.listHosts || flags.listTasks || flags.listTags) return showLists(playbooks, inventory, flags)
 
   const settings: Settings = {
-    ...selectSettings(flags, { id: state.id, version: execution.version, extraVars }),
+    ...selectSettings(flags, config.values, { id: state.id, version: execution.version, extraVars }),
     rotationOnly: mode !== 'run',
   }
   const credentials = await readCredentials(flags)
@@ -58,6 +64,9 @@ export async function executePlaybooks(execution: Execution): Promise<number> {
   const { emit } = output
   const common = {
     flags,
+    config: config.values,
+    vault,
+    loadPlaybook,
     credentials,
     settings,
     registry,
@@ -78,6 +87,8 @@ export async function executePlaybooks(execution: Execution): Promise<number> {
       check: settings.check,
       operator,
     })
+    if (settings.verbosity > 0)
+      for (const text of config.notes) emit({ type: 'note', level: 'info', text: redactor.clean(text) })
     const end = await runPlaybooks(playbooks, rotation ? rotation.join(deps) : deps)
     const exit = exits[end.exit].code
     emit({ type: 'run.end', run: state.id, exit, recap: end.recap })

@@ -1,29 +1,35 @@
 import { existsSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { problem } from '../core/error.ts'
-import type { Registry } from '../core/module.ts'
 import type { Playbook } from '../core/play.ts'
 import type { Source } from '../core/source.ts'
 import { Template } from '../core/value.ts'
 import type { Inventory } from '../core/vars.ts'
 import { loadInventory } from '../inventory/inventory.ts'
-import { loadPlaybook } from '../load/playbook.ts'
+import { type LoadOptions, loadPlaybook } from '../load/playbook.ts'
+import type { Vault } from '../load/vault.ts'
+import type { ConfigValues } from './config.ts'
+import { applyPlayDefaults } from './config-flags.ts'
 
 /** Ansible's own default, behind the project's. */
 const defaultSources = ['inventory', '/etc/ansible/hosts']
 
-/** The playbooks of the command line. Throws all problems of the first playbook that has some. */
-export function loadPlaybooks(files: readonly string[], registry: Registry): readonly Playbook[] {
-  return files.map(file => loadPlaybook(file, { registry }))
+/** Loads one playbook, with what the configuration says of plays that do not say it themselves. */
+export type LoadPlaybook = (file: string) => Playbook
+
+export function createPlaybookLoader(options: LoadOptions, config: ConfigValues): LoadPlaybook {
+  return file => applyPlayDefaults(loadPlaybook(file, options), config)
 }
 
 /** The inventory of `-i`, or `inventory/` here, or /etc/ansible/hosts; with group_vars and host_vars beside the playbooks. */
 export function loadRunInventory(
   sources: readonly string[] | undefined,
   playbooks: readonly string[],
+  vault?: Vault,
 ): Promise<Inventory> {
   const found = sources ?? defaultSources.filter(source => existsSync(source)).slice(0, 1)
   return loadInventory(found, {
+    vault,
     playbookFolders: [...new Set(playbooks.map(file => resolve(dirname(file))))],
   })
 }
@@ -32,8 +38,8 @@ export function loadRunInventory(
  * How many plays with `rotation:` the playbooks have, imported ones included. A run is one transaction, so two are refused.
  * Throws E_PLAYBOOK for a second one.
  */
-export function findRotation(playbooks: readonly Playbook[], registry: Registry): boolean {
-  const rotations = playbooks.flatMap(playbook => collectRotations(playbook, registry, new Set()))
+export function findRotation(playbooks: readonly Playbook[], load: LoadPlaybook): boolean {
+  const rotations = playbooks.flatMap(playbook => collectRotations(playbook, load, new Set()))
   if (rotations.length > 1)
     throw problem('E_PLAYBOOK', 'a run can hold one rotation, and this is a second one', {
       at: rotations[1]!,
@@ -42,13 +48,13 @@ export function findRotation(playbooks: readonly Playbook[], registry: Registry)
   return rotations.length === 1
 }
 
-function collectRotations(playbook: Playbook, registry: Registry, seen: Set<string>): readonly Source[] {
+function collectRotations(playbook: Playbook, load: LoadPlaybook, seen: Set<string>): readonly Source[] {
   if (seen.has(playbook.file)) return []
   seen.add(playbook.file)
   return playbook.plays.flatMap(play => {
     if (play.kind === 'play') return play.rotation ? [play.rotation.at] : []
     if (play.playbook instanceof Template || typeof play.playbook !== 'string') return []
     const file = resolve(dirname(playbook.file), play.playbook)
-    return existsSync(file) ? collectRotations(loadPlaybook(file, { registry }), registry, seen) : []
+    return existsSync(file) ? collectRotations(load(file), load, seen) : []
   })
 }

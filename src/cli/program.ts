@@ -1,7 +1,8 @@
 import { Command, CommanderError } from 'commander'
 import { errors, exits, RotaError } from '../core/error.ts'
-import { addConnectionFlags, addOutputFlags, addRunFlags } from './options.ts'
+import { addConnectionFlags, addOutputFlags, addRunFlags, addVaultFlags } from './options.ts'
 import { showProblems } from './terminal.ts'
+import { addVaultCommands } from './vault-commands.ts'
 
 /** argv to exit code. Prints every error in one form; a stack trace only with ROTA_DEBUG set. */
 export async function main(argv: readonly string[], version: string): Promise<number> {
@@ -10,6 +11,11 @@ export async function main(argv: readonly string[], version: string): Promise<nu
     exit = code
   })
   process.on('uncaughtException', error => process.exit(showFailure(error)))
+  // Whoever read the output (head, a pager) has seen enough.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+    process.exit(exit)
+  })
   try {
     await program.parseAsync(argv, { from: 'user' })
     return exit
@@ -45,6 +51,7 @@ function createProgram(version: string, done: Done): Command {
     .configureHelp({ sortSubcommands: false })
   addRunCommands(program, version, done)
   addReadCommands(program, done)
+  addVaultCommands(program, done)
   return program
 }
 
@@ -79,7 +86,11 @@ function addReadCommands(program: Command, done: Done): void {
   addOutputFlags(
     program.command('status [run]').description('state of the runs on this machine, or of one run'),
   ).action(async (run: string | undefined) => done(await (await import('./status.ts')).statusCommand(run)))
-  addConnectionFlags(program.command('inventory').description('show the inventory as ansible-inventory does'))
+  addVaultFlags(
+    addConnectionFlags(
+      program.command('inventory').description('show the inventory as ansible-inventory does'),
+    ),
+  )
     .option('--list', 'everything as JSON')
     .option('--graph', 'groups as a tree')
     .option('--host <name>', 'the variables of one host as JSON')

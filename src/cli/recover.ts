@@ -1,4 +1,5 @@
 import { findRun, stateFolder } from '../rotation/run-folder.ts'
+import { configureFlags } from './config-flags.ts'
 import { executePlaybooks } from './execute.ts'
 import { readInvocation } from './invocation.ts'
 import type { RunFlags } from './options.ts'
@@ -23,7 +24,7 @@ export async function recoverCommand(
   return executePlaybooks({
     mode,
     files: invocation.playbooks,
-    flags: { ...invocation.flags, ...given },
+    ...configureFlags({ ...invocation.flags, ...given }),
     state,
     version,
   })

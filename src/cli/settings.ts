@@ -1,13 +1,15 @@
 import { problem } from '../core/error.ts'
 import type { Value } from '../core/value.ts'
 import type { Settings } from '../run/engine.ts'
+import type { ConfigValues } from './config.ts'
 import type { RunFlags } from './options.ts'
 
 const FORKS = 50
 
-/** Flags to what the engine is told about the whole run. Throws E_USAGE. */
+/** Flags and configuration to what the engine is told about the whole run. Throws E_USAGE. */
 export function selectSettings(
   flags: RunFlags,
+  config: ConfigValues,
   run: { readonly id: string; readonly version: string; readonly extraVars: ReadonlyMap<string, Value> },
 ): Settings {
   const forks = flags.forks ?? FORKS
@@ -26,7 +28,8 @@ export function selectSettings(
     extraVars: run.extraVars,
     verbosity: flags.verbose ?? 0,
     forceHandlers: flags.forceHandlers ?? false,
-    gatherFacts: false,
+    gatherFacts: config.gathering !== 'explicit',
+    rolesPath: config.rolesPath,
     runId: run.id,
     version: run.version,
   }

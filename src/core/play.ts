@@ -128,6 +128,8 @@ export interface Play extends Common {
   readonly order?: Field
   readonly gatherFacts?: Field
   readonly gatherSubset?: Field
+  readonly gatherTimeout?: Field
+  readonly factPath?: Field
   readonly maxFailPercentage?: Field
   readonly forceHandlers?: Field
   readonly varsFiles?: readonly Field[]

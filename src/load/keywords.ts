@@ -74,6 +74,8 @@ export const keywords = {
     ),
     gather_facts: key('bool', 'Read facts of the hosts first.'),
     gather_subset: key('words', 'Which facts to read.'),
+    gather_timeout: key('int', 'Accepted; no reading of facts can hang on its own.'),
+    fact_path: key('text', 'Folder of local facts on the hosts.'),
     max_fail_percentage: key('number', 'More failed hosts than this end the play.'),
     force_handlers: key('bool', 'Run notified handlers also after a failure.'),
     vars_files: key('files', 'Files of variables.'),
@@ -136,6 +138,4 @@ export const refused: Readonly<Record<string, string>> = {
   become_exe: 'put the program on the PATH of the login user',
   become_flags: 'set what you need in sudoers',
   debugger: 'run with -vvv, or start at the task with --start-at-task',
-  fact_path: 'use the module setup with fact_path',
-  gather_timeout: 'use the module setup in a task with timeout',
 }

@@ -16,7 +16,7 @@ function evaluateShown(t: Target, expression: Value): Value {
 function show(name: string, value: Value): Outcome {
   const plain = fromValue(value)
   const shown =
-    name === 'msg' && typeof plain === 'string' ? plain : JSON.stringify({ [name]: plain }, renderBigint, 2)
+    name === 'msg' && typeof plain === 'string' ? plain : JSON.stringify({ [name]: plain }, renderBigint, 4)
   return { changed: false, values: { [name]: value }, shown }
 }
 

@@ -13,6 +13,7 @@ import { env_read } from './env-read.ts'
 import { fail } from './fail.ts'
 import { fetch } from './fetch.ts'
 import { file } from './file.ts'
+import { gatherFactsModule } from './gather-facts.ts'
 import { lineinfile } from './lineinfile.ts'
 import { pause } from './pause.ts'
 import { ping } from './ping.ts'
@@ -25,6 +26,7 @@ import { raw } from './raw.ts'
 import { replace } from './replace.ts'
 import { script } from './script.ts'
 import { setFact } from './set-fact.ts'
+import { setup } from './setup.ts'
 import { shell } from './shell.ts'
 import { slurp } from './slurp.ts'
 import { stat } from './stat.ts'
@@ -47,6 +49,7 @@ export const modules: readonly Module[] = [
   fail,
   fetch,
   file,
+  gatherFactsModule,
   lineinfile,
   pause,
   ping,
@@ -59,6 +62,7 @@ export const modules: readonly Module[] = [
   replace,
   script,
   setFact,
+  setup,
   shell,
   slurp,
   stat,

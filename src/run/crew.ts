@@ -116,7 +116,9 @@ async function takeTask(
   const verdicts = await Promise.all(
     takers.map(taker => limit(() => takeAlone(run, taker, id, isOnce ? hosts : [taker.host]))),
   )
-  return decideAnswers(due, isOnce, verdicts, isTrue('any_errors_fatal', keywords.anyErrorsFatal))
+  // A failure that a rescue is waiting for is none yet.
+  const isErrorFatal = !due[0]!.step.isRescuable && isTrue('any_errors_fatal', keywords.anyErrorsFatal)
+  return decideAnswers(due, isOnce, verdicts, isErrorFatal)
 }
 
 /** A keyword that cannot be read for one host fails the task on that host. */

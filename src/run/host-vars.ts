@@ -1,4 +1,5 @@
-import { dirname, resolve } from 'node:path'
+import { existsSync } from 'node:fs'
+import { delimiter, dirname, join, resolve } from 'node:path'
 import { type Dict, OMIT, type Scope, type Value } from '../core/value.ts'
 import type { Layer } from '../core/vars.ts'
 import { createLazyDict } from './dict.ts'
@@ -106,6 +107,7 @@ const magic: ReadonlyMap<string, (context: MagicContext) => Value | undefined> =
   ['inventory_file', ({ run }) => run.fleet.inventory.sources[0]],
   ['inventory_dir', inventoryFolder],
   ['playbook_dir', ({ run }) => run.folder],
+  ['ansible_playbook_python', findPython],
   ['ansible_search_path', ({ run, keywords }) => keywords && searchPath(run, keywords)],
   ['ansible_delegated_vars', renderDelegatedVars],
   ['role_path', ({ keywords }) => keywords?.role?.path],
@@ -130,6 +132,13 @@ export function renderTimestamp(date: Date): string {
 export function searchPath(run: PlayRun, keywords: Keywords): string[] {
   const role = keywords.role ? [keywords.role.path] : []
   return [...new Set([...role, resolve(dirname(keywords.at.file)), run.folder])]
+}
+
+/** Playbooks use it as the interpreter of local connections, and start it: the operator's own python3, since rota itself is none. */
+function findPython(): string {
+  const folders = (process.env['PATH'] ?? '').split(delimiter)
+  const places = ['/usr/bin/python3', ...folders.map(folder => join(folder, 'python3'))]
+  return places.find(place => existsSync(place)) ?? '/usr/bin/python3'
 }
 
 function inventoryFolder({ run }: MagicContext): Value | undefined {

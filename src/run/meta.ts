@@ -32,7 +32,8 @@ export async function takeMeta(run: PlayRun, due: readonly Due[]): Promise<Answe
   const name = String(due[0]!.step.node.task.freeForm ?? '')
   for (const { host, step } of once.has(name) ? due.slice(0, 1) : due) {
     const answer = await runMeta(run, host, step)
-    if (answer) byHost.set(host, answer)
+    if (answer?.clears) for (const other of due) byHost.set(other.host, answer)
+    else if (answer) byHost.set(host, answer)
     else byHost.delete(host)
   }
   return { byHost, isFatal: false }
@@ -81,7 +82,7 @@ function end(act: Act, what: 'batch' | 'play'): Answer {
 /** Hosts that failed or were lost take part in the plays that follow. */
 function clearHostErrors({ run }: Act): Answer {
   for (const host of run.hosts) run.fleet.host(host).standing = 'in'
-  return on
+  return { ok: true, clears: true }
 }
 
 function clearFacts({ run, host }: Act): Answer {

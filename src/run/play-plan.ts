@@ -190,20 +190,17 @@ function makeTask(module: string, at: Source, more: Partial<Task>): Task {
   return { kind: 'task', module, at, moduleAt: at, args: new Map(), argsAt: new Map(), ...more }
 }
 
-/** Gathering facts is a task like any other, when there is a module for it and the play or the settings want it. */
+/** Gathering facts is a task like any other, when the play or the settings want it. */
 function planFacts(deps: RunDeps, play: Play, outer: Keywords): Node[] {
   const isWanted = play.gatherFacts ?? deps.settings.gatherFacts
   if (isWanted === false) return []
-  if (!deps.registry.get('setup')) {
-    if (play.gatherFacts !== true) return []
-    throw problem('E_PLAYBOOK', 'gather_facts: there is no module setup yet', {
-      at: play.at,
-      hint: 'write gather_facts: false',
-    })
-  }
-  const args: Dict =
-    play.gatherSubset === undefined ? new Map() : new Map([['gather_subset', play.gatherSubset]])
-  const task = makeTask('setup', play.at, { name: 'Gathering Facts', args })
+  const options: readonly (readonly [string, Value | undefined])[] = [
+    ['gather_subset', play.gatherSubset],
+    ['gather_timeout', play.gatherTimeout],
+    ['fact_path', play.factPath],
+  ]
+  const args: Dict = new Map(options.filter((option): option is [string, Value] => option[1] !== undefined))
+  const task = makeTask('gather_facts', play.at, { name: 'Gathering Facts', args })
   const when = typeof isWanted === 'boolean' ? [] : [toCondition(isWanted, play.at)]
   return [{ kind: 'task', task, keywords: { ...outer, when: [...outer.when, ...when] }, outer }]
 }

@@ -9,7 +9,7 @@ import type { PlayRun } from './play-run.ts'
 import { countResult } from './recap.ts'
 import { renderEnd, renderStatus } from './report.ts'
 import { failedBy, type Included, type TaskResult } from './result.ts'
-import type { Answer, Step } from './walk.ts'
+import type { Answer, Step, Through } from './walk.ts'
 
 /** What a task on a host means for it: undefined when the host is lost. */
 export type Verdict = Answer | undefined
@@ -135,10 +135,13 @@ function showCheck(act: Act, result: TaskResult, status: HostStatus): void {
 function includeAll(run: PlayRun, included: readonly Included[]): Answer['more'] {
   if (included.length === 0) return undefined
   return function* (at, isRescuable) {
+    let through: Through = 'ok'
     for (const each of included) {
       const order = run.orderOfInclude(at, each.key)
-      if (!(yield* each.walk([...at, order], isRescuable))) return false
+      const next = yield* each.walk([...at, order], isRescuable)
+      if (next === 'failed') return 'failed'
+      if (next === 'cleared') through = 'cleared'
     }
-    return true
+    return through
   }
 }

@@ -255,9 +255,8 @@ export function playScenes(open: () => Promise<Stage>, hasPgRestore: boolean): v
     expect(await ask(second!)).toBe('refused')
   }, 240_000)
 
-  it.runIf(hasPgRestore)(
-    'restores the database dump only for somebody who accepts the loss',
-    async () => {
+  if (hasPgRestore)
+    it('restores the database dump only for somebody who accepts the loss', async () => {
       const env = await stage.env()
       const url = await stage.databaseUrl(env['POSTGRES_PASSWORD']!)
       const users = async () => (await queryDatabase(url, 'SELECT count(*)::int AS n FROM "User"'))[0]?.['n']
@@ -282,9 +281,7 @@ export function playScenes(open: () => Promise<Stage>, hasPgRestore: boolean): v
         env['ADMIN_EMAIL'],
       ])
       await expectInForce(await stage.env())
-    },
-    240_000,
-  )
+    }, 240_000)
 
   it('leaves no secret in any file of its own', async () => {
     envs.push(await stage.env())
