@@ -59,8 +59,17 @@ function lineRows(ansible: Line, rota: Line | undefined): Row[] {
   if (!rota) return [[`${ansible.task} (missing)`, ansible.status, undefined]]
   return [
     [`${ansible.task} (status)`, ansible.status, rota.status],
-    ...members(ansible.task, ansible.result, rota.result),
+    ...members(ansible.task, ansible.result, sharedOf(ansible.result, rota.result)),
   ]
+}
+
+/** Without the members that only rota registers: a playbook written for Ansible does not read them. */
+function sharedOf(ansible: unknown, rota: unknown): unknown {
+  if (Array.isArray(ansible) && Array.isArray(rota))
+    return rota.map((item, index) => (index < ansible.length ? sharedOf(ansible[index], item) : item))
+  if (!isMapping(ansible) || !isMapping(rota)) return rota
+  const shared = Object.entries(rota).filter(([name]) => name in ansible)
+  return Object.fromEntries(shared.map(([name, member]) => [name, sharedOf(ansible[name], member)]))
 }
 
 /** Differences of two values, down to the members that differ. */
