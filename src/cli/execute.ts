@@ -45,7 +45,8 @@ export async function executePlaybooks(execution: Execution): Promise<number> {
   const playbooks = files.map(loadPlaybook)
   const hasRotation = findRotation(playbooks, loadPlaybook)
   const extraVars = parseExtraVars(flags.extraVars ?? [], vault)
-  const inventory = await loadRunInventory(flags.inventory, files, vault)
+  const refreshInventory = (): Promise<Inventory> => loadRunInventory(flags.inventory, files, vault)
+  const inventory = await refreshInventory()
   if (flags.syntaxCheck) return exits.ok.code
   if (flags.listHosts || flags.listTasks || flags.listTags) return showLists(playbooks, inventory, flags)
 
@@ -71,6 +72,7 @@ export async function executePlaybooks(execution: Execution): Promise<number> {
     settings,
     registry,
     inventory,
+    refreshInventory,
     redactor,
     state,
     emit,

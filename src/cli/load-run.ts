@@ -12,7 +12,7 @@ import type { ConfigValues } from './config.ts'
 import { applyPlayDefaults } from './config-flags.ts'
 
 /** Ansible's own default, behind the project's. */
-const defaultSources = ['inventory', '/etc/ansible/hosts']
+const defaultSources = ['inventory/', '/etc/ansible/hosts']
 
 /** Loads one playbook, with what the configuration says of plays that do not say it themselves. */
 export type LoadPlaybook = (file: string) => Playbook

@@ -18,7 +18,7 @@ export async function attempt(act: Act): Promise<TaskResult> {
   try {
     const name = shortName(renderModuleName(act))
     const action = actions.get(name)
-    if (action) return await action(act, renderArguments(act, name, { params: {}, freeForm: '_raw' }))
+    if (action) return await action(act, renderArguments(act, name, actionSignature(name)))
     const module = run.deps.registry.get(name)
     if (!module)
       throw problem('E_MODULE', `there is no module "${name}"`, {
@@ -29,6 +29,12 @@ export async function attempt(act: Act): Promise<TaskResult> {
   } catch (error) {
     return failedBy(error, act.at)
   }
+}
+
+/** Free text is `_raw`; what has variables for options takes none. */
+function actionSignature(name: string): Pick<Module, 'params' | 'freeForm' | 'otherParams'> {
+  if (name === 'add_host') return { params: {}, otherParams: { type: 'any', doc: 'A variable of the host.' } }
+  return name === 'group_by' ? { params: {} } : { params: {}, freeForm: '_raw' }
 }
 
 function renderModuleName(act: Act): string {

@@ -26,7 +26,16 @@ export interface RunEnd {
  */
 export async function runPlaybooks(playbooks: readonly Playbook[], deps: RunDeps): Promise<RunEnd> {
   const startAt = createStartAt(deps.settings.startAtTask)
-  const plans = playbooks.flatMap(playbook => planPlaybook(deps, playbook, undefined, startAt))
+  const plans = playbooks.flatMap(playbook => {
+    const planned = planPlaybook(deps, playbook, undefined, startAt)
+    if (deps.settings.verbosity > 1)
+      deps.emit({
+        type: 'note',
+        level: 'info',
+        text: deps.redactor.clean(`${planned.length} plays in ${playbook.file}`),
+      })
+    return planned
+  })
   const context: RunContext = {
     deps,
     fleet: createFleet(deps.inventory),

@@ -182,8 +182,9 @@ export function parseRoleOptions(
   const name = requireOption(action, 'name', options.takeText('name', 'role'), where.at)
   const file = (kind: string): string => options.takeText(`${kind}_from`) ?? 'main'
   const apply = parseApply(options.take('apply'), where.at)
-  const isPublic = options.take('public') === true
-  options.take('allow_duplicates', 'rolespec_validate')
+  const isPublic = isYes(options.take('public') ?? false)
+  const isRepeated = isYes(options.take('allow_duplicates') ?? true)
+  options.take('rolespec_validate')
   const files = {
     tasks: file('tasks'),
     handlers: file('handlers'),
@@ -198,9 +199,14 @@ export function parseRoleOptions(
     vars: textKeys(imported?.vars ?? []),
     params: new Map(),
     isPublic: imported !== undefined || isPublic,
-    isRepeated: true,
+    isRepeated,
     at: where.at,
   }
+}
+
+/** Rendered options of the engine's own actions have not been coerced. */
+function isYes(value: Value): boolean {
+  return value === true || (typeof value === 'string' && /^(?:y|yes|true|on|1|t)$/i.test(value))
 }
 
 /** `include_role`: the role's tasks come next on this host; its handlers join the play's. */
