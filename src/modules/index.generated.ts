@@ -15,6 +15,7 @@ import { fail } from './fail.ts'
 import { fetch } from './fetch.ts'
 import { file } from './file.ts'
 import { find } from './find.ts'
+import { gatherFactsModule } from './gather-facts.ts'
 import { getUrl } from './get-url.ts'
 import { getent } from './getent.ts'
 import { group } from './group.ts'
@@ -31,6 +32,7 @@ import { raw } from './raw.ts'
 import { replace } from './replace.ts'
 import { script } from './script.ts'
 import { setFact } from './set-fact.ts'
+import { setup } from './setup.ts'
 import { shell } from './shell.ts'
 import { slurp } from './slurp.ts'
 import { stat } from './stat.ts'
@@ -57,6 +59,7 @@ export const modules: readonly Module[] = [
   fetch,
   file,
   find,
+  gatherFactsModule,
   getUrl,
   getent,
   group,
@@ -73,6 +76,7 @@ export const modules: readonly Module[] = [
   replace,
   script,
   setFact,
+  setup,
   shell,
   slurp,
   stat,
