@@ -178,7 +178,7 @@ describe.skipIf(!hasKeygen)('signatures', () => {
     const keys = [
       ['ecdsa-sha2-nistp256', ['ecdsa']],
       ['ecdsa-sha2-nistp521', ['ecdsa', '-b', '521']],
-      ['rsa-sha2-512', ['rsa']],
+      ['rsa-sha2-512', ['rsa', '-b', '2048']],
     ] as const
     for (const [algorithm, args] of keys) {
       const path = join(folder, `sign-${count++}`)

@@ -8,6 +8,7 @@ import { createRedactor } from '../../src/core/redact.ts'
 import type { Address } from '../../src/core/remote.ts'
 import { sh } from '../../src/core/script.ts'
 import { createConnections } from '../../src/remote/connections.ts'
+import { wireString, wireUint32 } from '../../src/remote/wire.ts'
 import { startSoftwareAgent } from '../support/software-agent.ts'
 import { type Sshd, startSshd, whyNoSshd } from '../support/sshd.ts'
 import { text, until } from './session-suite.ts'
@@ -175,9 +176,32 @@ describe.skipIf(whyNoSshd())('user certificates', () => {
     await agent.close()
   })
 
-  it('says why a file of a security key cannot be used', async () => {
+  it('says what to do with a file of a security key', async () => {
+    // As ssh-keygen -t ed25519-sk writes it: OpenSSH's PROTOCOL.key and PROTOCOL.u2f.
+    const type = 'sk-ssh-ed25519@openssh.com'
+    const publicKey = Buffer.concat([type, Buffer.alloc(32), 'ssh:'].map(wireString))
+    const handle = Buffer.concat([Buffer.from([1]), wireString('handle'), wireString('')])
+    const secret = Buffer.concat([wireUint32(1), wireUint32(1), publicKey, handle, wireString('comment')])
+    const padding = Buffer.from([1, 2, 3, 4, 5, 6, 7, 8]).subarray(0, (8 - (secret.length % 8)) % 8)
+    const bytes = Buffer.concat([
+      Buffer.from('openssh-key-v1\0'),
+      ...['none', 'none', ''].map(wireString),
+      wireUint32(1),
+      wireString(publicKey),
+      wireString(Buffer.concat([secret, padding])),
+    ])
+    const lines = bytes.toString('base64').replace(/.{70}/g, '$&\n')
     const file = join(folder, 'id_sk')
-    writeFileSync(file, '-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----\n')
-    expect(await open({ identityFiles: [file] })).toMatch(/^E_AUTH: .*id_sk: /)
+    writeFileSync(
+      file,
+      `-----BEGIN OPENSSH PRIVATE KEY-----\n${lines}\n-----END OPENSSH PRIVATE KEY-----\n`,
+      {
+        mode: 0o600,
+      },
+    )
+    expect(execFileSync('ssh-keygen', ['-y', '-f', file], { encoding: 'utf8' })).toContain(type)
+    expect(await open({ identityFiles: [file] })).toMatch(
+      /^E_AUTH: .*id_sk: is a security key’s: add it to ssh-agent, or set ansible_connection: openssh/,
+    )
   })
 })
