@@ -7,21 +7,21 @@ import { selectHosts } from '../inventory/pattern.ts'
 import { loadText } from '../load/text-file.ts'
 import { modules } from '../modules/index.generated.ts'
 import { createRegistry } from '../modules/registry.ts'
-import { runPlaybooks, type Settings } from '../run/engine.ts'
+import type { Settings } from '../run/engine.ts'
 import type { Config } from './config.ts'
 import { readCredentials } from './credentials.ts'
+import { runEngine } from './engine-run.ts'
 import { parseExtraVars } from './extra-vars.ts'
 import { parseSecretNames, readGivenSecrets } from './given-secrets.ts'
 import { showLists } from './lists.ts'
 import { createPlaybookLoader, findRotation, loadRunInventory } from './load-run.ts'
 import type { RunFlags } from './options.ts'
-import { listenForStop, openOutput } from './output.ts'
+import { openOutput } from './output.ts'
 import type { Mode, RotationRun } from './rotation.ts'
 import type { RunState } from './run-state.ts'
 import { selectReason, selectSettings } from './settings.ts'
 import { openRunVault } from './vault-passwords.ts'
 import { loadOperator } from './who.ts'
-import { createDeps } from './wiring.ts'
 
 export interface Execution {
   readonly mode: Mode
@@ -47,9 +47,11 @@ async function loadExecution({ files, flags, config }: Execution) {
   const rotation = findRotation(playbooks, loadPlaybook)
   checkRotationFlags(flags, rotation)
   const extraVars = parseExtraVars(flags.extraVars ?? [], vault)
-  const inventory = await loadRunInventory(flags.inventory, files, vault)
+  const refreshInventory = (): Promise<Inventory> =>
+    loadRunInventory(flags.inventory, files, vault, !rotation)
+  const inventory = await refreshInventory()
   if (flags.limit !== undefined) selectHosts(inventory, flags.limit, undefined)
-  return { registry, vault, loadPlaybook, playbooks, rotation, extraVars, inventory }
+  return { registry, vault, loadPlaybook, playbooks, rotation, extraVars, inventory, refreshInventory }
 }
 
 /**
@@ -67,7 +69,7 @@ export async function executePlaybooks(execution: Execution): Promise<number> {
 
 async function runLoaded(execution: Execution, loaded: Loaded): Promise<number> {
   const { files, flags, state, mode, config } = execution
-  const { registry, vault, loadPlaybook, playbooks, extraVars, inventory } = loaded
+  const { registry, vault, loadPlaybook, playbooks, extraVars, inventory, refreshInventory } = loaded
   const settings: Settings = {
     ...selectSettings(flags, config.values, { id: state.id, version: execution.version, extraVars }),
     rotationOnly: mode !== 'run',
@@ -83,50 +85,28 @@ async function runLoaded(execution: Execution, loaded: Loaded): Promise<number> 
     clean: redactor.clean,
     required: rotation ? [rotation.evidence] : [],
   })
-  const signals = listenForStop()
-  const { emit } = output
-  const common = {
+  const exit = await runEngine({
+    playbooks,
+    files,
     flags,
     config: config.values,
+    notes: config.notes,
     vault,
     loadPlaybook,
     credentials,
     settings,
     registry,
     inventory,
+    refreshInventory,
     redactor,
     state,
-    emit,
-    stop: signals.stop,
+    operator,
+    output,
     now,
-  }
-  const deps = createDeps(common)
-  const work = async (): Promise<number> => {
-    emit({
-      type: 'run.start',
-      run: state.id,
-      version: execution.version,
-      playbooks: files,
-      check: settings.check,
-      operator,
-    })
-    if (settings.verbosity > 0)
-      for (const text of config.notes) emit({ type: 'note', level: 'info', text: redactor.clean(text) })
-    const end = await runPlaybooks(playbooks, rotation ? rotation.join(deps) : deps)
-    const exit = exits[end.exit].code
-    emit({ type: 'run.end', run: state.id, exit, recap: end.recap })
-    return exit
-  }
-  const done = await work().then(
-    exit => ({ exit }),
-    (error: unknown) => ({ error }),
-  )
-  signals.close()
-  await deps.connections.close()
-  if ('error' in done) throw await output.fail(state.id, done.error)
-  await output.close()
+    join: rotation?.join,
+  })
   if (rotation && flags.output !== 'jsonl') process.stdout.write(`evidence: ${rotation.evidenceFolder}\n`)
-  return done.exit
+  return exit
 }
 
 /** A flag of a rotation that would have no effect is refused: it may hold the very value that somebody relies on. */

@@ -1,5 +1,5 @@
 import { closeSync, openSync, writeSync } from 'node:fs'
-import { errors, exits, type Problem, problem, RotaError } from '../core/error.ts'
+import { errors, exits, type Problem, problem, problemsOf, RotaError } from '../core/error.ts'
 import type { Emit, Reporter } from '../core/event.ts'
 import type { Clean } from '../core/redact.ts'
 import { createJsonlReporter } from '../report/jsonl.ts'
@@ -7,7 +7,7 @@ import { createProgress } from '../report/progress.ts'
 import { createStream } from '../report/stream.ts'
 import { createTextReporter } from '../report/text.ts'
 import type { RunFlags } from './options.ts'
-import { BUG_HINT, readLine, selectPaint } from './terminal.ts'
+import { readLine, selectPaint } from './terminal.ts'
 
 export interface Output {
   readonly emit: Emit
@@ -30,6 +30,8 @@ export function openOutput(
     readonly now: () => Date
     readonly clean: (text: string) => Clean
     readonly required: readonly Reporter[]
+    /** What shows the run as text instead of the terminal's usual reporters. */
+    readonly createText?: (flags: RunFlags) => readonly Reporter[]
   },
 ): Output {
   const reporters: Reporter[] = []
@@ -37,19 +39,22 @@ export function openOutput(
   const warn = (text: string): void => void process.stderr.write(`[WARNING]: ${text}\n`)
   if (flags.events !== undefined) reporters.push(openEventsFile(flags.events))
   if (flags.output === 'jsonl') reporters.push(createJsonlReporter(line => void process.stdout.write(line)))
-  else reporters.push(...createTerminal(flags).map(shown => silence(shown, () => isFailing)))
+  else {
+    const shown = options.createText?.(flags) ?? createTerminal(flags, options.clean)
+    reporters.push(...shown.map(reporter => silence(reporter, () => isFailing)))
+  }
   const stream = createStream(reporters, { ...options, warn })
   return {
     ...stream,
     async fail(run, error) {
-      const problems = problemsOf(error, options.clean)
+      const problems = cleanProblems(error, options.clean)
       isFailing = true
       for (const problem of problems) stream.emit({ type: 'problem', problem })
       const exit = exits[errors[problems[0]!.code].exit].code
       stream.emit({ type: 'run.end', run, exit, recap: {} })
       const more = await stream.close().then(
         () => [],
-        (second: unknown) => problemsOf(second, options.clean),
+        (second: unknown) => cleanProblems(second, options.clean),
       )
       const besides = more.filter(({ message }) => !problems.some(known => known.message === message))
       return new RotaError([...problems, ...besides], { cause: error })
@@ -67,18 +72,15 @@ function silence(reporter: Reporter, isSilent: () => boolean): Reporter {
   }
 }
 
-function problemsOf(error: unknown, clean: (text: string) => Clean): readonly Problem[] {
-  const bug = { code: 'E_BUG', hint: BUG_HINT } as const
-  if (!(error instanceof RotaError))
-    return [{ ...bug, message: clean(error instanceof Error ? error.message : String(error)) }]
-  return error.problems.map(({ message, hint, ...rest }) => ({
+function cleanProblems(error: unknown, clean: (text: string) => Clean): readonly Problem[] {
+  return problemsOf(error).map(({ message, hint, ...rest }) => ({
     ...rest,
     message: clean(message),
     hint: hint === undefined ? undefined : clean(hint),
   }))
 }
 
-function createTerminal(flags: RunFlags): Reporter[] {
+function createTerminal(flags: RunFlags, clean: (text: string) => Clean): Reporter[] {
   const isTerminal = process.stderr.isTTY === true && process.stdout.isTTY === true
   const progress = createProgress({
     isTerminal,
@@ -92,7 +94,11 @@ function createTerminal(flags: RunFlags): Reporter[] {
       process.stdout.write(more)
     },
     verbosity: flags.verbose ?? 0,
-    readLine,
+    // The line of a file that is wrong may hold a secret of the run.
+    readLine: (file, line) => {
+      const text = readLine(file, line)
+      return text === undefined ? undefined : clean(text)
+    },
     columns: process.stdout.columns ?? 80,
   })
   return [progress, text]

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { join } from 'node:path'
-import { type Exit, type Problem, RotaError } from '../core/error.ts'
+import { type Exit, problemsOf, RotaError } from '../core/error.ts'
 import type { Redactor } from '../core/redact.ts'
 import { fingerprint, type Secret } from '../core/secret.ts'
 import type { Reason, RotationWorld } from '../core/transaction.ts'
@@ -131,14 +131,13 @@ async function explainStop(error: unknown, folder: string, before: number, deps:
     const message = deps.redactor.clean(isCommitted ? 'the new secrets are in force' : standing[changed])
     deps.emit({ type: 'rotation.state', host, state: 'held', message })
   }
-  const causes: readonly Problem[] =
-    error instanceof RotaError
-      ? error.problems
-      : [{ code: 'E_BUG', message: error instanceof Error ? error.message : String(error) }]
   const stopped = `run ${records[0]!.type === 'begin' ? records[0]!.run : ''} stopped half way and is open`
-  return new RotaError([{ code: 'E_HELD', message: stopped, hint: summary.ways.join(', or ') }, ...causes], {
-    cause: error,
-  })
+  return new RotaError(
+    [{ code: 'E_HELD', message: stopped, hint: summary.ways.join(', or ') }, ...problemsOf(error)],
+    {
+      cause: error,
+    },
+  )
 }
 
 /** sha256 over parts, each with its length, so that no two lists of parts read the same. */

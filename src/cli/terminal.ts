@@ -12,8 +12,6 @@ export function selectPaint(when: string | undefined, isTerminal: boolean): Chal
   return new Chalk({ level: on ? 1 : 0 })
 }
 
-export const BUG_HINT = 'set ROTA_DEBUG=1 for the stack trace, and report it'
-
 /** Reads a line of a file for the caret under an error; undefined when the file cannot be read. */
 export const readLine: ReadLine = (file, line) => {
   try {

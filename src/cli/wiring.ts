@@ -9,14 +9,12 @@ import { selectHosts } from '../inventory/pattern.ts'
 import { checkArgs } from '../load/params.ts'
 import { loadTasks } from '../load/playbook.ts'
 import { loadVarsFile } from '../load/vars-file.ts'
-import { parseAll, parseYaml } from '../load/yaml.ts'
-import { dumpYaml } from '../load/yaml-dump.ts'
 import { addressOf, becomeOf } from '../remote/address.ts'
 import { createConnections } from '../remote/connections.ts'
 import { renderDiff } from '../report/diff.ts'
 import type { BecomeKeywords, ConnectionKeywords, GetVariable, RunDeps, VarsPrompt } from '../run/deps.ts'
 import type { Settings } from '../run/engine.ts'
-import { createTemplar, type LookupTemplar } from '../template/templar.ts'
+import { mergingScopeOf } from '../vars/merge.ts'
 import { scopeOf } from '../vars/scope.ts'
 import type { ConfigValues } from './config.ts'
 import type { Credentials } from './credentials.ts'
@@ -24,6 +22,7 @@ import type { LoadPlaybook } from './load-run.ts'
 import type { RunFlags } from './options.ts'
 import { ask, askSecret } from './prompt.ts'
 import type { RunState } from './run-state.ts'
+import { createOperatorTemplar } from './templar.ts'
 import type { RunVault } from './vault-passwords.ts'
 
 export interface WiringOptions {
@@ -35,6 +34,7 @@ export interface WiringOptions {
   readonly settings: Settings
   readonly registry: Registry
   readonly inventory: Inventory
+  readonly refreshInventory: () => Promise<Inventory>
   readonly redactor: Redactor
   readonly state: RunState
   readonly emit: Emit
@@ -45,13 +45,14 @@ export interface WiringOptions {
 /** The engine's world made of the real parts. The caller closes `connections`. */
 export function createDeps(options: WiringOptions): RunDeps {
   const { credentials, registry, state, redactor, vault } = options
-  const templar = createRealTemplar(options.now, vault)
+  const templar = createOperatorTemplar(options.now, vault)
   const loading = { registry, vault }
   return {
     registry,
     templar,
     redactor,
     inventory: options.inventory,
+    refreshInventory: options.refreshInventory,
     settings: options.settings,
     emit: options.emit,
     stop: options.stop,
@@ -64,7 +65,7 @@ export function createDeps(options: WiringOptions): RunDeps {
     loadHandlers: file => loadTasks(file, { ...loading, isHandlers: true }),
     loadVarsFile: file => loadVarsFile(file, { vault }),
     selectHosts,
-    scopeOf,
+    scopeOf: options.config.hashBehaviour?.toLowerCase() === 'merge' ? mergingScopeOf : scopeOf,
     runLookup: (name, terms, scope) => templar.runLookup(name, terms, scope),
     addressOf: (name, get, keywords) => selectAddress(name, get, keywords, options),
     becomeOf: (get, keywords) => selectBecome(get, keywords, options.flags, credentials),
@@ -75,18 +76,6 @@ export function createDeps(options: WiringOptions): RunDeps {
     seal: state.seal,
     unseal: state.unseal,
   }
-}
-
-function createRealTemplar(now: () => Date, vault: RunVault): LookupTemplar {
-  return createTemplar({
-    now,
-    random: Math.random,
-    env: name => process.env[name],
-    parseYaml: (text, file) => parseYaml(text, file, { templates: false }).value,
-    parseYamlAll: (text, file) => parseAll(text, file, { templates: false }).map(document => document.value),
-    dumpYaml,
-    openVault: vault.decryptFile,
-  })
 }
 
 const SECOND_MS = 1000

@@ -16,6 +16,7 @@ import { fetch } from './fetch.ts'
 import { file } from './file.ts'
 import { find } from './find.ts'
 import { gatherFactsModule } from './gather-facts.ts'
+import { getUrl } from './get-url.ts'
 import { getent } from './getent.ts'
 import { group } from './group.ts'
 import { iniFile } from './ini-file.ts'
@@ -37,6 +38,7 @@ import { slurp } from './slurp.ts'
 import { stat } from './stat.ts'
 import { tempfile } from './tempfile.ts'
 import { template } from './template.ts'
+import { unarchive } from './unarchive.ts'
 import { uri } from './uri.ts'
 import { user } from './user.ts'
 import { waitFor } from './wait-for.ts'
@@ -58,6 +60,7 @@ export const modules: readonly Module[] = [
   file,
   find,
   gatherFactsModule,
+  getUrl,
   getent,
   group,
   iniFile,
@@ -79,6 +82,7 @@ export const modules: readonly Module[] = [
   stat,
   tempfile,
   template,
+  unarchive,
   uri,
   user,
   waitFor,

@@ -1,6 +1,6 @@
 import { mkdir, readdir, stat } from 'node:fs/promises'
 import { homedir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { problem, RotaError } from '../core/error.ts'
 import type { RotationState } from '../core/event.ts'
 import type { Reason } from '../core/transaction.ts'
@@ -197,7 +197,7 @@ export async function readSummary(folder: string): Promise<RotationSummary | und
     began: at,
     state: selectState(records),
     isOpen,
-    ways: selectWays(begin.run, records),
+    ways: selectWays(basename(folder), records),
     changed: selectChanged(hosts, records),
   }
 }

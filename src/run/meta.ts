@@ -44,7 +44,9 @@ async function runMeta(run: PlayRun, host: string, step: Due['step']): Promise<A
     const act = createAct(run, host, step, { task: run.id, host })
     const name = renderText(act, 'meta', step.node.task.freeForm) ?? ''
     if (!step.node.keywords.when.every(condition => isConditionTrue(act, condition, run.warn))) {
-      say(act, `${name} conditional evaluated to False, continuing execution for ${host}`)
+      const reason = `${name} conditional evaluated to False, continuing execution for ${host}`
+      say(act, reason)
+      note(act, `skipping: [${host}] => {"changed": false, "skip_reason": "${reason}"}`)
       return on
     }
     const meta = metas.get(name)
@@ -63,10 +65,13 @@ async function runMeta(run: PlayRun, host: string, step: Due['step']): Promise<A
 }
 
 /** With `-vv`, in Ansible's words. */
-function say({ run }: Act, text: string): void {
+function say(act: Act, text: string): void {
+  note(act, `META: ${text}`)
+}
+
+function note({ run }: Act, text: string): void {
   const { deps } = run
-  if (deps.settings.verbosity > 1)
-    deps.emit({ type: 'note', level: 'info', text: deps.redactor.clean(`META: ${text}`) })
+  if (deps.settings.verbosity > 1) deps.emit({ type: 'note', level: 'info', text: deps.redactor.clean(text) })
 }
 
 function endHost(act: Act): undefined {

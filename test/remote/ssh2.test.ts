@@ -201,7 +201,7 @@ describe.skipIf(whyNoSshd())('a real sshd', () => {
 
     it('says so when nothing listens, and when the shell is not there', async () => {
       expect(await codeOf(connections().open(addressFor(server, { port: 1 }), undefined))).toMatch(
-        /^E_UNREACHABLE: web1: cannot connect to alice@127.0.0.1:1.*ECONNREFUSED.*ssh -v -p 1/,
+        /^E_UNREACHABLE: web1: cannot connect to alice@127.0.0.1:1.*ECONNREFUSED.*ssh -v -i .*-p 1/,
       )
       const session = await connections().open(addressFor(server, { shell: '/bin/no-such-sh' }), undefined)
       expect(await codeOf(session.run({ script: sh`:` }))).toMatch(
