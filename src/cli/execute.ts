@@ -1,5 +1,5 @@
 import { exits, problem } from '../core/error.ts'
-import type { Rotation } from '../core/play.ts'
+import type { Playbook, Rotation } from '../core/play.ts'
 import { createRedactor } from '../core/redact.ts'
 import { fromValue } from '../core/value.ts'
 import type { Inventory } from '../core/vars.ts'
@@ -7,14 +7,14 @@ import { selectHosts } from '../inventory/pattern.ts'
 import { loadText } from '../load/text-file.ts'
 import { modules } from '../modules/index.generated.ts'
 import { createRegistry } from '../modules/registry.ts'
-import { runPlaybooks, type Settings } from '../run/engine.ts'
+import { type RunDeps, runPlaybooks, type Settings } from '../run/engine.ts'
 import { readCredentials } from './credentials.ts'
 import { parseExtraVars } from './extra-vars.ts'
 import { parseSecretNames, readGivenSecrets } from './given-secrets.ts'
 import { showLists } from './lists.ts'
 import { findRotation, loadPlaybooks, loadRunInventory } from './load-run.ts'
 import type { RunFlags } from './options.ts'
-import { listenForStop, openOutput } from './output.ts'
+import { listenForStop, type Output, openOutput } from './output.ts'
 import type { Mode, RotationRun } from './rotation.ts'
 import type { RunState } from './run-state.ts'
 import { selectReason, selectSettings } from './settings.ts'
@@ -63,7 +63,6 @@ export async function executePlaybooks(execution: Execution): Promise<number> {
     required: rotation ? [rotation.evidence] : [],
   })
   const signals = listenForStop()
-  const { emit } = output
   const common = {
     flags,
     credentials,
@@ -72,21 +71,32 @@ export async function executePlaybooks(execution: Execution): Promise<number> {
     inventory,
     redactor,
     state,
-    emit,
+    emit: output.emit,
     stop: signals.stop,
     now,
   }
   const deps = createDeps(common)
+  return carryOut({ execution, playbooks, deps, operator, rotation, output, signals })
+}
+
+/** Runs what is prepared and ends the reports; gives the exit code. */
+async function carryOut(parts: {
+  readonly execution: Execution
+  readonly playbooks: readonly Playbook[]
+  readonly deps: RunDeps
+  readonly operator: Readonly<Record<string, string>>
+  readonly rotation: RotationRun | undefined
+  readonly output: Output
+  readonly signals: ReturnType<typeof listenForStop>
+}): Promise<number> {
+  const { execution, deps, rotation, output } = parts
+  const { files, flags, state, version } = execution
+  const { emit } = output
   const work = async (): Promise<number> => {
-    emit({
-      type: 'run.start',
-      run: state.id,
-      version: execution.version,
-      playbooks: files,
-      check: settings.check,
-      operator,
-    })
-    const end = await runPlaybooks(playbooks, rotation ? rotation.join(deps) : deps)
+    const { check } = deps.settings
+    const { operator } = parts
+    emit({ type: 'run.start', run: state.id, version, playbooks: files, check, operator })
+    const end = await runPlaybooks(parts.playbooks, rotation ? rotation.join(deps) : deps)
     const exit = exits[end.exit].code
     emit({ type: 'run.end', run: state.id, exit, recap: end.recap })
     return exit
@@ -95,12 +105,16 @@ export async function executePlaybooks(execution: Execution): Promise<number> {
     exit => ({ exit }),
     (error: unknown) => ({ error }),
   )
-  signals.close()
+  parts.signals.close()
   await deps.connections.close()
-  if ('error' in done) throw await output.fail(state.id, done.error)
-  await output.close()
-  if (rotation && flags.output !== 'jsonl') process.stdout.write(`evidence: ${rotation.evidenceFolder}\n`)
-  return done.exit
+  try {
+    if ('error' in done) throw await output.fail(state.id, done.error)
+    await output.close()
+    if (rotation && flags.output !== 'jsonl') process.stdout.write(`evidence: ${rotation.evidenceFolder}\n`)
+    return done.exit
+  } finally {
+    await rotation?.close()
+  }
 }
 
 /** A flag of a rotation that would have no effect is refused: it may hold the very value that somebody relies on. */
