@@ -1,5 +1,5 @@
 import { exits, problem } from '../core/error.ts'
-import type { Playbook, Rotation } from '../core/play.ts'
+import type { Rotation } from '../core/play.ts'
 import { createRedactor } from '../core/redact.ts'
 import { fromValue } from '../core/value.ts'
 import type { Inventory } from '../core/vars.ts'
@@ -7,54 +7,77 @@ import { selectHosts } from '../inventory/pattern.ts'
 import { loadText } from '../load/text-file.ts'
 import { modules } from '../modules/index.generated.ts'
 import { createRegistry } from '../modules/registry.ts'
-import { type RunDeps, runPlaybooks, type Settings } from '../run/engine.ts'
+import type { Settings } from '../run/engine.ts'
+import type { Config } from './config.ts'
 import { readCredentials } from './credentials.ts'
+import { runEngine } from './engine-run.ts'
 import { parseExtraVars } from './extra-vars.ts'
 import { parseSecretNames, readGivenSecrets } from './given-secrets.ts'
 import { showLists } from './lists.ts'
-import { findRotation, loadPlaybooks, loadRunInventory } from './load-run.ts'
+import { createPlaybookLoader, findRotation, loadRunInventory } from './load-run.ts'
 import type { RunFlags } from './options.ts'
-import { listenForStop, type Output, openOutput } from './output.ts'
+import { openOutput } from './output.ts'
 import type { Mode, RotationRun } from './rotation.ts'
 import type { RunState } from './run-state.ts'
 import { selectReason, selectSettings } from './settings.ts'
+import { openRunVault } from './vault-passwords.ts'
 import { loadOperator } from './who.ts'
-import { createDeps } from './wiring.ts'
 
 export interface Execution {
   readonly mode: Mode
   readonly files: readonly string[]
+  /** With the configuration behind them. */
   readonly flags: RunFlags
+  readonly config: Config
   readonly state: RunState
   readonly version: string
 }
 
 const now = (): Date => new Date()
 
+/** Everything that was read before a host is touched. */
+type Loaded = Awaited<ReturnType<typeof loadExecution>>
+
+/** Reads and checks all input. Throws every RotaError that input can have. */
+async function loadExecution({ files, flags, config }: Execution) {
+  const registry = createRegistry(modules)
+  const vault = await openRunVault(flags, config.values)
+  const loadPlaybook = createPlaybookLoader({ registry, vault }, config.values)
+  const playbooks = files.map(loadPlaybook)
+  const rotation = findRotation(playbooks, loadPlaybook)
+  checkRotationFlags(flags, rotation)
+  const extraVars = parseExtraVars(flags.extraVars ?? [], vault)
+  const refreshInventory = (): Promise<Inventory> =>
+    loadRunInventory(flags.inventory, files, vault, !rotation)
+  const inventory = await refreshInventory()
+  if (flags.limit !== undefined) selectHosts(inventory, flags.limit, undefined)
+  return { registry, vault, loadPlaybook, playbooks, rotation, extraVars, inventory, refreshInventory }
+}
+
 /**
  * Reads everything first, so that bad input is found before a host is touched; then runs the playbooks. In a mode other than `run`
  * only the play with `rotation:` is run. Returns the exit code.
  */
 export async function executePlaybooks(execution: Execution): Promise<number> {
-  const { files, flags, state, mode } = execution
-  const registry = createRegistry(modules)
-  const playbooks = loadPlaybooks(files, registry)
-  const found = findRotation(playbooks, registry)
-  checkRotationFlags(flags, found)
-  const extraVars = parseExtraVars(flags.extraVars ?? [])
-  const inventory = await loadRunInventory(flags.inventory, files)
-  if (flags.limit !== undefined) selectHosts(inventory, flags.limit, undefined)
+  const { flags } = execution
+  const loaded = await loadExecution(execution)
   if (flags.syntaxCheck) return exits.ok.code
-  if (flags.listHosts || flags.listTasks || flags.listTags) return showLists(playbooks, inventory, flags)
+  if (flags.listHosts || flags.listTasks || flags.listTags)
+    return showLists(loaded.playbooks, loaded.inventory, flags)
+  return runLoaded(execution, loaded)
+}
 
+async function runLoaded(execution: Execution, loaded: Loaded): Promise<number> {
+  const { files, flags, state, mode, config } = execution
+  const { registry, vault, loadPlaybook, playbooks, extraVars, inventory, refreshInventory } = loaded
   const settings: Settings = {
-    ...selectSettings(flags, { id: state.id, version: execution.version, extraVars }),
+    ...selectSettings(flags, config.values, { id: state.id, version: execution.version, extraVars }),
     rotationOnly: mode !== 'run',
   }
   const credentials = await readCredentials(flags)
   const redactor = createRedactor()
-  const operator = found ? await loadOperator(flags.privateKey) : {}
-  const rotation = found
+  const operator = loaded.rotation ? await loadOperator(flags.privateKey) : {}
+  const rotation = loaded.rotation
     ? await prepareRotation(execution, { inventory, operator, redactor, settings })
     : undefined
   const output = openOutput(flags, {
@@ -62,56 +85,29 @@ export async function executePlaybooks(execution: Execution): Promise<number> {
     clean: redactor.clean,
     required: rotation ? [rotation.evidence] : [],
   })
-  const signals = listenForStop()
-  const common = {
-    flags,
-    credentials,
-    settings,
-    registry,
-    inventory,
-    redactor,
-    state,
-    emit: output.emit,
-    stop: signals.stop,
-    now,
-  }
-  const deps = createDeps(common)
-  return carryOut({ execution, playbooks, deps, operator, rotation, output, signals })
-}
-
-/** Runs what is prepared and ends the reports; gives the exit code. */
-async function carryOut(parts: {
-  readonly execution: Execution
-  readonly playbooks: readonly Playbook[]
-  readonly deps: RunDeps
-  readonly operator: Readonly<Record<string, string>>
-  readonly rotation: RotationRun | undefined
-  readonly output: Output
-  readonly signals: ReturnType<typeof listenForStop>
-}): Promise<number> {
-  const { execution, deps, rotation, output } = parts
-  const { files, flags, state, version } = execution
-  const { emit } = output
-  const work = async (): Promise<number> => {
-    const { check } = deps.settings
-    const { operator } = parts
-    emit({ type: 'run.start', run: state.id, version, playbooks: files, check, operator })
-    const end = await runPlaybooks(parts.playbooks, rotation ? rotation.join(deps) : deps)
-    const exit = exits[end.exit].code
-    emit({ type: 'run.end', run: state.id, exit, recap: end.recap })
-    return exit
-  }
-  const done = await work().then(
-    exit => ({ exit }),
-    (error: unknown) => ({ error }),
-  )
-  parts.signals.close()
-  await deps.connections.close()
   try {
-    if ('error' in done) throw await output.fail(state.id, done.error)
-    await output.close()
+    const exit = await runEngine({
+      playbooks,
+      files,
+      flags,
+      config: config.values,
+      notes: config.notes,
+      vault,
+      loadPlaybook,
+      credentials,
+      settings,
+      registry,
+      inventory,
+      refreshInventory,
+      redactor,
+      state,
+      operator,
+      output,
+      now,
+      join: rotation?.join,
+    })
     if (rotation && flags.output !== 'jsonl') process.stdout.write(`evidence: ${rotation.evidenceFolder}\n`)
-    return done.exit
+    return exit
   } finally {
     await rotation?.close()
   }

@@ -30,6 +30,8 @@ export function openOutput(
     readonly now: () => Date
     readonly clean: (text: string) => Clean
     readonly required: readonly Reporter[]
+    /** What shows the run as text instead of the terminal's usual reporters. */
+    readonly createText?: (flags: RunFlags) => readonly Reporter[]
   },
 ): Output {
   const reporters: Reporter[] = []
@@ -37,7 +39,10 @@ export function openOutput(
   const warn = (text: string): void => void process.stderr.write(`[WARNING]: ${text}\n`)
   if (flags.events !== undefined) reporters.push(openEventsFile(flags.events))
   if (flags.output === 'jsonl') reporters.push(createJsonlReporter(line => void process.stdout.write(line)))
-  else reporters.push(...createTerminal(flags, options.clean).map(shown => silence(shown, () => isFailing)))
+  else {
+    const shown = options.createText?.(flags) ?? createTerminal(flags, options.clean)
+    reporters.push(...shown.map(reporter => silence(reporter, () => isFailing)))
+  }
   const stream = createStream(reporters, { ...options, warn })
   return {
     ...stream,

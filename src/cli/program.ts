@@ -1,8 +1,9 @@
 import { inspect } from 'node:util'
 import { Command, CommanderError } from 'commander'
 import { errors, exits, type Problem, problemsOf } from '../core/error.ts'
-import { addConnectionFlags, addOutputFlags, addRunFlags } from './options.ts'
+import { addConnectionFlags, addOutputFlags, addRunFlags, addVaultFlags } from './options.ts'
 import { showProblems } from './terminal.ts'
+import { addVaultCommands } from './vault-commands.ts'
 
 /** argv to exit code. Prints every error in one form; a stack trace only with ROTA_DEBUG set. */
 export async function main(argv: readonly string[], version: string): Promise<number> {
@@ -53,7 +54,9 @@ function createProgram(version: string, done: Done): Command {
     .exitOverride()
     .configureHelp({ sortSubcommands: false })
   addRunCommands(program, version, done)
+  addExecCommand(program, version, done)
   addReadCommands(program, done)
+  addVaultCommands(program, done)
   return program
 }
 
@@ -86,15 +89,52 @@ function addRunCommands(program: Command, version: string, done: Done): void {
   )
 }
 
+function addExecCommand(program: Command, version: string, done: Done): void {
+  addOutputFlags(
+    addVaultFlags(
+      addConnectionFlags(
+        program.command('exec <pattern>').description('run one module on hosts (takes ansible’s flags)'),
+      ),
+    ),
+  )
+    .option('-m, --module-name <module>', 'the module (command)')
+    .option('-a, --args <args>', 'its arguments: k=v, free text, or JSON')
+    .option('-o, --one-line', 'a line for each host')
+    .option('-C, --check', 'change nothing; say what would change')
+    .option('-D, --diff', 'show what changes in files and states')
+    .option('-B, --background <seconds>', 'give up after this time', Number)
+    .option('-P, --poll <seconds>', 'how often to look, with -B', Number)
+    .option('--task-timeout <seconds>', 'give up after this time', Number)
+    .option('--playbook-dir <folder>', 'where group_vars, files and templates are looked for')
+    .option('--list-hosts', 'list the hosts and stop')
+    .action(async (pattern: string, flags) =>
+      done(await (await import('./exec.ts')).execCommand(pattern, flags, version)),
+    )
+}
+
 function addReadCommands(program: Command, done: Done): void {
   addOutputFlags(
     program.command('status [run]').description('state of the runs on this machine, or of one run'),
   ).action(async (run: string | undefined) => done(await (await import('./status.ts')).statusCommand(run)))
-  addConnectionFlags(program.command('inventory').description('show the inventory as ansible-inventory does'))
+  addVaultFlags(
+    addConnectionFlags(
+      program.command('inventory').description('show the inventory as ansible-inventory does'),
+    ),
+  )
     .option('--list', 'everything as JSON')
     .option('--graph', 'groups as a tree')
     .option('--host <name>', 'the variables of one host as JSON')
     .action(async flags => done(await (await import('./inventory.ts')).inventoryCommand(flags)))
+  addVaultFlags(
+    addConnectionFlags(
+      program
+        .command('vars <host>')
+        .description('what the inventory says of a host, and which place decides it'),
+    ),
+  )
+    .option('--explain <name>', 'every definition of one variable, the one in force first')
+    .option('--playbook-dir <folder>', 'with the group_vars and host_vars beside playbooks in this folder')
+    .action(async (host: string, flags) => done(await (await import('./vars.ts')).varsCommand(host, flags)))
   program
     .command('doc [module]')
     .description('the documentation of a module; without a name, the list')

@@ -1,6 +1,7 @@
 import { problem } from '../core/error.ts'
 import { readJournal } from '../rotation/journal.ts'
 import { findNewestRotation, findRun, stateFolder } from '../rotation/run-folder.ts'
+import { configureFlags } from './config-flags.ts'
 import { executePlaybooks } from './execute.ts'
 import { readInvocation } from './invocation.ts'
 import type { RunFlags } from './options.ts'
@@ -35,7 +36,7 @@ export async function recoverCommand(
   return executePlaybooks({
     mode,
     files: invocation.playbooks,
-    flags: { ...invocation.flags, ...(isSettled && { secret: [] }), ...given },
+    ...configureFlags({ ...invocation.flags, ...(isSettled && { secret: [] }), ...given }),
     state,
     version,
   })

@@ -27,6 +27,10 @@ export type Exit = keyof typeof exits
 /** Every kind of error a user can meet. docs/errors.md is generated from this table. */
 export const errors = {
   E_USAGE: { exit: 'usage', say: 'the command line is wrong' },
+  E_CONFIG: {
+    exit: 'input',
+    say: 'ansible.cfg or an ANSIBLE_* variable has something rota does not understand',
+  },
   E_FILE: { exit: 'input', say: 'a file cannot be read' },
   E_YAML: { exit: 'input', say: 'the file is not valid YAML' },
   E_PLAYBOOK: { exit: 'input', say: 'the playbook has something rota does not understand' },

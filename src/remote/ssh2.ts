@@ -2,11 +2,13 @@ import type { Duplex } from 'node:stream'
 import type { Client, ClientChannel, ConnectConfig } from 'ssh2'
 import { problem, RotaError } from '../core/error.ts'
 import type { Ended, Session } from '../core/remote.ts'
-import { type Auth, type KeyCache, loadAuth, signAtOnce } from './auth.ts'
+import { type Auth, type KeyCache, loadAuth } from './auth.ts'
+import { certificateAlgorithm } from './certificate.ts'
 import type { Channel, Connection } from './connection.ts'
 import { checkHostKey } from './host-key.ts'
-import { loadKnownHosts, orderAlgorithms, selectKnown } from './known-hosts.ts'
+import { type KnownHost, loadKnownHosts, orderAlgorithms, selectKnown } from './known-hosts.ts'
 import type { Login } from './login.ts'
+import { extendClient } from './ssh2-internals.ts'
 
 export interface Ssh2Options {
   readonly login: Login
@@ -102,14 +104,32 @@ function login(
         return false
       }
     }
-    client.connect({ ...configOf(options, auth), hostVerifier: verify, ...(socket && { sock: socket }) })
+    const known = selectKnown(
+      loadKnownHosts(options.login.knownHostsFiles),
+      options.login.knownAs,
+      options.login.knownPort,
+    )
+    client.connect({
+      ...configOf(options, auth, known),
+      hostVerifier: verify,
+      ...(socket && { sock: socket }),
+    })
     client.setNoDelay(true)
-    signAtOnce(client)
+    extendClient(client, certificateAlgorithms(known))
   })
 }
 
-function configOf({ login, keepaliveIntervalMs }: Ssh2Options, auth: Auth): ConnectConfig {
-  const known = selectKnown(loadKnownHosts(login.knownHostsFiles), login.knownAs, login.port)
+/** Certificates are asked for where an authority is known, as ssh does; else a host shows its plain key. */
+function certificateAlgorithms(known: readonly KnownHost[]): string[] {
+  const isAsked = known.some(entry => entry.marker === 'cert-authority')
+  return isAsked ? HOST_KEY_ALGORITHMS.map(certificateAlgorithm) : []
+}
+
+function configOf(
+  { login, keepaliveIntervalMs }: Ssh2Options,
+  auth: Auth,
+  known: readonly KnownHost[],
+): ConnectConfig {
   return {
     host: login.host,
     port: login.port,

@@ -1,6 +1,7 @@
 import { errors, type Problem } from '../core/error.ts'
 import type { HostStatus, RunEvent } from '../core/event.ts'
 import type { Clean } from '../core/redact.ts'
+import type { Value } from '../core/value.ts'
 import type { Act } from './act.ts'
 import type { RunDeps } from './deps.ts'
 import { renderJson, type TaskResult, toMap } from './result.ts'
@@ -22,14 +23,18 @@ const HINT = '-v shows the whole result'
 const CENSORED =
   "the output has been hidden due to the fact that 'no_log: true' was specified for this result"
 
+/** What is shown of a result with `no_log`. */
+export function censored({ changed }: TaskResult): ReadonlyMap<string, Value> {
+  return toMap({ censored: CENSORED, changed })
+}
+
 /** The end of a task on a host as an event: everything redacted, nothing of a no_log task. */
 export function renderEnd(act: Act, result: TaskResult, status: HostStatus, elapsedMs: number): RunEvent {
   const { deps } = act.run
   const end = { type: 'host.end', ...act.ref, status, elapsedMs } as const
   if (act.isSilent) {
     const isBad = status !== 'ok' && status !== 'changed' && status !== 'skipped'
-    const shown = renderJson(toMap({ censored: CENSORED, changed: result.changed }))
-    const hidden = { ...end, result: deps.redactor.clean(shown) }
+    const hidden = { ...end, result: deps.redactor.clean(renderJson(censored(result))) }
     const problem: Problem = { code: 'E_TASK', message: errors.E_TASK.say, at: act.at, hint: SILENT_HINT }
     return isBad ? { ...hidden, message: deps.redactor.clean(CENSORED), problem } : hidden
   }
