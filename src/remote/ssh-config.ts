@@ -6,6 +6,7 @@ import { promisify } from 'node:util'
 import { problem } from '../core/error.ts'
 import type { Address } from '../core/remote.ts'
 import type { Login } from './login.ts'
+import { checkSshOptions, parseSshArgs } from './ssh-args.ts'
 
 /** What `ssh -G` says: lower-case keywords to their values, in order. */
 export type SshConfig = ReadonlyMap<string, readonly string[]>
@@ -86,8 +87,10 @@ type Wanted = Pick<
   | 'passphrase'
 >
 
-/** Asks `ssh -G` how to reach a host, so that whatever ssh_config says holds here. Throws E_UNREACHABLE. */
+/** Asks `ssh -G` how to reach a host, so that whatever ssh_config and ssh's arguments say holds here. Throws E_UNREACHABLE, E_VARS. */
 export async function resolveLogin(wanted: Wanted): Promise<Login> {
+  const options = parseSshArgs(wanted.name, wanted.sshArgs)
+  checkSshOptions(wanted.name, options)
   const config = await loadSshConfig(wanted.host, wanted.sshArgs)
   const first = (keyword: string): string | undefined => {
     const value = config.get(keyword)?.[0]
@@ -97,7 +100,10 @@ export async function resolveLogin(wanted: Wanted): Promise<Login> {
   const port = wanted.port ?? Number(first('port') ?? 22)
   const user = wanted.user ?? first('user') ?? userInfo().username
   const expand = (text: string): string => expandTokens(text, { host, port, user, alias: wanted.host })
-  const given = config.get('identityfile')?.filter(file => !DEFAULT_IDENTITIES.includes(file)) ?? []
+  // ssh leaves out a file that is not there; here it is kept, so that a refused login can say so.
+  const named = options.flatMap(({ flag, value }) => (flag === 'i' && value !== undefined ? [value] : []))
+  const configured = config.get('identityfile')?.filter(file => !DEFAULT_IDENTITIES.includes(file)) ?? []
+  const given = [...named, ...configured]
   const proxy = first('proxycommand')
   return {
     name: wanted.name,
@@ -107,13 +113,15 @@ export async function resolveLogin(wanted: Wanted): Promise<Login> {
     knownAs: first('hostkeyalias') ?? host,
     knownHostsFiles: wanted.knownHostsFiles ?? knownHostsFiles(config),
     hostKeyChecking: wanted.hostKeyChecking,
-    identityFiles: [...wanted.identityFiles, ...(given.length > 0 ? given : DEFAULT_IDENTITIES)].map(expand),
+    identityFiles: [
+      ...new Set([...wanted.identityFiles, ...(given.length > 0 ? given : DEFAULT_IDENTITIES)].map(expand)),
+    ],
     isIdentityGiven: wanted.identityFiles.length + given.length > 0,
     identitiesOnly: first('identitiesonly') === 'yes',
     agent: agentOf(config.get('identityagent')?.[0]),
     password: wanted.password,
     passphrase: wanted.passphrase,
-    connectTimeoutMs: wanted.connectTimeoutMs,
+    connectTimeoutMs: timeoutOf(first('connecttimeout')) ?? wanted.connectTimeoutMs,
     via: await resolveJumps(first('proxyjump'), wanted),
     proxyCommand: proxy && expand(proxy),
   }
@@ -133,7 +141,15 @@ const DEFAULT_IDENTITIES = [
 function knownHostsFiles(config: SshConfig): string[] {
   const files = [...(config.get('userknownhostsfile') ?? []), ...(config.get('globalknownhostsfile') ?? [])]
   if (files.length === 0) return [join(homedir(), '.ssh/known_hosts'), '/etc/ssh/ssh_known_hosts']
-  return files.flatMap(line => line.split(' ')).map(file => file.replace(/^~(?=\/)/, homedir()))
+  return files
+    .flatMap(line => line.split(' '))
+    .filter(file => file !== 'none')
+    .map(file => file.replace(/^~(?=\/)/, homedir()))
+}
+
+/** ConnectTimeout in seconds; ssh -G turns `1m` into them. */
+function timeoutOf(seconds: string | undefined): number | undefined {
+  return seconds === undefined || !(Number(seconds) > 0) ? undefined : Number(seconds) * 1000
 }
 
 function agentOf(identityAgent: string | undefined): string | undefined {
