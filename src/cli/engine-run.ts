@@ -22,7 +22,7 @@ export async function runEngine(run: EngineRun): Promise<number> {
   const { emit } = output
   const signals = listenForStop()
   const deps = createDeps({ ...run, emit, stop: signals.stop })
-  try {
+  const work = async (): Promise<number> => {
     emit({
       type: 'run.start',
       run: settings.runId,
@@ -37,9 +37,14 @@ export async function runEngine(run: EngineRun): Promise<number> {
     const exit = exits[end.exit].code
     emit({ type: 'run.end', run: settings.runId, exit, recap: end.recap })
     return exit
-  } finally {
-    signals.close()
-    await deps.connections.close()
-    await output.close()
   }
+  const done = await work().then(
+    exit => ({ exit }),
+    (error: unknown) => ({ error }),
+  )
+  signals.close()
+  await deps.connections.close()
+  if ('error' in done) throw await output.fail(settings.runId, done.error)
+  await output.close()
+  return done.exit
 }

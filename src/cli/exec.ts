@@ -56,6 +56,7 @@ export async function execCommand(pattern: string, given: ExecFlags, version: st
   )
   const id = createRunId(now(), randomBytes)
   const extraVars = parseExtraVars(flags.extraVars ?? [], vault)
+  const redactor = createRedactor()
   return runEngine({
     playbooks: [playbook],
     files: [NAME],
@@ -68,10 +69,15 @@ export async function execCommand(pattern: string, given: ExecFlags, version: st
     settings: selectSettings(flags, config.values, { id, version, extraVars }),
     registry,
     inventory,
-    redactor: createRedactor(),
+    redactor,
     state: createRunState(id, join(stateFolder(process.env), 'runs', id), flags.recipient ?? []),
     operator: {},
-    output: openOutput(flags, now, [], () => [createReporter(module, flags)]),
+    output: openOutput(flags, {
+      now,
+      clean: redactor.clean,
+      required: [],
+      createText: () => [createReporter(module, flags)],
+    }),
     now,
   })
 }

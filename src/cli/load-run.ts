@@ -1,8 +1,7 @@
 import { existsSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { problem } from '../core/error.ts'
-import type { Playbook } from '../core/play.ts'
-import type { Source } from '../core/source.ts'
+import type { Playbook, Rotation } from '../core/play.ts'
 import { Template } from '../core/value.ts'
 import type { Inventory } from '../core/vars.ts'
 import { loadInventory } from '../inventory/inventory.ts'
@@ -35,24 +34,24 @@ export function loadRunInventory(
 }
 
 /**
- * How many plays with `rotation:` the playbooks have, imported ones included. A run is one transaction, so two are refused.
+ * The rotation that the playbooks have, imported ones included. A run is one transaction, so two are refused.
  * Throws E_PLAYBOOK for a second one.
  */
-export function findRotation(playbooks: readonly Playbook[], load: LoadPlaybook): boolean {
+export function findRotation(playbooks: readonly Playbook[], load: LoadPlaybook): Rotation | undefined {
   const rotations = playbooks.flatMap(playbook => collectRotations(playbook, load, new Set()))
   if (rotations.length > 1)
     throw problem('E_PLAYBOOK', 'a run can hold one rotation, and this is a second one', {
-      at: rotations[1]!,
+      at: rotations[1]!.at,
       hint: 'run the playbooks one after the other: each rotation is a transaction of its own',
     })
-  return rotations.length === 1
+  return rotations[0]
 }
 
-function collectRotations(playbook: Playbook, load: LoadPlaybook, seen: Set<string>): readonly Source[] {
+function collectRotations(playbook: Playbook, load: LoadPlaybook, seen: Set<string>): readonly Rotation[] {
   if (seen.has(playbook.file)) return []
   seen.add(playbook.file)
   return playbook.plays.flatMap(play => {
-    if (play.kind === 'play') return play.rotation ? [play.rotation.at] : []
+    if (play.kind === 'play') return play.rotation ? [play.rotation] : []
     if (play.playbook instanceof Template || typeof play.playbook !== 'string') return []
     const file = resolve(dirname(playbook.file), play.playbook)
     return existsSync(file) ? collectRotations(load(file), load, seen) : []

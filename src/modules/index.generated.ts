@@ -1,6 +1,7 @@
 // Made by `npm run gen` from the files of this folder.
 import type { Module } from '../core/module.ts'
 import { archive } from './archive.ts'
+import { assemble } from './assemble.ts'
 import { assert } from './assert.ts'
 import { backup } from './backup.ts'
 import { blockinfile } from './blockinfile.ts'
@@ -13,7 +14,12 @@ import { env_read } from './env-read.ts'
 import { fail } from './fail.ts'
 import { fetch } from './fetch.ts'
 import { file } from './file.ts'
+import { find } from './find.ts'
 import { gatherFactsModule } from './gather-facts.ts'
+import { getUrl } from './get-url.ts'
+import { getent } from './getent.ts'
+import { group } from './group.ts'
+import { iniFile } from './ini-file.ts'
 import { lineinfile } from './lineinfile.ts'
 import { pause } from './pause.ts'
 import { ping } from './ping.ts'
@@ -32,11 +38,14 @@ import { slurp } from './slurp.ts'
 import { stat } from './stat.ts'
 import { tempfile } from './tempfile.ts'
 import { template } from './template.ts'
+import { unarchive } from './unarchive.ts'
 import { uri } from './uri.ts'
+import { user } from './user.ts'
 import { waitFor } from './wait-for.ts'
 
 export const modules: readonly Module[] = [
   archive,
+  assemble,
   assert,
   backup,
   blockinfile,
@@ -49,7 +58,12 @@ export const modules: readonly Module[] = [
   fail,
   fetch,
   file,
+  find,
   gatherFactsModule,
+  getUrl,
+  getent,
+  group,
+  iniFile,
   lineinfile,
   pause,
   ping,
@@ -68,6 +82,8 @@ export const modules: readonly Module[] = [
   stat,
   tempfile,
   template,
+  unarchive,
   uri,
+  user,
   waitFor,
 ]

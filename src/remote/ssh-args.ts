@@ -11,13 +11,13 @@ const harmlessFlags = 'aCkMnqSTvxXYy'
 
 /** Keywords of ssh_config(5) that resolveLogin heeds. */
 const heeded =
-  /^(hostname|port|user|identityfile|identitiesonly|identityagent|proxyjump|proxycommand|userknownhostsfile|globalknownhostsfile|stricthostkeychecking|hostkeyalias|connecttimeout)$/
+  /^(hostname|port|user|identityfile|identitiesonly|identityagent|proxyjump|proxycommand|userknownhostsfile|globalknownhostsfile|stricthostkeychecking|hostkeyalias|connecttimeout|certificatefile|hashknownhosts|revokedhostkeys)$/
 /**
  * Keywords that change neither which host is reached, nor as whom, nor how it is known. Passwords are only offered when the operator
  * gave one, so that what limits asking for them is met anyhow.
  */
 const harmless =
-  /^(control(master|path|persist)|serveralive(interval|countmax)|tcpkeepalive|loglevel|batchmode|compression|visualhostkey|hashknownhosts|checkhostip|updatehostkeys|addkeystoagent|escapechar|requesttty|ipqos|connectionattempts|numberofpasswordprompts|passwordauthentication|kbdinteractiveauthentication|challengeresponseauthentication|preferredauthentications|clearallforwardings|exitonforwardfailure|forwardx11\w*|permitlocalcommand|sendenv)$/
+  /^(control(master|path|persist)|serveralive(interval|countmax)|tcpkeepalive|loglevel|batchmode|compression|visualhostkey|checkhostip|updatehostkeys|addkeystoagent|escapechar|requesttty|ipqos|connectionattempts|numberofpasswordprompts|passwordauthentication|kbdinteractiveauthentication|challengeresponseauthentication|preferredauthentications|clearallforwardings|exitonforwardfailure|forwardx11\w*|permitlocalcommand|sendenv)$/
 /** Keywords that say something only when they are not `no`. */
 const harmlessWhenNo =
   /^(forwardagent|gssapi\w+|hostbasedauthentication|tunnel|verifyhostkeydns|localcommand|remotecommand)$/

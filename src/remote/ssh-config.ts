@@ -56,9 +56,11 @@ function readIfThere(file: string): string {
   }
 }
 
-async function loadSshConfig(host: string, args: readonly string[]): Promise<SshConfig> {
+/** HashKnownHosts matters only to those who may write a new host's key. */
+async function loadSshConfig({ host, sshArgs: args, hostKeyChecking }: Wanted): Promise<SshConfig> {
   const files = [join(homedir(), '.ssh/config'), '/etc/ssh/ssh_config']
-  if (args.length === 0 && !hasBearing(files.map(readIfThere))) return new Map()
+  const isNeeded = args.length > 0 || hostKeyChecking === 'accept-new' || hasBearing(files.map(readIfThere))
+  if (!isNeeded) return new Map()
   try {
     const { stdout } = await promisify(execFile)('ssh', ['-G', ...args, '--', host])
     return parseSshConfig(stdout)
@@ -91,7 +93,7 @@ type Wanted = Pick<
 export async function resolveLogin(wanted: Wanted): Promise<Login> {
   const options = parseSshArgs(wanted.name, wanted.sshArgs)
   checkSshOptions(wanted.name, options)
-  const config = await loadSshConfig(wanted.host, wanted.sshArgs)
+  const config = await loadSshConfig(wanted)
   const first = (keyword: string): string | undefined => {
     const value = config.get(keyword)?.[0]
     return value === 'none' ? undefined : value
@@ -99,25 +101,29 @@ export async function resolveLogin(wanted: Wanted): Promise<Login> {
   const host = first('hostname') ?? wanted.host
   const port = wanted.port ?? Number(first('port') ?? 22)
   const user = wanted.user ?? first('user') ?? userInfo().username
+  const alias = first('hostkeyalias')
   const expand = (text: string): string => expandTokens(text, { host, port, user, alias: wanted.host })
-  // ssh leaves out a file that is not there; here it is kept, so that a refused login can say so.
-  const named = options.flatMap(({ flag, value }) => (flag === 'i' && value !== undefined ? [value] : []))
-  const configured = config.get('identityfile')?.filter(file => !DEFAULT_IDENTITIES.includes(file)) ?? []
-  const given = [...named, ...configured]
+  // ssh -G leaves out a file that is not there; here it is kept, so that a refused login can say so.
+  const typed = options.flatMap(({ flag, value }) => (flag === 'i' && value !== undefined ? [value] : []))
+  const given = config.get('identityfile')?.filter(file => !DEFAULT_IDENTITIES.includes(file)) ?? []
+  // As ssh does: its default files are tried only where none is named.
+  const named = [...wanted.identityFiles, ...typed, ...given]
   const proxy = first('proxycommand')
+  refuseRevokedHostKeys(wanted.name, first('revokedhostkeys'))
   return {
     name: wanted.name,
     host,
     port,
     user,
-    knownAs: first('hostkeyalias') ?? host,
+    knownAs: alias ?? host,
+    knownPort: alias === undefined ? port : 22,
     knownHostsFiles: wanted.knownHostsFiles ?? knownHostsFiles(config),
     hostKeyChecking: wanted.hostKeyChecking,
-    identityFiles: [
-      ...new Set([...wanted.identityFiles, ...(given.length > 0 ? given : DEFAULT_IDENTITIES)].map(expand)),
-    ],
-    isIdentityGiven: wanted.identityFiles.length + given.length > 0,
+    isHashingNames: first('hashknownhosts') === 'yes',
+    identityFiles: [...new Set((named.length > 0 ? named : DEFAULT_IDENTITIES).map(expand))],
+    isIdentityGiven: named.length > 0,
     identitiesOnly: first('identitiesonly') === 'yes',
+    certificateFiles: (config.get('certificatefile') ?? []).filter(file => file !== 'none').map(expand),
     agent: agentOf(config.get('identityagent')?.[0]),
     password: wanted.password,
     passphrase: wanted.passphrase,
@@ -125,6 +131,18 @@ export async function resolveLogin(wanted: Wanted): Promise<Login> {
     via: await resolveJumps(first('proxyjump'), wanted),
     proxyCommand: proxy && expand(proxy),
   }
+}
+
+/** A list of revoked keys that is not looked at would be no protection. */
+function refuseRevokedHostKeys(name: string, file: string | undefined): void {
+  if (file === undefined) return
+  throw problem(
+    'E_HOST_KEY',
+    `${name}: RevokedHostKeys ${file} of ssh_config is not supported by this transport`,
+    {
+      hint: 'set ansible_connection: openssh for the host, or use @revoked lines in known_hosts',
+    },
+  )
 }
 
 /** ssh_config(5), IdentityFile: the files tried by default that ssh2 can use. */
@@ -154,7 +172,8 @@ function timeoutOf(seconds: string | undefined): number | undefined {
 
 function agentOf(identityAgent: string | undefined): string | undefined {
   if (identityAgent === 'none') return undefined
-  if (identityAgent === undefined || identityAgent === 'SSH_AUTH_SOCK') return process.env['SSH_AUTH_SOCK']
+  const given = process.env['SSH_AUTH_SOCK'] || undefined
+  if (identityAgent === undefined || identityAgent === 'SSH_AUTH_SOCK') return given
   if (identityAgent.startsWith('$')) return process.env[identityAgent.slice(1).replace(/[{}]/g, '')]
   return identityAgent.replace(/^~(?=\/)/, homedir())
 }

@@ -7,7 +7,16 @@ import { openJournal } from './journal.ts'
 import { isTouched, readLedger, readStates } from './ledger.ts'
 import { createOutcome, createUniform, type HostOutcome, type RotationOutcome } from './outcome.ts'
 import { showSecrets } from './pending.ts'
-import { endRun, note, type RotationDeps, type Run, record, runPhase, sendJournal } from './run.ts'
+import {
+  emitStates,
+  endRun,
+  note,
+  type RotationDeps,
+  type Run,
+  record,
+  runPhase,
+  sendJournal,
+} from './run.ts'
 
 /*
  * Which way an interrupted run goes:
@@ -52,14 +61,20 @@ export async function runRotation(world: RotationWorld, deps: RotationDeps): Pro
   })
 }
 
-/** The outcome of a run with nothing left to do: ended, or stopped before its first record was whole. */
+/** The outcome of a run with nothing left to do: ended, or stopped before its first record was whole. Says so of each host. */
 function selectSettled(run: Run): RotationOutcome | undefined {
   const { begin, end } = run.ledger
-  if (begin === undefined) {
-    const message = run.deps.clean('the run stopped before it began')
-    return createUniform('refused', run.world.hosts, message)
+  const settled =
+    begin === undefined
+      ? createUniform('refused', run.world.hosts, run.deps.clean('the run stopped before it began'))
+      : end?.type === 'end'
+        ? createOutcome(end.state, readStates(end))
+        : undefined
+  if (settled) {
+    note(run, 'info', `run ${run.deps.run} has ended before; nothing is done now`)
+    emitStates(run, settled.hosts)
   }
-  return end?.type === 'end' ? createOutcome(end.state, readStates(end)) : undefined
+  return settled
 }
 
 function checkHosts(run: Run): void {
@@ -116,7 +131,7 @@ function checkMayGoBack(run: Run): void {
       'E_HELD',
       `run ${deps.run} is ${state ?? 'committed'}: its old values are no longer in force anywhere`,
       {
-        hint: 'playbooks/rollback.yml puts the backup of a committed run back, as a change of its own',
+        hint: 'to put its backup back: rota run playbooks/rollback.yml -i INVENTORY -e backup=TIMESTAMP',
       },
     )
   if (isForwardOnly(deps.reason) && world.hosts.some(host => isTouched(ledger, host)))

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { problem } from '../core/error.ts'
 import type { Condition } from '../core/play.ts'
-import type { Value } from '../core/value.ts'
+import { Template, type Value } from '../core/value.ts'
 import type { Act } from './act.ts'
 import { attempt } from './attempt.ts'
 import { storeFacts } from './fleet.ts'
@@ -77,7 +77,7 @@ function judge(act: Act, result: TaskResult): TaskResult {
     }
     if (failedWhen) {
       showResult(act, judged)
-      judged = withVerdict(judged, findUnmet(act, failedWhen) === undefined)
+      judged = withVerdict(judged, findUnmet(act, failedWhen) === undefined, failedWhen)
     }
     return judged
   } catch (error) {
@@ -86,11 +86,16 @@ function judge(act: Act, result: TaskResult): TaskResult {
   }
 }
 
-function withVerdict(result: TaskResult, failed: boolean): TaskResult {
+function withVerdict(result: TaskResult, failed: boolean, conditions: readonly Condition[]): TaskResult {
   const flagged = withValue(withValue(result, 'failed', failed), 'failed_when_result', failed)
   if (!failed) return { ...flagged, status: 'ok', problem: undefined }
-  const message = result.status === 'failed' ? result.message : 'failed_when holds'
+  const message =
+    result.status === 'failed' ? result.message : `failed_when holds: ${renderConditions(conditions)}`
   return { ...flagged, status: 'failed', message }
+}
+
+function renderConditions(conditions: readonly Condition[]): string {
+  return conditions.map(each => (each instanceof Template ? each.text : String(each))).join(' and ')
 }
 
 function withValue(result: TaskResult, name: string, value: Value): TaskResult {

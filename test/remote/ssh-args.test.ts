@@ -54,7 +54,7 @@ describe('ssh arguments', () => {
     ['-o ForwardAgent=yes', '-o ForwardAgent=yes'],
     ['-oCiphers=aes128-ctr', '-o Ciphers=aes128-ctr'],
     ['-o PubkeyAuthentication=no', '-o PubkeyAuthentication=no'],
-    ['-o CertificateFile=x', '-o CertificateFile=x'],
+    ['-o PKCS11Provider=x', '-o PKCS11Provider=x'],
     ['otherhost', 'otherhost'],
     ['-i', '-i'],
   ])('are refused by name where they cannot be heeded: %s', async (args, named) => {
