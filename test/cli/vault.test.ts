@@ -159,6 +159,43 @@ describe('vaults in a run', () => {
     expect(read('out-armored')).toMatch(/^\$ANSIBLE_VAULT/)
     expect(read('out-conf')).toBe(`password=${VALUE} of ${VALUE}\n`)
   })
+  it('may be playbooks, tasks, roles and inventories as a whole: then nothing of what they do is shown', () => {
+    put(
+      'hosts.yml',
+      `all: { hosts: { localhost: { ansible_connection: local, own: ${VALUE}-inventory } } }\n`,
+    )
+    put(
+      'play.yml',
+      `- hosts: all
+  gather_facts: false
+  vars: { mine: ${VALUE}-play }
+  roles: [r]
+  tasks:
+    - debug: { msg: ${VALUE}-argument }
+    - include_tasks: more.yml
+    - copy: { dest: '{{ playbook_dir }}/out', content: '{{ mine }} {{ own }}' }
+`,
+    )
+    put('more.yml', `- debug: { msg: ${VALUE}-included }\n`)
+    put('roles/r/tasks/main.yml', `- debug: { msg: ${VALUE}-role }\n`)
+    put('roles/r/defaults/main.yml', `theirs: ${VALUE}-default\n`)
+    put('after.yml', '- hosts: all\n  gather_facts: false\n  tasks: [debug: { var: own }]\n')
+    const all = ['hosts.yml', 'play.yml', 'more.yml', 'roles/r/tasks/main.yml', 'roles/r/defaults/main.yml']
+    vault(['encrypt', ...all, ...withPassword])
+    const ran = rota(folder, [
+      'run',
+      '-i',
+      'hosts.yml',
+      'play.yml',
+      'after.yml',
+      '-vvv',
+      '--diff',
+      ...withPassword,
+    ])
+    expect(`${ran.stdout}${ran.stderr}`).not.toContain(VALUE)
+    expect(ran).toMatchObject({ exit: 0 })
+    expect(read('out')).toBe(`${VALUE}-play ${VALUE}-inventory`)
+  })
   it('need a password, which ansible.cfg, a variable or a script may give', () => {
     site()
     const without = rota(folder, ['run', '-i', 'hosts', 'play.yml'])
