@@ -34,7 +34,7 @@ export interface WiringOptions {
   readonly settings: Settings
   readonly registry: Registry
   readonly inventory: Inventory
-  readonly refreshInventory: () => Promise<Inventory>
+  readonly refreshInventory?: () => Promise<Inventory>
   readonly redactor: Redactor
   readonly state: RunState
   readonly emit: Emit
@@ -52,7 +52,7 @@ export function createDeps(options: WiringOptions): RunDeps {
     templar,
     redactor,
     inventory: options.inventory,
-    refreshInventory: options.refreshInventory,
+    ...(options.refreshInventory && { refreshInventory: options.refreshInventory }),
     settings: options.settings,
     emit: options.emit,
     stop: options.stop,
