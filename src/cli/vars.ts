@@ -117,7 +117,7 @@ function renderValue({ templar, scope }: Look, value: Value): string {
 
 /** JSON, and templates as they are written; a Secret shows its label. */
 function renderWritten(value: Value): string {
-  if (value instanceof Template) return value.text
+  if (value instanceof Template) return value.toJSON()
   return JSON.stringify(value, (_, member: unknown) => {
     if (isDict(member)) return Object.fromEntries([...member].map(([key, each]) => [String(key), each]))
     return typeof member === 'bigint' ? Number(member) : member
