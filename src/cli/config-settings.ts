@@ -77,6 +77,7 @@ export const settings = define({
   strategy: { type: 'text', ini: ['defaults.strategy'], env: ['ANSIBLE_STRATEGY'] },
   forceHandlers: { type: 'bool', ini: ['defaults.force_handlers'], env: ['ANSIBLE_FORCE_HANDLERS'] },
   anyErrorsFatal: { type: 'bool', ini: ['defaults.any_errors_fatal'], env: ['ANSIBLE_ANY_ERRORS_FATAL'] },
+  hashBehaviour: { type: 'text', ini: ['defaults.hash_behaviour'], env: ['ANSIBLE_HASH_BEHAVIOUR'] },
   noLog: { type: 'bool', ini: ['defaults.no_log'], env: ['ANSIBLE_NO_LOG'] },
   taskTimeout: { type: 'int', ini: ['defaults.task_timeout'], env: ['ANSIBLE_TASK_TIMEOUT'] },
   tags: { type: 'list', ini: ['tags.run'], env: ['ANSIBLE_RUN_TAGS'] },
@@ -99,12 +100,6 @@ interface Refusal {
 
 /** Settings that would change what a play does, and that rota cannot follow: refused unless they say what rota does anyhow. */
 export const refusals: readonly Refusal[] = [
-  {
-    ini: ['defaults.hash_behaviour'],
-    env: ['ANSIBLE_HASH_BEHAVIOUR'],
-    fine: ['replace'],
-    hint: 'merge where it is meant: "{{ a | combine(b, recursive=true) }}"',
-  },
   {
     ini: ['defaults.error_on_undefined_vars'],
     env: ['ANSIBLE_ERROR_ON_UNDEFINED_VARS'],

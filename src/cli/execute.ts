@@ -47,9 +47,11 @@ async function loadExecution({ files, flags, config }: Execution) {
   const rotation = findRotation(playbooks, loadPlaybook)
   checkRotationFlags(flags, rotation)
   const extraVars = parseExtraVars(flags.extraVars ?? [], vault)
-  const inventory = await loadRunInventory(flags.inventory, files, vault)
+  const refreshInventory = (): Promise<Inventory> =>
+    loadRunInventory(flags.inventory, files, vault, !rotation)
+  const inventory = await refreshInventory()
   if (flags.limit !== undefined) selectHosts(inventory, flags.limit, undefined)
-  return { registry, vault, loadPlaybook, playbooks, rotation, extraVars, inventory }
+  return { registry, vault, loadPlaybook, playbooks, rotation, extraVars, inventory, refreshInventory }
 }
 
 /**
@@ -67,7 +69,7 @@ export async function executePlaybooks(execution: Execution): Promise<number> {
 
 async function runLoaded(execution: Execution, loaded: Loaded): Promise<number> {
   const { files, flags, state, mode, config } = execution
-  const { registry, vault, loadPlaybook, playbooks, extraVars, inventory } = loaded
+  const { registry, vault, loadPlaybook, playbooks, extraVars, inventory, refreshInventory } = loaded
   const settings: Settings = {
     ...selectSettings(flags, config.values, { id: state.id, version: execution.version, extraVars }),
     rotationOnly: mode !== 'run',
@@ -83,27 +85,32 @@ async function runLoaded(execution: Execution, loaded: Loaded): Promise<number> 
     clean: redactor.clean,
     required: rotation ? [rotation.evidence] : [],
   })
-  const exit = await runEngine({
-    playbooks,
-    files,
-    flags,
-    config: config.values,
-    notes: config.notes,
-    vault,
-    loadPlaybook,
-    credentials,
-    settings,
-    registry,
-    inventory,
-    redactor,
-    state,
-    operator,
-    output,
-    now,
-    join: rotation?.join,
-  })
-  if (rotation && flags.output !== 'jsonl') process.stdout.write(`evidence: ${rotation.evidenceFolder}\n`)
-  return exit
+  try {
+    const exit = await runEngine({
+      playbooks,
+      files,
+      flags,
+      config: config.values,
+      notes: config.notes,
+      vault,
+      loadPlaybook,
+      credentials,
+      settings,
+      registry,
+      inventory,
+      refreshInventory,
+      redactor,
+      state,
+      operator,
+      output,
+      now,
+      join: rotation?.join,
+    })
+    if (rotation && flags.output !== 'jsonl') process.stdout.write(`evidence: ${rotation.evidenceFolder}\n`)
+    return exit
+  } finally {
+    await rotation?.close()
+  }
 }
 
 /** A flag of a rotation that would have no effect is refused: it may hold the very value that somebody relies on. */

@@ -11,7 +11,7 @@ import type { ConfigValues } from './config.ts'
 import { applyPlayDefaults } from './config-flags.ts'
 
 /** Ansible's own default, behind the project's. */
-const defaultSources = ['inventory', '/etc/ansible/hosts']
+const defaultSources = ['inventory/', '/etc/ansible/hosts']
 
 /** Loads one playbook, with what the configuration says of plays that do not say it themselves. */
 export type LoadPlaybook = (file: string) => Playbook
@@ -20,17 +20,30 @@ export function createPlaybookLoader(options: LoadOptions, config: ConfigValues)
   return file => applyPlayDefaults(loadPlaybook(file, options), config)
 }
 
-/** The inventory of `-i`, or `inventory/` here, or /etc/ansible/hosts; with group_vars and host_vars beside the playbooks. */
+/**
+ * The inventory of `-i`, or `inventory/` here, or /etc/ansible/hosts; with group_vars and host_vars beside the playbooks. With
+ * `isLenient` a source that is not there is warned of and left out, as in Ansible: plays on localhost need none.
+ */
 export function loadRunInventory(
   sources: readonly string[] | undefined,
   playbooks: readonly string[],
   vault?: Vault,
+  isLenient = false,
 ): Promise<Inventory> {
-  const found = sources ?? defaultSources.filter(source => existsSync(source)).slice(0, 1)
+  const wanted = sources ?? defaultSources.filter(source => existsSync(source)).slice(0, 1)
+  if (isLenient && wanted.length === 0)
+    process.stderr.write('[WARNING]: no inventory is named (-i): only localhost is known\n')
+  const found = isLenient ? wanted.filter(isThere) : wanted
   return loadInventory(found, {
     vault,
     playbookFolders: [...new Set(playbooks.map(file => resolve(dirname(file))))],
   })
+}
+
+function isThere(source: string): boolean {
+  if (source.includes(',') || existsSync(source)) return true
+  process.stderr.write(`[WARNING]: there is no inventory ${source}: only localhost is known without one\n`)
+  return false
 }
 
 /**

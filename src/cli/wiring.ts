@@ -14,6 +14,7 @@ import { createConnections } from '../remote/connections.ts'
 import { renderDiff } from '../report/diff.ts'
 import type { BecomeKeywords, ConnectionKeywords, GetVariable, RunDeps, VarsPrompt } from '../run/deps.ts'
 import type { Settings } from '../run/engine.ts'
+import { mergingScopeOf } from '../vars/merge.ts'
 import { scopeOf } from '../vars/scope.ts'
 import type { ConfigValues } from './config.ts'
 import type { Credentials } from './credentials.ts'
@@ -33,6 +34,7 @@ export interface WiringOptions {
   readonly settings: Settings
   readonly registry: Registry
   readonly inventory: Inventory
+  readonly refreshInventory?: () => Promise<Inventory>
   readonly redactor: Redactor
   readonly state: RunState
   readonly emit: Emit
@@ -50,6 +52,7 @@ export function createDeps(options: WiringOptions): RunDeps {
     templar,
     redactor,
     inventory: options.inventory,
+    ...(options.refreshInventory && { refreshInventory: options.refreshInventory }),
     settings: options.settings,
     emit: options.emit,
     stop: options.stop,
@@ -62,7 +65,7 @@ export function createDeps(options: WiringOptions): RunDeps {
     loadHandlers: file => loadTasks(file, { ...loading, isHandlers: true }),
     loadVarsFile: file => loadVarsFile(file, { vault }),
     selectHosts,
-    scopeOf,
+    scopeOf: options.config.hashBehaviour?.toLowerCase() === 'merge' ? mergingScopeOf : scopeOf,
     runLookup: (name, terms, scope) => templar.runLookup(name, terms, scope),
     addressOf: (name, get, keywords) => selectAddress(name, get, keywords, options),
     becomeOf: (get, keywords) => selectBecome(get, keywords, options.flags, credentials),

@@ -45,7 +45,7 @@ const task = {
   ...conditional,
   action: key('any', 'The module and its options, in the older form.'),
   local_action: key('any', 'The same, delegated to localhost.'),
-  args: key('dict', 'More options of the module.'),
+  args: key('options', 'More options of the module.'),
   loop: key('list', 'Run once for each item of this list.'),
   loop_control: key('dict', 'Details of the loop.'),
   register: key('text', 'The variable that gets the result.'),

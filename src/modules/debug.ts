@@ -29,7 +29,6 @@ export const debug = defineAction({
   summary: 'Shows a message or a variable.',
   notes: ['Secrets are shown by their names only.'],
   reads: true,
-  freeForm: 'msg',
   params: {
     msg: { type: 'any', doc: 'What to show; a text, or any other value.' },
     var: { type: 'expression', doc: 'A variable or expression, without braces.' },

@@ -74,6 +74,8 @@ function parseIdentity(ssh2: Ssh2, file: string, passphrase: Secret | undefined)
   }
   const key: ParsedKey | ParsedKey[] | Error = ssh2.utils.parseKey(text, passphrase && reveal(passphrase))
   if (!(key instanceof Error)) return Array.isArray(key) ? key[0] : key
+  if (/type: sk-/.test(key.message))
+    return new Error('is a security key’s: add it to ssh-agent, or set ansible_connection: openssh')
   if (passphrase === undefined && /encrypted|passphrase/i.test(key.message))
     return new Error('needs a passphrase, and none was given')
   return passphrase === undefined ? key : new Error('the passphrase is wrong, or the key is damaged')

@@ -109,7 +109,7 @@ export async function resolveLogin(wanted: Wanted): Promise<Login> {
   // As ssh does: its default files are tried only where none is named.
   const named = [...wanted.identityFiles, ...typed, ...given]
   const proxy = first('proxycommand')
-  refuseRevokedHostKeys(wanted.name, first('revokedhostkeys'))
+  const revoked = first('revokedhostkeys')
   return {
     name: wanted.name,
     host,
@@ -118,6 +118,7 @@ export async function resolveLogin(wanted: Wanted): Promise<Login> {
     knownAs: alias ?? host,
     knownPort: alias === undefined ? port : 22,
     knownHostsFiles: wanted.knownHostsFiles ?? knownHostsFiles(config),
+    revokedHostKeys: revoked && expand(revoked),
     hostKeyChecking: wanted.hostKeyChecking,
     isHashingNames: first('hashknownhosts') === 'yes',
     identityFiles: [...new Set((named.length > 0 ? named : DEFAULT_IDENTITIES).map(expand))],
@@ -131,18 +132,6 @@ export async function resolveLogin(wanted: Wanted): Promise<Login> {
     via: await resolveJumps(first('proxyjump'), wanted),
     proxyCommand: proxy && expand(proxy),
   }
-}
-
-/** A list of revoked keys that is not looked at would be no protection. */
-function refuseRevokedHostKeys(name: string, file: string | undefined): void {
-  if (file === undefined) return
-  throw problem(
-    'E_HOST_KEY',
-    `${name}: RevokedHostKeys ${file} of ssh_config is not supported by this transport`,
-    {
-      hint: 'set ansible_connection: openssh for the host, or use @revoked lines in known_hosts',
-    },
-  )
 }
 
 /** ssh_config(5), IdentityFile: the files tried by default that ssh2 can use. */

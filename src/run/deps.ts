@@ -87,8 +87,6 @@ export interface RunDeps {
   loadVarsFile(file: string): VarsFile
   /** Host names in inventory order. Throws RotaError E_HOSTS. */
   selectHosts(inventory: Inventory, pattern: string, limit: string | undefined): readonly string[]
-  /** group_vars of a group that is made while running (group_by, add_host). */
-  layersOfGroup?(group: string): readonly Layer[]
   /** Layers may be live: what is put into a layer's map later is seen. `magic` wins over all layers. */
   scopeOf(layers: readonly Layer[], magic: Scope): Scope
   /** The items of `with_NAME`. */

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { delimiter, dirname, join, resolve } from 'node:path'
 import { type Dict, OMIT, type Scope, type Value } from '../core/value.ts'
-import type { Layer } from '../core/vars.ts'
+import type { InventoryHost, Layer } from '../core/vars.ts'
 import { createLazyDict } from './dict.ts'
 import { type HostState, selectMembers } from './fleet.ts'
 import type { Keywords } from './plan.ts'
@@ -50,12 +50,29 @@ function hostLayers(run: PlayRun, name: string): Layer[] {
   const host = run.fleet.host(name)
   return [
     { rank: 'command line values', from: 'the name of the host', values: new Map([['ansible_host', name]]) },
-    ...(run.fleet.inventory.hosts.get(name)?.layers ?? []),
+    ...implicitLayers(run, name),
+    ...(inventoryHost(run, name)?.layers ?? []),
     { rank: 'host facts', from: `facts of ${name}`, values: host.facts },
     { rank: 'include_vars', from: `include_vars on ${name}`, values: host.included },
     { rank: 'set_facts / registered vars', from: `set on ${name}`, values: host.registered },
     { rank: 'extra vars', from: '--extra-vars', values: run.deps.settings.extraVars },
   ]
+}
+
+/** What Ansible's implicit localhost is given. */
+function implicitLayers({ fleet }: PlayRun, name: string): Layer[] {
+  if (name !== 'localhost' || fleet.inventory.hosts.has(name)) return []
+  const values = new Map<string, Value>([
+    ['ansible_connection', 'local'],
+    ['ansible_python_interpreter', findPython()],
+  ])
+  return [{ rank: 'inventory file host vars', from: 'the implicit localhost', values }]
+}
+
+/** `localhost` need not be in the inventory. */
+function inventoryHost({ fleet }: PlayRun, name: string): InventoryHost | undefined {
+  const { hosts, localhost } = fleet.inventory
+  return hosts.get(name) ?? (name === 'localhost' ? localhost : undefined)
 }
 
 interface MagicContext {
@@ -162,10 +179,13 @@ function renderHostvars({ run }: MagicContext): Dict {
   return createLazyDict(() => run.fleet.inventory.hosts.keys(), view)
 }
 
+/** Names that would lead round in a circle, or mean something in one place only. */
+const hidden: ReadonlySet<string> = new Set(['hostvars', 'vars', 'omit'])
+
 /** A scope as a Dict. Its values are rendered with the scope itself, not with that of the host that looks. */
 function viewOf(run: PlayRun, scope: Scope): Dict {
   return createLazyDict(
-    () => [...scope.names()].filter(name => name !== 'hostvars' && name !== 'vars'),
+    () => [...scope.names()].filter(name => !hidden.has(name)),
     name => {
       const value = scope.get(name)
       return value === undefined ? undefined : run.deps.templar.render(value, scope)

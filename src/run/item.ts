@@ -4,6 +4,7 @@ import type { Condition } from '../core/play.ts'
 import { Template, type Value } from '../core/value.ts'
 import type { Act } from './act.ts'
 import { attempt } from './attempt.ts'
+import { passBadInput } from './bad-input.ts'
 import { storeFacts } from './fleet.ts'
 import { isConditionTrue, renderBoolean, renderNumber, renderText, renderTexts } from './keyword.ts'
 import { failedBy, skipped, type TaskResult } from './result.ts'
@@ -27,6 +28,7 @@ export async function runItem(act: Act, loopError?: unknown): Promise<TaskResult
     const result = keepFacts(act, await runUntil(act))
     return result.status === 'ok' && result.changed ? { ...result, notify: findTopics(act) } : result
   } catch (error) {
+    passBadInput(error)
     return failedBy(error, act.at)
   }
 }

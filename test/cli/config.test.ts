@@ -104,7 +104,6 @@ describe('values', () => {
   it.each([
     ['forks = many', 'this must be a whole number'],
     ['host_key_checking = perhaps', 'this must be true or false'],
-    ['hash_behaviour = merge', 'rota cannot follow [defaults] hash_behaviour = merge'],
     ['precedence = all_inventory', 'rota cannot follow'],
   ])('refuses %s by name', (line, said) => {
     const found = problemOf(() => valuesOf(`[defaults]\n${line}`))

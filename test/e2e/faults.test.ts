@@ -178,6 +178,13 @@ describe('a command line that is wrong: nothing is read or begun', () => {
       /E_FILE cannot read .*none\.yml: there is no such file/,
       /→ check the path/,
     ],
+    [
+      'a task to start at that there is not',
+      ['PLAY', '--start-at-task', 'Nowhere'],
+      64,
+      /E_USAGE there is no task "Nowhere" to start at/,
+      /→ --list-tasks shows the names/,
+    ],
     ['a recipient that is none', ['PLAY', '--recipient', 'age1x'], 65, /E_SEAL "age1x" is not/, /→ a recipi/],
     [
       'a secret that the rotation has not',

@@ -173,7 +173,7 @@ function stateModule(disk: Disk): Module {
   })
 }
 
-function inventoryOf(world: World): Inventory {
+export function inventoryOf(world: World): Inventory {
   const hosts = world.hosts ?? { a: {}, b: {}, c: {} }
   const groups = world.groups ?? {}
   return {

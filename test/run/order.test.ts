@@ -1,7 +1,7 @@
 // Plays in, order of events out.
 import { expect, it } from 'vitest'
 import { problem } from '../../src/core/error.ts'
-import { at, block, meta, play, recapOf, run, T, task } from './fakes.ts'
+import { at, block, inventoryOf, meta, play, recapOf, run, T, task } from './fakes.ts'
 
 const when = (text: string) => ({ when: [T(text)] })
 const inner = [
@@ -305,9 +305,15 @@ it('a host that joins a group gets the variables of that group', async () => {
     ],
     {
       deps: {
-        layersOfGroup: group => [
-          { rank: 'inventory group_vars/*', from: group, values: new Map([['colour', group]]) },
-        ],
+        inventory: {
+          ...inventoryOf({}),
+          layersOf: {
+            host: () => [],
+            group: group => [
+              { rank: 'inventory group_vars/*', from: group, values: new Map([['colour', group]]) },
+            ],
+          },
+        },
       },
     },
   )

@@ -11,8 +11,6 @@ import {
   type Named,
   type Py,
   Thing,
-  Tuple,
-  tupleOf,
   Undefined,
 } from '../python/kinds.ts'
 import { lazyContainer } from '../python/lazy.ts'
@@ -145,10 +143,8 @@ export class Session {
     if (typeof value !== 'object' || value === null || value === OMIT) return value as Value
     if (depth > DEEPEST_RESULT) throw limitFault('the result is nested too deeply')
     if (value instanceof Template) return this.finalize(this.render(value), depth + 1)
-    if (isList(value)) {
-      const items = value.map(item => this.finalize(item, depth + 1)).filter(item => item !== OMIT)
-      return value instanceof Tuple ? (tupleOf(items) as readonly Py[] as readonly Value[]) : items
-    }
+    // As in Ansible a tuple that leaves a template is a list: data knows no tuples.
+    if (isList(value)) return value.map(item => this.finalize(item, depth + 1)).filter(item => item !== OMIT)
     if (isDict(value)) return this.finalizeDict(value, depth + 1)
     return value instanceof Thing ? this.finalizeThing(value) : (value as Value)
   }
