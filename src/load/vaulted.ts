@@ -1,6 +1,7 @@
 import type { Common, ImportPlaybook, Item, Play } from '../core/play.ts'
 import { Secret } from '../core/secret.ts'
-import { type Dict, isDict, type Value } from '../core/value.ts'
+import { type Dict, isDict, Template, type Value } from '../core/value.ts'
+import { isConnectionVariable } from './vault.ts'
 
 /**
  * A play of a file that is a vault as a whole: the texts of its variables are Secrets, and unless it says otherwise nothing is shown
@@ -44,8 +45,11 @@ function hideDict(dict: Dict): Dict {
   return new Map([...dict].map(([key, value]) => [key, hideValue(value, String(key))]))
 }
 
-function hideValue(value: Value, label: string): Value {
+/** Every text in a value that came out of a vault as a Secret. `label` is the name of the variable. Pure. */
+export function hideValue(value: Value, label: string): Value {
+  if (isConnectionVariable(label)) return value
   if (typeof value === 'string') return new Secret(value, label)
+  if (value instanceof Template) return new Template(value.text, value.at, label)
   if (Array.isArray(value)) return value.map(each => hideValue(each as Value, label))
   return isDict(value) ? hideDict(value) : value
 }

@@ -133,7 +133,10 @@ describe('vaults in a run', () => {
   const VALUE = 'v4lue-of-the-vault'
   function site(): void {
     put('hosts', 'localhost ansible_connection=local\n')
-    put('group_vars/all/vault.yml', `db_password: ${VALUE}\n`)
+    put(
+      'group_vars/all/vault.yml',
+      `db_password: ${VALUE}\nurl: "db://u:${VALUE}-literal@{{ inventory_hostname }}"\nansible_user: root\nbad: "{{ '${VALUE}' + 1 }}"\n`,
+    )
     put('files/key.pem', `${VALUE}\nsecond line\n`)
     put('templates/app.conf.j2', `password={{ db_password }} of ${VALUE}\n`)
     vault(['encrypt', 'group_vars/all/vault.yml', 'files/key.pem', 'templates/app.conf.j2', ...withPassword])
@@ -144,6 +147,10 @@ describe('vaults in a run', () => {
   tasks:
     - debug: { msg: "it is {{ db_password }}" }
     - debug: { msg: "file is {{ lookup('file', 'files/key.pem') }}" }
+    - debug: { msg: "url is {{ url }}", verbosity: 0 }
+    - debug: { var: bad }
+      ignore_errors: true
+    - copy: { content: '{{ url }}', dest: '{{ playbook_dir }}/out-url' }
     - copy: { src: key.pem, dest: '{{ playbook_dir }}/out-key' }
     - copy: { src: key.pem, dest: '{{ playbook_dir }}/out-armored', decrypt: false }
     - template: { src: app.conf.j2, dest: '{{ playbook_dir }}/out-conf' }
@@ -156,6 +163,7 @@ describe('vaults in a run', () => {
     expect(`${ran.stdout}${ran.stderr}`).not.toContain(VALUE)
     expect(ran).toMatchObject({ exit: 0 })
     expect(read('out-key')).toBe(`${VALUE}\nsecond line\n`)
+    expect(read('out-url')).toBe(`db://u:${VALUE}-literal@localhost`)
     expect(read('out-armored')).toMatch(/^\$ANSIBLE_VAULT/)
     expect(read('out-conf')).toBe(`password=${VALUE} of ${VALUE}\n`)
   })
