@@ -33,10 +33,13 @@ import { processEnv } from './process-env.ts'
 import { raw } from './raw.ts'
 import { replace } from './replace.ts'
 import { script } from './script.ts'
+import { serviceFacts } from './service-facts.ts'
+import { service } from './service.ts'
 import { setFact } from './set-fact.ts'
 import { shell } from './shell.ts'
 import { slurp } from './slurp.ts'
 import { stat } from './stat.ts'
+import { systemd, systemdService } from './systemd.ts'
 import { tempfile } from './tempfile.ts'
 import { template } from './template.ts'
 import { unarchive } from './unarchive.ts'
@@ -78,10 +81,14 @@ export const modules: readonly Module[] = [
   raw,
   replace,
   script,
+  service,
+  serviceFacts,
   setFact,
   shell,
   slurp,
   stat,
+  systemd,
+  systemdService,
   tempfile,
   template,
   unarchive,
