@@ -44,7 +44,8 @@ export async function execCommand(pattern: string, given: ExecFlags, version: st
   const vault = await openRunVault(flags, config.values)
   const file = join(resolve(flags.playbookDir ?? '.'), NAME)
   const module = flags.moduleName ?? config.values.moduleName ?? 'command'
-  const inventory = await loadRunInventory(flags.inventory, [file], vault)
+  const refreshInventory = () => loadRunInventory(flags.inventory, [file], vault)
+  const inventory = await refreshInventory()
   const hosts = selectHosts(inventory, pattern, flags.limit)
   if (flags.listHosts) {
     process.stdout.write(`  hosts (${hosts.length}):\n${hosts.map(host => `    ${host}\n`).join('')}`)
@@ -69,6 +70,7 @@ export async function execCommand(pattern: string, given: ExecFlags, version: st
     settings: selectSettings(flags, config.values, { id, version, extraVars }),
     registry,
     inventory,
+    refreshInventory,
     redactor,
     state: createRunState(id, join(stateFolder(process.env), 'runs', id), flags.recipient ?? []),
     operator: {},

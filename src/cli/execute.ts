@@ -85,28 +85,32 @@ async function runLoaded(execution: Execution, loaded: Loaded): Promise<number> 
     clean: redactor.clean,
     required: rotation ? [rotation.evidence] : [],
   })
-  const exit = await runEngine({
-    playbooks,
-    files,
-    flags,
-    config: config.values,
-    notes: config.notes,
-    vault,
-    loadPlaybook,
-    credentials,
-    settings,
-    registry,
-    inventory,
-    refreshInventory,
-    redactor,
-    state,
-    operator,
-    output,
-    now,
-    join: rotation?.join,
-  })
-  if (rotation && flags.output !== 'jsonl') process.stdout.write(`evidence: ${rotation.evidenceFolder}\n`)
-  return exit
+  try {
+    const exit = await runEngine({
+      playbooks,
+      files,
+      flags,
+      config: config.values,
+      notes: config.notes,
+      vault,
+      loadPlaybook,
+      credentials,
+      settings,
+      registry,
+      inventory,
+      refreshInventory,
+      redactor,
+      state,
+      operator,
+      output,
+      now,
+      join: rotation?.join,
+    })
+    if (rotation && flags.output !== 'jsonl') process.stdout.write(`evidence: ${rotation.evidenceFolder}\n`)
+    return exit
+  } finally {
+    await rotation?.close()
+  }
 }
 
 /** A flag of a rotation that would have no effect is refused: it may hold the very value that somebody relies on. */

@@ -6,7 +6,9 @@ import { fingerprint, type Secret } from '../core/secret.ts'
 import type { Reason, RotationWorld } from '../core/transaction.ts'
 import { type Evidence, openEvidence } from '../evidence/folder.ts'
 import { checkRotation } from '../rotation/check.ts'
+import { realDisk } from '../rotation/disk.ts'
 import { readJournal } from '../rotation/journal.ts'
+import { lockFolder, realProcesses } from '../rotation/lock.ts'
 import type { RotationOutcome } from '../rotation/outcome.ts'
 import type { RotationDeps } from '../rotation/run.ts'
 import { readSummary, refuseOverlap, stateFolder } from '../rotation/run-folder.ts'
@@ -33,6 +35,8 @@ export interface RotationRun {
   readonly evidenceFolder: string
   /** Makes the engine's deps run a play with `rotation:` as a transaction of this run. */
   join(deps: RunDeps): RunDeps
+  /** Unlocks the run folder; after the evidence is closed. */
+  close(): Promise<void>
 }
 
 const work = {
@@ -47,6 +51,8 @@ export async function openRotation(options: RotationOptions): Promise<RotationRu
   const { state, mode, redactor } = options
   const folder = await state.folder()
   const keys = await state.keys()
+  // Before the evidence is opened: another process may be writing it.
+  const unlock = await lockFolder(folder, realDisk, realProcesses)
   const evidenceFolder = join(folder, 'evidence')
   const evidence = await openEvidence(evidenceFolder, options.operator)
   const sealer = createSealer(keys.identity, keys.recipients)
@@ -67,6 +73,7 @@ export async function openRotation(options: RotationOptions): Promise<RotationRu
     settleEvidence: evidence.settle,
     refuseOverlap: () => refuse(world.hosts),
     stop: deps.stop,
+    isLocked: true,
   })
   const runWorld = async (world: RotationWorld, deps: RunDeps): Promise<RotationOutcome> => {
     if (deps.settings.check) return checkRotation(world, depsOf(world, deps))
@@ -81,6 +88,7 @@ export async function openRotation(options: RotationOptions): Promise<RotationRu
   return {
     evidence,
     evidenceFolder,
+    close: unlock,
     join: deps => ({
       ...deps,
       async runRotation(world): Promise<Exit> {

@@ -37,8 +37,8 @@ async function openRun(
   deps: RotationDeps,
   work: (run: Run) => Promise<RotationOutcome>,
 ): Promise<RotationOutcome> {
-  const { disk, processes, sealer, now } = deps
-  const journal = await openJournal(deps.folder, { disk, processes, sealer, now })
+  const { disk, processes, isLocked, sealer, now } = deps
+  const journal = await openJournal(deps.folder, { disk, processes, isLocked, sealer, now })
   try {
     return await work({ world, deps, journal, ledger: readLedger(journal) })
   } finally {

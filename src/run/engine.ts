@@ -1,5 +1,5 @@
 import { dirname, resolve } from 'node:path'
-import type { Exit } from '../core/error.ts'
+import { type Exit, problem, type RotaError } from '../core/error.ts'
 import type { Recap } from '../core/event.ts'
 import type { Playbook } from '../core/play.ts'
 import { Template } from '../core/value.ts'
@@ -37,6 +37,7 @@ export async function runPlaybooks(playbooks: readonly Playbook[], deps: RunDeps
       })
     return planned
   })
+  if (!startAt.hasBegun) throw noStart(deps.settings.startAtTask!)
   const context: RunContext = {
     deps,
     fleet: createFleet(deps.inventory),
@@ -57,6 +58,12 @@ export async function runPlaybooks(playbooks: readonly Playbook[], deps: RunDeps
   if (context.unmatched && !context.hasMatched) throw context.unmatched
   const exit = decideExit(context.fleet, deps.stop.aborted)
   return { recap: renderRecap(context.fleet), exit: rotated === 'ok' ? exit : rotated }
+}
+
+function noStart(name: string): RotaError {
+  return problem('E_USAGE', `there is no task ${JSON.stringify(name)} to start at`, {
+    hint: '--list-tasks shows the names; a task that is included while running cannot be started at',
+  })
 }
 
 function unwrap(error: unknown): never {

@@ -35,7 +35,7 @@ export function expandImport(
   }
   if (task.freeForm !== undefined) args.set('file', templar.render(task.freeForm, scope))
   if (name === 'import_tasks') return importTasks(planner, task, args, keywords)
-  return planRole(planner, parseRoleOptions(name, args, task, true), keywords)
+  return planRole(planner, parseRoleOptions(name, args, task, task), keywords)
 }
 
 /** `include: FILE` without a loop or a template is what import_tasks is now. */

@@ -60,6 +60,8 @@ export interface RoleUse {
   readonly files: RoleFiles
   /** Keywords for each of its tasks. */
   readonly apply: Conditional
+  /** `vars` beside the role's name. Weaker than the role's own vars/ and, like those, seen by the whole play. */
+  readonly vars: ReadonlyMap<string, Value>
   /** Role params: variables above those of the tasks. */
   readonly params: ReadonlyMap<string, Value>
   /** Other roles of the play see its defaults and vars. */
@@ -80,14 +82,20 @@ export function parseRoleEntry({ render }: RolePlanner, entry: Field, at: Source
   const others = [...dict].filter(([key]) => key !== 'role' && key !== 'name')
   const keywords = others.filter(([key]) => isApplicable(String(key)))
   const params = others.filter(([key]) => !isApplicable(String(key)))
+  const { vars, ...apply } = parseApply(new Map(keywords), at)
   return {
     name: renderLabel(render(name)),
     files: mainFiles,
-    apply: parseApply(new Map(keywords), at),
-    params: new Map(params.map(([key, value]) => [String(key), value])),
+    apply,
+    vars: textKeys(vars ?? []),
+    params: textKeys(params),
     isPublic: true,
     at,
   }
+}
+
+function textKeys(entries: Iterable<readonly [unknown, Value]>): Map<string, Value> {
+  return new Map([...entries].map(([key, value]) => [String(key), value]))
 }
 
 /** A role's dependencies, then its tasks, as nodes; its handlers and public variables go to the shelf. */
@@ -100,7 +108,7 @@ export function planRole(planner: RolePlanner, use: RoleUse, outer: Keywords): N
   shelf.seen.add(key)
   shelf.names.push(role.name)
   if (role.hasArgumentSpecs) planner.warn(`the argument specs of the role ${role.name} are not checked`)
-  if (use.isPublic) shelf.layers.push(...role.layers)
+  if (use.isPublic) shelf.layers.push(...layersOf(role, use))
   const keywords = roleKeywords(role, use, outer)
   const dependencies = role.dependencies.flatMap(entry => {
     const dependency = parseRoleEntry(planner, entry, use.at)
@@ -137,9 +145,20 @@ function readRole(planner: RolePlanner, use: RoleUse, near: readonly string[]): 
 }
 
 /** Uses that are the same in Ansible's eyes: the role, its parameters, its tags and its conditions. */
+<<<<<<< HEAD
 function renderKey(role: Role, { files, params, apply, isIncluded }: RoleUse): string {
   const vars = [...(apply.vars ?? [])]
   return JSON.stringify([role.path, files, [...params], vars, apply.tags, apply.when, isIncluded])
+=======
+function renderKey(role: Role, { files, params, vars, apply }: RoleUse): string {
+  return JSON.stringify([role.path, files, [...params], [...vars], apply.tags, apply.when])
+}
+
+/** What a role and its use define, weakest first within each rank. */
+function layersOf(role: Role, { vars }: RoleUse): readonly Layer[] {
+  if (vars.size === 0) return role.layers
+  return [{ rank: 'role vars', from: `vars of the role ${role.name}`, values: vars }, ...role.layers]
+>>>>>>> main
 }
 
 function refuseCycle({ name, parents }: RoleRef, { name: next, at }: RoleUse): void {
@@ -159,7 +178,7 @@ function roleKeywords(role: Role, use: RoleUse, outer: Keywords): Keywords {
   const parents = outer.role ? [outer.role.name, ...outer.role.parents] : []
   return {
     ...inner,
-    layers: [...inner.layers, ...role.layers, ...params],
+    layers: [...inner.layers, ...layersOf(role, use), ...params],
     role: { name: role.name, path: role.path, parents },
   }
 }
@@ -167,21 +186,22 @@ function roleKeywords(role: Role, use: RoleUse, outer: Keywords): Keywords {
 /**
  * Once for each place that uses the role: of handlers with one name the last one is meant. Tags select tasks, never handlers.
  */
-function addHandlers(planner: RolePlanner, role: Role, { at }: RoleUse, keywords: Keywords): void {
+function addHandlers(planner: RolePlanner, role: Role, use: RoleUse, keywords: Keywords): void {
   const { shelf, options, planHandlers, placed } = planner
-  const place = `${role.path}:${at.file}:${at.line}:${at.col}`
+  const { file, line, col } = use.at
+  const place = `${file}:${line}:${col} ${renderKey(role, use)}`
   if (placed.has(place)) return
   placed.add(place)
   const nodes = planItems(role.handlers, { ...keywords, tags: [] }, { ...options(), isWanted: () => true })
   shelf.handlers.push(...planHandlers(nodes))
 }
 
-/** Options of include_role and import_role, rendered but for `apply`. */
+/** Options of include_role and import_role, rendered but for `apply`. `imported`: the task that imports it. */
 export function parseRoleOptions(
   action: string,
   args: Dict,
   where: { readonly at: Source; readonly argsAt: ReadonlyMap<string, Source> },
-  isStatic: boolean,
+  imported?: { readonly vars?: Dict | undefined },
 ): RoleUse {
   const options = createOptions(action, args, where)
   const name = requireOption(action, 'name', options.takeText('name', 'role'), where.at)
@@ -201,8 +221,9 @@ export function parseRoleOptions(
     name,
     files,
     apply,
+    vars: textKeys(imported?.vars ?? []),
     params: new Map(),
-    isPublic: isStatic || isPublic,
+    isPublic: imported !== undefined || isPublic,
     isRepeated,
     isIncluded: true,
     at: where.at,
@@ -221,7 +242,7 @@ export function includeRole(act: Act, args: Dict): TaskResult {
   const rendered = new Map([...args].filter(([key]) => key !== 'apply'))
   const raw = task.args.get('apply')
   if (raw !== undefined) rendered.set('apply', raw)
-  const use = loadIncluded(run, () => parseRoleOptions('include_role', rendered, task, false))
+  const use = loadIncluded(run, () => parseRoleOptions('include_role', rendered, task))
   const { planner } = run
   const seen = planner.seenBy.get(host) ?? new Set(planner.shelf.seen)
   planner.seenBy.set(host, seen)
