@@ -145,20 +145,14 @@ function readRole(planner: RolePlanner, use: RoleUse, near: readonly string[]): 
 }
 
 /** Uses that are the same in Ansible's eyes: the role, its parameters, its tags and its conditions. */
-<<<<<<< HEAD
-function renderKey(role: Role, { files, params, apply, isIncluded }: RoleUse): string {
-  const vars = [...(apply.vars ?? [])]
-  return JSON.stringify([role.path, files, [...params], vars, apply.tags, apply.when, isIncluded])
-=======
-function renderKey(role: Role, { files, params, vars, apply }: RoleUse): string {
-  return JSON.stringify([role.path, files, [...params], [...vars], apply.tags, apply.when])
+function renderKey(role: Role, { files, params, vars, apply, isIncluded }: RoleUse): string {
+  return JSON.stringify([role.path, files, [...params], [...vars], apply.tags, apply.when, isIncluded])
 }
 
 /** What a role and its use define, weakest first within each rank. */
 function layersOf(role: Role, { vars }: RoleUse): readonly Layer[] {
   if (vars.size === 0) return role.layers
   return [{ rank: 'role vars', from: `vars of the role ${role.name}`, values: vars }, ...role.layers]
->>>>>>> main
 }
 
 function refuseCycle({ name, parents }: RoleRef, { name: next, at }: RoleUse): void {
