@@ -5,13 +5,14 @@ import type { Templar } from '../core/templar.ts'
 import { isDict, type Scope, Template, type Value } from '../core/value.ts'
 import type { Inventory, InventoryHost, Layer } from '../core/vars.ts'
 import { renderDidYouMean } from '../load/problem.ts'
-import { type Definition, explain, scopeOf } from '../vars/scope.ts'
+import { type Definition, explain } from '../vars/scope.ts'
 import { configureFlags } from './config-flags.ts'
 import { parseExtraVars } from './extra-vars.ts'
 import { loadRunInventory } from './load-run.ts'
 import type { RunFlags } from './options.ts'
 import { createOperatorTemplar } from './templar.ts'
 import { openRunVault } from './vault-passwords.ts'
+import { selectScopeOf } from './wiring.ts'
 
 export interface VarsFlags extends RunFlags {
   readonly explain?: string
@@ -34,7 +35,7 @@ export async function varsCommand(name: string, given: VarsFlags): Promise<numbe
     ...host.layers,
     { rank: 'extra vars', from: '--extra-vars', values: extra },
   ]
-  const scope = scopeOf(layers, magicOf(host, inventory, folder))
+  const scope = selectScopeOf(config.values)(layers, magicOf(host, inventory, folder))
   const look: Look = { host: name, layers, scope, templar: createOperatorTemplar(() => new Date(), vault) }
   process.stdout.write(flags.explain === undefined ? renderAll(look) : renderOne(look, flags.explain))
   return exits.ok.code
@@ -56,17 +57,18 @@ function findHost(inventory: Inventory, name: string): InventoryHost {
 }
 
 /** The special variables that can be said without a play. */
-function magicOf(host: InventoryHost, inventory: Inventory, folder: string): ReadonlyMap<string, Value> {
+function magicOf(host: InventoryHost, inventory: Inventory, folder: string): Scope {
   const groups = new Map<string, Value>(
     [...inventory.groups.values()].map(group => [group.name, group.hosts]),
   )
-  return new Map<string, Value>([
+  const magic = new Map<string, Value>([
     ['inventory_hostname', host.name],
     ['inventory_hostname_short', host.name.split('.')[0]!],
     ['group_names', host.groups.length > 0 ? [...host.groups].sort() : ['ungrouped']],
     ['groups', groups],
     ['playbook_dir', folder],
   ])
+  return { get: name => magic.get(name), names: () => magic.keys() }
 }
 
 function renderAll(look: Look): string {
@@ -74,7 +76,7 @@ function renderAll(look: Look): string {
   if (names.length === 0) return `${look.host} has no variables\n`
   const rows = names.map(name => {
     const [winner] = explain(name, look.layers)
-    return { name, value: renderValue(look, winner!.value), from: placeOf(winner!) }
+    return { name, value: renderValue(look, name), from: placeOf(winner!) }
   })
   return rows.map(({ name, value, from }) => `${name}: ${value}\n    ${from}\n`).join('')
 }
@@ -98,7 +100,7 @@ function renderOne(look: Look, name: string): string {
     const mark = definition.wins ? '→' : ' '
     return `${mark} ${definition.rank.padEnd(width)}  ${renderWritten(definition.value)}\n  ${' '.repeat(width)}  ${placeOf(definition)}\n`
   })
-  return `${name} of ${look.host} is ${renderValue(look, winner.value)}\n\n${rows.join('')}`
+  return `${name} of ${look.host} is ${renderValue(look, name)}\n\n${rows.join('')}`
 }
 
 function placeOf({ from, at }: Definition): string {
@@ -106,7 +108,8 @@ function placeOf({ from, at }: Definition): string {
 }
 
 /** As it is in a play; what stops it from being rendered, where there is something. */
-function renderValue({ templar, scope }: Look, value: Value): string {
+function renderValue({ templar, scope }: Look, name: string): string {
+  const value = scope.get(name) ?? null
   try {
     return renderWritten(templar.render(value, scope))
   } catch (error) {
@@ -117,7 +120,7 @@ function renderValue({ templar, scope }: Look, value: Value): string {
 
 /** JSON, and templates as they are written; a Secret shows its label. */
 function renderWritten(value: Value): string {
-  if (value instanceof Template) return value.text
+  if (value instanceof Template) return value.toJSON()
   return JSON.stringify(value, (_, member: unknown) => {
     if (isDict(member)) return Object.fromEntries([...member].map(([key, each]) => [String(key), each]))
     return typeof member === 'bigint' ? Number(member) : member

@@ -34,7 +34,7 @@ export interface WiringOptions {
   readonly settings: Settings
   readonly registry: Registry
   readonly inventory: Inventory
-  readonly refreshInventory: () => Promise<Inventory>
+  readonly refreshInventory?: () => Promise<Inventory>
   readonly redactor: Redactor
   readonly state: RunState
   readonly emit: Emit
@@ -52,20 +52,24 @@ export function createDeps(options: WiringOptions): RunDeps {
     templar,
     redactor,
     inventory: options.inventory,
-    refreshInventory: options.refreshInventory,
+    ...(options.refreshInventory && { refreshInventory: options.refreshInventory }),
     settings: options.settings,
     emit: options.emit,
     stop: options.stop,
     now: options.now,
     random: randomBytes,
-    connections: createConnections({ redactor }),
+    connections: createConnections({
+      redactor,
+      onLogin: ({ name, by, ...login }) =>
+        options.emit({ type: 'login', host: name, ...login, by: redactor.clean(by) }),
+    }),
     checkArgs,
     loadPlaybook: options.loadPlaybook,
     loadTasks: file => loadTasks(file, loading),
     loadHandlers: file => loadTasks(file, { ...loading, isHandlers: true }),
     loadVarsFile: file => loadVarsFile(file, { vault }),
     selectHosts,
-    scopeOf: options.config.hashBehaviour?.toLowerCase() === 'merge' ? mergingScopeOf : scopeOf,
+    scopeOf: selectScopeOf(options.config),
     runLookup: (name, terms, scope) => templar.runLookup(name, terms, scope),
     addressOf: (name, get, keywords) => selectAddress(name, get, keywords, options),
     becomeOf: (get, keywords) => selectBecome(get, keywords, options.flags, credentials),
@@ -76,6 +80,11 @@ export function createDeps(options: WiringOptions): RunDeps {
     seal: state.seal,
     unseal: state.unseal,
   }
+}
+
+/** How layers of variables become a scope: `hash_behaviour`. */
+export function selectScopeOf(config: ConfigValues): typeof mergingScopeOf {
+  return config.hashBehaviour?.toLowerCase() === 'merge' ? mergingScopeOf : scopeOf
 }
 
 const SECOND_MS = 1000

@@ -10,6 +10,14 @@ export interface Vault {
   decryptFile(armored: string, file: string): string
 }
 
+/**
+ * Variables that say how a host is reached. A vault cannot keep them secret, since they are shown wherever the host is spoken of;
+ * passwords are none of them.
+ */
+export function isConnectionVariable(name: string): boolean {
+  return name.startsWith('ansible_') && !/pass/.test(name)
+}
+
 const HINT = 'give the vault password: --vault-password-file FILE or --ask-vault-pass'
 
 /** Whether the text is a whole file sealed by ansible-vault. */

@@ -3,11 +3,13 @@ import type { Module } from '../core/module.ts'
 import { archive } from './archive.ts'
 import { assemble } from './assemble.ts'
 import { assert } from './assert.ts'
+import { authorizedKey } from './authorized-key.ts'
 import { backup } from './backup.ts'
 import { blockinfile } from './blockinfile.ts'
 import { command } from './command.ts'
 import { composeStack } from './compose-stack.ts'
 import { copy } from './copy.ts'
+import { cron } from './cron.ts'
 import { debug } from './debug.ts'
 import { env_file } from './env-file.ts'
 import { env_read } from './env-read.ts'
@@ -20,6 +22,7 @@ import { getUrl } from './get-url.ts'
 import { getent } from './getent.ts'
 import { group } from './group.ts'
 import { iniFile } from './ini-file.ts'
+import { knownHosts } from './known-hosts.ts'
 import { lineinfile } from './lineinfile.ts'
 import { pause } from './pause.ts'
 import { ping } from './ping.ts'
@@ -31,11 +34,14 @@ import { processEnv } from './process-env.ts'
 import { raw } from './raw.ts'
 import { replace } from './replace.ts'
 import { script } from './script.ts'
+import { serviceFacts } from './service-facts.ts'
+import { service } from './service.ts'
 import { setFact } from './set-fact.ts'
 import { setup } from './setup.ts'
 import { shell } from './shell.ts'
 import { slurp } from './slurp.ts'
 import { stat } from './stat.ts'
+import { systemd, systemdService } from './systemd.ts'
 import { tempfile } from './tempfile.ts'
 import { template } from './template.ts'
 import { unarchive } from './unarchive.ts'
@@ -47,11 +53,13 @@ export const modules: readonly Module[] = [
   archive,
   assemble,
   assert,
+  authorizedKey,
   backup,
   blockinfile,
   command,
   composeStack,
   copy,
+  cron,
   debug,
   env_file,
   env_read,
@@ -64,6 +72,7 @@ export const modules: readonly Module[] = [
   getent,
   group,
   iniFile,
+  knownHosts,
   lineinfile,
   pause,
   ping,
@@ -75,11 +84,15 @@ export const modules: readonly Module[] = [
   raw,
   replace,
   script,
+  service,
+  serviceFacts,
   setFact,
   setup,
   shell,
   slurp,
   stat,
+  systemd,
+  systemdService,
   tempfile,
   template,
   unarchive,

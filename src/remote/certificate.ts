@@ -1,4 +1,4 @@
-import { algorithmOf, isSignedBy, isVerifiable } from './signature.ts'
+import { isSignedBy, isVerifiable } from './signature.ts'
 import { WireReader, wireString } from './wire.ts'
 
 /** An OpenSSH certificate: a public key and what an authority says of it. The format is OpenSSH's PROTOCOL.certkeys. */
@@ -23,6 +23,8 @@ export interface Certificate {
   readonly authority: Buffer
   readonly signed: Buffer
   readonly signature: Buffer
+  /** What the signature is made with: `rsa-sha2-512`. */
+  readonly signatureAlgorithm: string
 }
 
 const SUFFIX = '-cert-v01@openssh.com'
@@ -86,7 +88,9 @@ function readCertificate(bytes: Buffer): Certificate | undefined {
   const authority = reader.string()
   const signed = bytes.subarray(0, reader.position)
   const signature = reader.string()
-  return reader.isAtEnd ? { type, bytes, key, ...about, authority, signed, signature } : undefined
+  const signatureAlgorithm = new WireReader(signature).text()
+  if (!reader.isAtEnd) return undefined
+  return { type, bytes, key, ...about, authority, signed, signature, signatureAlgorithm }
 }
 
 const kinds: Readonly<Record<number, 'user' | 'host'>> = { 1: 'user', 2: 'host' }
@@ -117,7 +121,7 @@ export function findHostFlaw(certificate: Certificate, host: string, nowS: numbe
   const { kind, principals } = certificate
   const sign = `ssh-keygen -s CA_KEY -h -I ${host} -n ${host} HOST_KEY.pub`
   const anew = { hint: `sign the host’s key anew: ${sign}` }
-  const algorithm = algorithmOf(certificate.signature)
+  const algorithm = certificate.signatureAlgorithm
   if (!isVerifiable(algorithm))
     return {
       why: `its signature is of type ${printable(algorithm)}, which this transport does not accept`,

@@ -12,6 +12,7 @@ import {
   writeKnownHost,
 } from './known-hosts.ts'
 import type { Login } from './login.ts'
+import { isRevokedBy } from './revocation-list.ts'
 
 /**
  * Checks the key or the certificate that a host has shown. Returns when it is the known one, or a new one that may be and
@@ -21,6 +22,7 @@ export function checkHostKey(login: Login, entries: readonly KnownHost[], keyByt
   const known = selectKnown(entries, login.knownAs, login.knownPort)
   const key = keyBytes.toString('base64')
   const certificate = parseCertificate(keyBytes)
+  refuseListed(login, certificate, keyBytes)
   const verdict = certificate
     ? decideCertificate(known, certificate, login.knownAs, Date.now() / 1000)
     : decideHostKey(known, key)
@@ -29,6 +31,24 @@ export function checkHostKey(login: Login, entries: readonly KnownHost[], keyByt
   if (verdict.kind === 'new' && login.hostKeyChecking === 'accept-new' && file !== undefined)
     writeKnownHost(file, { name: login.knownAs, port: login.knownPort, isHashed: login.isHashingNames }, key)
   else throw refusal(login, verdict, certificate, key)
+}
+
+/** ssh-keyscan knows no HostKeyAlias; what has been shown, is at hand. */
+function renderAdding(login: Login, name: string, key: string): string {
+  const file = login.knownHostsFiles[0] ?? '~/.ssh/known_hosts'
+  return login.knownAs === login.host
+    ? `ssh-keyscan -p ${login.port} ${login.host} >> ${file}`
+    : `echo '${name} ${keyTypeOf(key)} ${key}' >> ${file}`
+}
+
+function refuseListed(login: Login, certificate: Certificate | undefined, key: Buffer): void {
+  const { revokedHostKeys: list } = login
+  const keys = certificate ? [key, certificate.key, certificate.authority] : [key]
+  if (list === undefined || !isRevokedBy(list, keys)) return
+  const shown = describeKey(certificate, key.toString('base64'))
+  throw problem('E_HOST_KEY', `${login.name}: it shows ${shown}, which ${list} revokes`, {
+    hint: 'the host needs a new host key or certificate; a list that cannot be read revokes everything, as with ssh',
+  })
 }
 
 /** "ssh-ed25519 SHA256:…", with the certificate that the key is in. */
@@ -50,7 +70,7 @@ function refusal(
   switch (verdict.kind) {
     case 'new':
       return problem('E_HOST_KEY', `${login.name}: no key of ${name} is known; it shows ${shown}`, {
-        hint: `compare the fingerprint on the host's console, then: ssh-keyscan -p ${login.port} ${login.host} >> ${login.knownHostsFiles[0] ?? '~/.ssh/known_hosts'}`,
+        hint: `compare the fingerprint on the host's console, then: ${renderAdding(login, name, key)}`,
       })
     case 'changed':
       return problem(

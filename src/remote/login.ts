@@ -13,6 +13,8 @@ export interface Login {
   /** The port it is known with there; 22 for a HostKeyAlias, which stands for host and port. */
   readonly knownPort: number
   readonly knownHostsFiles: readonly string[]
+  /** RevokedHostKeys: path of a list of keys, or of a KRL. */
+  readonly revokedHostKeys: string | undefined
   readonly hostKeyChecking: Address['hostKeyChecking']
   /** HashKnownHosts: names are written to known_hosts as hashes. */
   readonly isHashingNames: boolean

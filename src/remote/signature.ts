@@ -23,11 +23,6 @@ export function isVerifiable(algorithm: string): boolean {
   return algorithm in algorithms
 }
 
-/** The algorithm that a signature in wire format names. */
-export function algorithmOf(signature: Buffer): string {
-  return new WireReader(signature).text()
-}
-
 /** Whether the holder of a public key (wire format) has made this signature (wire format) of the data. Never throws. */
 export function isSignedBy(publicKey: Buffer, data: Buffer, signature: Buffer): boolean {
   try {

@@ -6,6 +6,7 @@ import { promisify } from 'node:util'
 import { problem } from '../core/error.ts'
 import type { Address } from '../core/remote.ts'
 import type { Login } from './login.ts'
+import { checkSshOptions, parseSshArgs } from './ssh-args.ts'
 
 /** What `ssh -G` says: lower-case keywords to their values, in order. */
 export type SshConfig = ReadonlyMap<string, readonly string[]>
@@ -88,8 +89,10 @@ type Wanted = Pick<
   | 'passphrase'
 >
 
-/** Asks `ssh -G` how to reach a host, so that whatever ssh_config says holds here. Throws E_UNREACHABLE. */
+/** Asks `ssh -G` how to reach a host, so that whatever ssh_config and ssh's arguments say holds here. Throws E_UNREACHABLE, E_VARS. */
 export async function resolveLogin(wanted: Wanted): Promise<Login> {
+  const options = parseSshArgs(wanted.name, wanted.sshArgs)
+  checkSshOptions(wanted.name, options)
   const config = await loadSshConfig(wanted)
   const first = (keyword: string): string | undefined => {
     const value = config.get(keyword)?.[0]
@@ -100,11 +103,13 @@ export async function resolveLogin(wanted: Wanted): Promise<Login> {
   const user = wanted.user ?? first('user') ?? userInfo().username
   const alias = first('hostkeyalias')
   const expand = (text: string): string => expandTokens(text, { host, port, user, alias: wanted.host })
+  // ssh -G leaves out a file that is not there; here it is kept, so that a refused login can say so.
+  const typed = options.flatMap(({ flag, value }) => (flag === 'i' && value !== undefined ? [value] : []))
   const given = config.get('identityfile')?.filter(file => !DEFAULT_IDENTITIES.includes(file)) ?? []
   // As ssh does: its default files are tried only where none is named.
-  const named = [...wanted.identityFiles, ...given]
+  const named = [...wanted.identityFiles, ...typed, ...given]
   const proxy = first('proxycommand')
-  refuseRevokedHostKeys(wanted.name, first('revokedhostkeys'))
+  const revoked = first('revokedhostkeys')
   return {
     name: wanted.name,
     host,
@@ -113,31 +118,20 @@ export async function resolveLogin(wanted: Wanted): Promise<Login> {
     knownAs: alias ?? host,
     knownPort: alias === undefined ? port : 22,
     knownHostsFiles: wanted.knownHostsFiles ?? knownHostsFiles(config),
+    revokedHostKeys: revoked && expand(revoked),
     hostKeyChecking: wanted.hostKeyChecking,
     isHashingNames: first('hashknownhosts') === 'yes',
-    identityFiles: (named.length > 0 ? named : DEFAULT_IDENTITIES).map(expand),
+    identityFiles: [...new Set((named.length > 0 ? named : DEFAULT_IDENTITIES).map(expand))],
     isIdentityGiven: named.length > 0,
     identitiesOnly: first('identitiesonly') === 'yes',
     certificateFiles: (config.get('certificatefile') ?? []).filter(file => file !== 'none').map(expand),
     agent: agentOf(config.get('identityagent')?.[0]),
     password: wanted.password,
     passphrase: wanted.passphrase,
-    connectTimeoutMs: wanted.connectTimeoutMs,
+    connectTimeoutMs: timeoutOf(first('connecttimeout')) ?? wanted.connectTimeoutMs,
     via: await resolveJumps(first('proxyjump'), wanted),
     proxyCommand: proxy && expand(proxy),
   }
-}
-
-/** A list of revoked keys that is not looked at would be no protection. */
-function refuseRevokedHostKeys(name: string, file: string | undefined): void {
-  if (file === undefined) return
-  throw problem(
-    'E_HOST_KEY',
-    `${name}: RevokedHostKeys ${file} of ssh_config is not supported by this transport`,
-    {
-      hint: 'set ansible_connection: openssh for the host, or use @revoked lines in known_hosts',
-    },
-  )
 }
 
 /** ssh_config(5), IdentityFile: the files tried by default that ssh2 can use. */
@@ -154,7 +148,15 @@ const DEFAULT_IDENTITIES = [
 function knownHostsFiles(config: SshConfig): string[] {
   const files = [...(config.get('userknownhostsfile') ?? []), ...(config.get('globalknownhostsfile') ?? [])]
   if (files.length === 0) return [join(homedir(), '.ssh/known_hosts'), '/etc/ssh/ssh_known_hosts']
-  return files.flatMap(line => line.split(' ')).map(file => file.replace(/^~(?=\/)/, homedir()))
+  return files
+    .flatMap(line => line.split(' '))
+    .filter(file => file !== 'none')
+    .map(file => file.replace(/^~(?=\/)/, homedir()))
+}
+
+/** ConnectTimeout in seconds; ssh -G turns `1m` into them. */
+function timeoutOf(seconds: string | undefined): number | undefined {
+  return seconds === undefined || !(Number(seconds) > 0) ? undefined : Number(seconds) * 1000
 }
 
 function agentOf(identityAgent: string | undefined): string | undefined {

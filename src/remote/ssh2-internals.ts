@@ -78,8 +78,10 @@ export function ssh2Version(client: Client): string {
 export function extendClient(client: Client, certificateAlgorithms: readonly string[]): void {
   const internals = client as unknown as Internals
   const protocol = internals._protocol
-  if (protocol === undefined || ssh2Version(client) !== SSH2_VERSION)
+  if (protocol === undefined || ssh2Version(client) !== SSH2_VERSION) {
+    client.destroy()
     throw problem('E_BUG', `rota needs ssh2 ${SSH2_VERSION}, this is ${ssh2Version(client)}`)
+  }
   if (certificateAlgorithms.length > 0) acceptHostCertificates(protocol, certificateAlgorithms)
   extendAuth(internals, protocol)
 }

@@ -46,6 +46,7 @@ export function createAdHocReporter(options: AdHocOptions): Reporter {
       if (event.type === 'host.end') {
         if (event.diff) write(`${paintDiff(event.diff.replace(/\n$/, ''), paint)}\n`)
         write(`${(colour[event.status] ?? paint.red)(renderHostResult(event, options))}\n`)
+        if (event.problem?.hint) warn(`${event.host}: → ${event.problem.hint}\n`)
       } else if (event.type === 'note')
         warn(event.level === 'warn' ? paint.yellow(`[WARNING]: ${event.text}\n`) : `${event.text}\n`)
       else if (event.type === 'problem') warn(`${renderProblem(event.problem, paint, options.readLine)}\n`)

@@ -45,14 +45,18 @@ export function createFleet(inventory: Inventory): Fleet {
     return state
   }
   const joined: (readonly [string, readonly string[], readonly Layer[]])[] = []
+  const created = new Set<string>()
   return {
     inventory: withStandardGroups(inventory),
     join(...one) {
+      if (!this.inventory.hosts.has(one[0])) created.add(one[0])
       joined.push(one)
       this.inventory = addToInventory(this.inventory, ...one)
     },
     setInventory(fresh) {
-      this.inventory = joined.reduce((all, one) => addToInventory(all, ...one), withStandardGroups(fresh))
+      const isThere = (name: string): boolean => created.has(name) || fresh.hosts.has(name)
+      const kept = joined.filter(([name]) => isThere(name))
+      this.inventory = kept.reduce((all, one) => addToInventory(all, ...one), withStandardGroups(fresh))
     },
     host,
     isIn: name => (states.get(name)?.standing ?? 'in') === 'in',

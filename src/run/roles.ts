@@ -66,8 +66,8 @@ export interface RoleUse {
   readonly params: ReadonlyMap<string, Value>
   /** Other roles of the play see its defaults and vars. */
   readonly isPublic: boolean
-  /** Runs even if it ran before. */
-  readonly isRepeated: boolean
+  /** Whether it runs even if it ran before; undefined: as the role's own meta/ says. */
+  readonly isRepeated?: boolean
   readonly at: Source
 }
 
@@ -88,7 +88,6 @@ export function parseRoleEntry({ render }: RolePlanner, entry: Field, at: Source
     vars: textKeys(vars ?? []),
     params: textKeys(params),
     isPublic: true,
-    isRepeated: false,
     at,
   }
 }
@@ -103,7 +102,7 @@ export function planRole(planner: RolePlanner, use: RoleUse, outer: Keywords): N
   const near = outer.role ? [dirname(outer.role.path)] : []
   const role = readRole(planner, use, near)
   const key = renderKey(role, use)
-  if (!use.isRepeated && !role.allowsDuplicates && shelf.seen.has(key)) return []
+  if (!(use.isRepeated ?? role.allowsDuplicates) && shelf.seen.has(key)) return []
   shelf.seen.add(key)
   shelf.names.push(role.name)
   if (role.hasArgumentSpecs) planner.warn(`the argument specs of the role ${role.name} are not checked`)
@@ -115,7 +114,24 @@ export function planRole(planner: RolePlanner, use: RoleUse, outer: Keywords): N
     return planRole(planner, dependency, keywords)
   })
   addHandlers(planner, role, use, keywords)
-  return [...dependencies, ...planItems(role.tasks, keywords, planner.options())]
+  const own = {
+    ...keywords,
+    layers: [...outer.layers, ...dependencyLayers(planner, role, use), ...newLayers(outer, keywords)],
+  }
+  return [...dependencies, ...planItems(role.tasks, own, planner.options())]
+}
+
+/** Variables of a role's dependencies: its tasks see them above those of the roles that it is a dependency of. */
+function dependencyLayers(planner: RolePlanner, role: Role, use: RoleUse): readonly Layer[] {
+  return role.dependencies.flatMap(entry => {
+    const dependency = parseRoleEntry(planner, entry, use.at)
+    const found = readRole(planner, dependency, [dirname(role.path)])
+    return [...dependencyLayers(planner, found, dependency), ...found.layers]
+  })
+}
+
+function newLayers(outer: Keywords, { layers }: Keywords): readonly Layer[] {
+  return layers.slice(outer.layers.length)
 }
 
 function readRole(planner: RolePlanner, use: RoleUse, near: readonly string[]): Role {

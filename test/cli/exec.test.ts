@@ -20,8 +20,8 @@ describe('rota exec', () => {
     expect(
       exec('a', '-m', 'debug', '-a', 'msg={{ inventory_hostname }}-{{ x }}', '-e', 'x=1').stdout,
     ).toContain('"msg": "a-1"')
-    expect(exec('a', '-m', 'debug', '-a', '{"msg": ["{{ 1 + 1 }}", 3]}', '-o').stdout).toBe(
-      'a | SUCCESS => {"msg": [2,3]}\n',
+    expect(exec('a', '-m', 'debug', '-a', '{"msg": ["{{ inventory_hostname }}", 3]}', '-o').stdout).toBe(
+      'a | SUCCESS => {"msg": ["a",3]}\n',
     )
   })
   it('reports several hosts, and ends with 4 when one cannot be reached', () => {

@@ -133,7 +133,10 @@ describe('vaults in a run', () => {
   const VALUE = 'v4lue-of-the-vault'
   function site(): void {
     put('hosts', 'localhost ansible_connection=local\n')
-    put('group_vars/all/vault.yml', `db_password: ${VALUE}\n`)
+    put(
+      'group_vars/all/vault.yml',
+      `db_password: ${VALUE}\nurl: "db://u:${VALUE}-literal@{{ inventory_hostname }}"\nansible_user: root\nbad: "{{ '${VALUE}' + 1 }}"\n`,
+    )
     put('files/key.pem', `${VALUE}\nsecond line\n`)
     put('templates/app.conf.j2', `password={{ db_password }} of ${VALUE}\n`)
     vault(['encrypt', 'group_vars/all/vault.yml', 'files/key.pem', 'templates/app.conf.j2', ...withPassword])
@@ -144,6 +147,10 @@ describe('vaults in a run', () => {
   tasks:
     - debug: { msg: "it is {{ db_password }}" }
     - debug: { msg: "file is {{ lookup('file', 'files/key.pem') }}" }
+    - debug: { msg: "url is {{ url }}", verbosity: 0 }
+    - debug: { var: bad }
+      ignore_errors: true
+    - copy: { content: '{{ url }}', dest: '{{ playbook_dir }}/out-url' }
     - copy: { src: key.pem, dest: '{{ playbook_dir }}/out-key' }
     - copy: { src: key.pem, dest: '{{ playbook_dir }}/out-armored', decrypt: false }
     - template: { src: app.conf.j2, dest: '{{ playbook_dir }}/out-conf' }
@@ -156,8 +163,46 @@ describe('vaults in a run', () => {
     expect(`${ran.stdout}${ran.stderr}`).not.toContain(VALUE)
     expect(ran).toMatchObject({ exit: 0 })
     expect(read('out-key')).toBe(`${VALUE}\nsecond line\n`)
+    expect(read('out-url')).toBe(`db://u:${VALUE}-literal@localhost`)
     expect(read('out-armored')).toMatch(/^\$ANSIBLE_VAULT/)
     expect(read('out-conf')).toBe(`password=${VALUE} of ${VALUE}\n`)
+  })
+  it('may be playbooks, tasks, roles and inventories as a whole: then nothing of what they do is shown', () => {
+    put(
+      'hosts.yml',
+      `all: { hosts: { localhost: { ansible_connection: local, own: ${VALUE}-inventory } } }\n`,
+    )
+    put(
+      'play.yml',
+      `- hosts: all
+  gather_facts: false
+  vars: { mine: ${VALUE}-play }
+  roles: [r]
+  tasks:
+    - debug: { msg: ${VALUE}-argument }
+    - include_tasks: more.yml
+    - copy: { dest: '{{ playbook_dir }}/out', content: '{{ mine }} {{ own }}' }
+`,
+    )
+    put('more.yml', `- debug: { msg: ${VALUE}-included }\n`)
+    put('roles/r/tasks/main.yml', `- debug: { msg: ${VALUE}-role }\n`)
+    put('roles/r/defaults/main.yml', `theirs: ${VALUE}-default\n`)
+    put('after.yml', '- hosts: all\n  gather_facts: false\n  tasks: [debug: { var: own }]\n')
+    const all = ['hosts.yml', 'play.yml', 'more.yml', 'roles/r/tasks/main.yml', 'roles/r/defaults/main.yml']
+    vault(['encrypt', ...all, ...withPassword])
+    const ran = rota(folder, [
+      'run',
+      '-i',
+      'hosts.yml',
+      'play.yml',
+      'after.yml',
+      '-vvv',
+      '--diff',
+      ...withPassword,
+    ])
+    expect(`${ran.stdout}${ran.stderr}`).not.toContain(VALUE)
+    expect(ran).toMatchObject({ exit: 0 })
+    expect(read('out')).toBe(`${VALUE}-play ${VALUE}-inventory`)
   })
   it('need a password, which ansible.cfg, a variable or a script may give', () => {
     site()

@@ -1,5 +1,7 @@
 // Ansible's own modules, asked for what they return. ansible-core is a Debian package; without it these tests skip.
 import { spawnSync } from 'node:child_process'
+import { chmodSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 const python = '/usr/bin/python3'
@@ -7,6 +9,14 @@ export const hasAnsible = spawnSync(python, ['-c', 'import ansible.modules.find'
 if (!hasAnsible) {
   if (process.env['CI']) throw new Error('ansible-core is missing')
   console.log('skipped: ansible-core is not installed')
+}
+
+/** Programs that Ansible wants to find even where it does not use them. */
+function standIns(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'rota-stand-ins-'))
+  writeFileSync(join(folder, 'crontab'), '#!/bin/sh\nexec busybox crontab "$@"\n')
+  chmodSync(join(folder, 'crontab'), 0o755)
+  return folder
 }
 
 /** What Ansible's module returns for each of the arguments, in order. */
@@ -17,6 +27,7 @@ export function askAnsible(
   const ran = spawnSync(python, [join(import.meta.dirname, 'ansible-oracle.py')], {
     input: cases.map(args => `${JSON.stringify({ module, args })}\n`).join(''),
     maxBuffer: 1e8,
+    env: { ...process.env, PATH: `${standIns()}:${process.env['PATH']}` },
   })
   return ran.stdout
     .toString()

@@ -8,6 +8,7 @@ import { createRedactor } from '../../src/core/redact.ts'
 import type { Address } from '../../src/core/remote.ts'
 import { sh } from '../../src/core/script.ts'
 import { createConnections } from '../../src/remote/connections.ts'
+import { wireString, wireUint32 } from '../../src/remote/wire.ts'
 import { startSoftwareAgent } from '../support/software-agent.ts'
 import { type Sshd, startSshd, whyNoSshd } from '../support/sshd.ts'
 import { text, until } from './session-suite.ts'
@@ -32,7 +33,8 @@ describe.skipIf(whyNoSshd())('user certificates', () => {
   /** A new key, and a certificate for it beside it. */
   function makeKey(type: string, ...args: string[]): string {
     const file = join(folder, `id-${count++}`)
-    keygen('-t', type, '-N', '', '-C', `comment-${type}`, '-f', file)
+    const size = type === 'rsa' ? ['-b', '2048'] : []
+    keygen('-t', type, ...size, '-N', '', '-C', `comment-${type}`, '-f', file)
     if (args.length > 0) keygen('-s', join(folder, 'ca'), '-I', 'op', ...args, `${file}.pub`)
     return file
   }
@@ -116,8 +118,11 @@ describe.skipIf(whyNoSshd())('user certificates', () => {
     expect(await open({ identityFiles: [identity] })).toBe('alice\n')
   })
 
-  it('logs in with a certificate in an agent, and with one in a file for a key in an agent', async () => {
-    const socket = join(folder, 'agent')
+  /** A new ssh-agent; `add` is ssh-add for it. */
+  async function withAgent(
+    use: (config: string, add: (...args: string[]) => void) => Promise<void>,
+  ): Promise<void> {
+    const socket = join(folder, `agent-${count++}`)
     const agent = spawn('ssh-agent', ['-D', '-a', socket], { stdio: 'ignore' })
     const env = { ...process.env, SSH_AUTH_SOCK: socket }
     const add = (...args: string[]): void => {
@@ -131,27 +136,34 @@ describe.skipIf(whyNoSshd())('user certificates', () => {
         return false
       }
     })
-    const config = `IdentityAgent ${socket}\n`
-    for (const type of ['ed25519', 'ecdsa', 'rsa']) {
+    try {
+      await use(`IdentityAgent ${socket}\n`, add)
+    } finally {
+      agent.kill()
+    }
+  }
+
+  it.each(['ed25519', 'ecdsa', 'rsa'])('logs in with a certificate of type %s in an agent', type =>
+    withAgent(async (config, add) => {
       const identity = makeKey(type, '-n', 'alice')
       add(identity)
       rmSync(identity)
       rmSync(`${identity}-cert.pub`)
-      expect([type, await open({}, config)]).toEqual([type, 'alice\n'])
-      add('-D')
-    }
-    for (const type of ['ed25519', 'rsa']) {
+      expect(await open({}, config)).toBe('alice\n')
+    }),
+  )
+
+  it.each(['ed25519', 'rsa'])('logs in with a certificate in a file for a key of type %s in an agent', type =>
+    withAgent(async (config, add) => {
       const identity = makeKey(type, '-n', 'alice')
-      execFileSync('ssh-add', ['-q', '-k', identity], { env, stdio: 'ignore' })
+      add('-k', identity)
       rmSync(identity)
       const only = `${config}IdentityFile ${identity}\nIdentitiesOnly yes\n`
-      expect([type, await open({}, only)]).toEqual([type, 'alice\n'])
+      expect(await open({}, only)).toBe('alice\n')
       rmSync(`${identity}-cert.pub`)
-      expect(await open({}, only)).toMatch(new RegExp(`tried agent key comment-${type};`))
-      add('-D')
-    }
-    agent.kill()
-  })
+      expect(await open({}, only)).toMatch(new RegExp(`tried agent key comment-${type}`))
+    }),
+  )
 
   it('logs in with a security key in an agent, and with a certificate for one', async () => {
     const agent = await startSoftwareAgent(join(folder, 'soft'))
@@ -175,9 +187,32 @@ describe.skipIf(whyNoSshd())('user certificates', () => {
     await agent.close()
   })
 
-  it('says why a file of a security key cannot be used', async () => {
+  it('says what to do with a file of a security key', async () => {
+    // As ssh-keygen -t ed25519-sk writes it: OpenSSH's PROTOCOL.key and PROTOCOL.u2f.
+    const type = 'sk-ssh-ed25519@openssh.com'
+    const publicKey = Buffer.concat([type, Buffer.alloc(32), 'ssh:'].map(wireString))
+    const handle = Buffer.concat([Buffer.from([1]), wireString('handle'), wireString('')])
+    const secret = Buffer.concat([wireUint32(1), wireUint32(1), publicKey, handle, wireString('comment')])
+    const padding = Buffer.from([1, 2, 3, 4, 5, 6, 7, 8]).subarray(0, (8 - (secret.length % 8)) % 8)
+    const bytes = Buffer.concat([
+      Buffer.from('openssh-key-v1\0'),
+      ...['none', 'none', ''].map(wireString),
+      wireUint32(1),
+      wireString(publicKey),
+      wireString(Buffer.concat([secret, padding])),
+    ])
+    const lines = bytes.toString('base64').replace(/.{70}/g, '$&\n')
     const file = join(folder, 'id_sk')
-    writeFileSync(file, '-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----\n')
-    expect(await open({ identityFiles: [file] })).toMatch(/^E_AUTH: .*id_sk: /)
+    writeFileSync(
+      file,
+      `-----BEGIN OPENSSH PRIVATE KEY-----\n${lines}\n-----END OPENSSH PRIVATE KEY-----\n`,
+      {
+        mode: 0o600,
+      },
+    )
+    expect(execFileSync('ssh-keygen', ['-y', '-f', file], { encoding: 'utf8' })).toContain(type)
+    expect(await open({ identityFiles: [file] })).toMatch(
+      /^E_AUTH: .*id_sk: is a security key’s: add it to ssh-agent, or set ansible_connection: openssh/,
+    )
   })
 })
