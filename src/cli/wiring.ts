@@ -58,7 +58,11 @@ export function createDeps(options: WiringOptions): RunDeps {
     stop: options.stop,
     now: options.now,
     random: randomBytes,
-    connections: createConnections({ redactor }),
+    connections: createConnections({
+      redactor,
+      onLogin: ({ name, by, ...login }) =>
+        options.emit({ type: 'login', host: name, ...login, by: redactor.clean(by) }),
+    }),
     checkArgs,
     loadPlaybook: options.loadPlaybook,
     loadTasks: file => loadTasks(file, loading),

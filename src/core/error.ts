@@ -99,7 +99,7 @@ export function problem(
 
 /** What to do about an error of this machine's own system, by its code (errno(3)). */
 const systemHints: Readonly<Record<string, string>> = {
-  ENOSPC: 'make room on the disk',
+  ENOSPC: 'make room on the disk of this machine',
   EDQUOT: 'make room: the quota is used up',
   EFBIG: 'the file is larger than the file system or `ulimit -f` allows',
   EROFS: 'the file system is mounted read-only',

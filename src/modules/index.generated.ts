@@ -34,11 +34,14 @@ import { processEnv } from './process-env.ts'
 import { raw } from './raw.ts'
 import { replace } from './replace.ts'
 import { script } from './script.ts'
+import { serviceFacts } from './service-facts.ts'
+import { service } from './service.ts'
 import { setFact } from './set-fact.ts'
 import { setup } from './setup.ts'
 import { shell } from './shell.ts'
 import { slurp } from './slurp.ts'
 import { stat } from './stat.ts'
+import { systemd, systemdService } from './systemd.ts'
 import { tempfile } from './tempfile.ts'
 import { template } from './template.ts'
 import { unarchive } from './unarchive.ts'
@@ -81,11 +84,15 @@ export const modules: readonly Module[] = [
   raw,
   replace,
   script,
+  service,
+  serviceFacts,
   setFact,
   setup,
   shell,
   slurp,
   stat,
+  systemd,
+  systemdService,
   tempfile,
   template,
   unarchive,

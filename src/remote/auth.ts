@@ -15,6 +15,8 @@ export interface Auth {
   readonly handler: AuthHandlerMiddleware
   /** "tried key ~/.ssh/id_ed25519, password; the server takes publickey" and why other keys were not tried. */
   describe(): string
+  /** What the server took last: "key ~/.ssh/id_ed25519 (SHA256:…)". */
+  accepted(): string
 }
 
 /** Reads the keys of a login: files, and the agent's. What cannot be used is noted and left out. */
@@ -29,7 +31,7 @@ export async function loadAuth(ssh2: Ssh2, login: Login, cache: KeyCache): Promi
 }
 
 function createAuth(attempts: readonly Attempt[], notes: readonly string[]): Auth {
-  const tried: string[] = []
+  const tried: Attempt[] = []
   const left = [...attempts]
   let takes: readonly string[] | null = null
   const handler: AuthHandlerMiddleware = (methods, _partial, next) => {
@@ -39,13 +41,18 @@ function createAuth(attempts: readonly Attempt[], notes: readonly string[]): Aut
       takes === null || takes.includes(attempt.method.type === 'agent' ? 'publickey' : attempt.method.type)
     const at = left.findIndex(can)
     const attempt = at < 0 ? undefined : left.splice(at, 1)[0]
-    if (attempt) tried.push(attempt.label)
+    if (attempt) tried.push(attempt)
     next(attempt ? attempt.method : (false as unknown as AnyAuthMethod))
   }
   return {
     handler,
+    accepted() {
+      const { label, fingerprint } = tried.at(-1) ?? { label: 'nothing' }
+      return fingerprint === undefined ? label : `${label} (${fingerprint})`
+    },
     describe() {
-      const offered = tried.length === 0 ? 'nothing to offer' : `tried ${tried.join(', ')}`
+      const offered =
+        tried.length === 0 ? 'nothing to offer' : `tried ${tried.map(({ label }) => label).join(', ')}`
       const server = takes && takes.length > 0 ? `the server takes ${takes.join(', ')}` : ''
       return [offered, server, ...notes].filter(part => part !== '').join('; ')
     },

@@ -9,7 +9,7 @@ import {
   plainType,
   printable,
 } from './certificate.ts'
-import { keyTypeOf } from './known-hosts.ts'
+import { keyFingerprint, keyTypeOf } from './known-hosts.ts'
 import type { Login } from './login.ts'
 import { signData } from './signature.ts'
 import { borrowKey, oneKeyAgent } from './ssh2-internals.ts'
@@ -24,6 +24,8 @@ const MOST_KEYS = 5
 /** One thing to try, and what to call it when it did not help. */
 export interface Attempt {
   readonly label: string
+  /** Of the key, when it is one. */
+  readonly fingerprint?: string
   readonly method: AnyAuthMethod
 }
 
@@ -135,6 +137,7 @@ function publicKeyOf(file: string): Buffer[] {
 
 function fileAttempts({ ssh2, username, certificates }: Offer, [file, key]: KeyFile): Attempt[] {
   if (!key.isPrivateKey()) return []
+  const fingerprint = keyFingerprint(key.getPublicSSH().toString('base64'))
   const own = certificates.filter(({ certificate }) => certificate.key.equals(key.getPublicSSH()))
   return [
     ...own.map(({ file: label, certificate }): Attempt => {
@@ -145,9 +148,13 @@ function fileAttempts({ ssh2, username, certificates }: Offer, [file, key]: KeyF
         comment: label,
         sign: data => signData(key.getPrivatePEM(), algorithm, data),
       })
-      return { label: `certificate ${label}`, method: { type: 'publickey', username, key: borrowed } }
+      return {
+        label: `certificate ${label}`,
+        fingerprint,
+        method: { type: 'publickey', username, key: borrowed },
+      }
     }),
-    { label: `key ${file}`, method: { type: 'publickey', username, key } },
+    { label: `key ${file}`, fingerprint, method: { type: 'publickey', username, key } },
   ]
 }
 
@@ -196,5 +203,6 @@ function agentAttempt(
   const agent = oneKeyAgent(ssh2, borrowed, (data, hash) =>
     signWithAgent(socket, publicKey, data, hash === undefined ? algorithm : hash.replace('sha', 'rsa-sha2-')),
   )
-  return { label, method: { type: 'agent', username, agent } }
+  const fingerprint = keyFingerprint((certificate?.key ?? publicKey).toString('base64'))
+  return { label, fingerprint, method: { type: 'agent', username, agent } }
 }

@@ -1,12 +1,18 @@
 import type { Duplex } from 'node:stream'
 import type { Client, ClientChannel, ConnectConfig } from 'ssh2'
 import { problem, RotaError } from '../core/error.ts'
-import type { Ended, Session } from '../core/remote.ts'
+import type { AcceptedLogin, Ended, Session } from '../core/remote.ts'
 import { type Auth, type KeyCache, loadAuth } from './auth.ts'
 import { certificateAlgorithm } from './certificate.ts'
 import type { Channel, Connection } from './connection.ts'
 import { checkHostKey } from './host-key.ts'
-import { type KnownHost, loadKnownHosts, orderAlgorithms, selectKnown } from './known-hosts.ts'
+import {
+  type KnownHost,
+  keyFingerprint,
+  loadKnownHosts,
+  orderAlgorithms,
+  selectKnown,
+} from './known-hosts.ts'
 import type { Login } from './login.ts'
 import { extendClient } from './ssh2-internals.ts'
 
@@ -17,6 +23,8 @@ export interface Ssh2Options {
   openSocket?(): Promise<Duplex>
   /** How often a silent host is asked whether it is there; after the fourth silence the connection is lost. */
   readonly keepaliveIntervalMs: number
+  /** Told of each login that is accepted. */
+  onLogin?(login: AcceptedLogin): void
 }
 
 /** What ssh2 1.17.0 can verify, in OpenSSH's order of preference. */
@@ -68,6 +76,7 @@ function login(
   const connection = new Ssh2Connection(client, options.login)
   return new Promise(resolve => {
     let hostKeyError: RotaError | undefined
+    let verified: Buffer | undefined
     let isHandshakeDone = false
     const refuse = (cause: Error): void => {
       const error = hostKeyError ?? explain(cause, options.login, auth)
@@ -78,7 +87,12 @@ function login(
     client.on('handshake', () => {
       isHandshakeDone = true
     })
-    client.on('ready', () => resolve(connection))
+    client.on('ready', () => {
+      const { name, host, port, user } = options.login
+      const hostKey = keyFingerprint(verified?.toString('base64') ?? '')
+      options.onLogin?.({ name, address: `${host}:${port}`, user, by: auth.accepted(), hostKey })
+      resolve(connection)
+    })
     // Stays: ssh2 may emit a second error after the first, and one that nobody hears ends the process.
     client.on('error', error => {
       // An agent that does not sign is one attempt that failed; the next one is on its way.
@@ -91,7 +105,6 @@ function login(
       refuse(new Error('the host closed the connection'))
     })
     client.on('change password', () => refuse(new Error('the password has expired and must be changed')))
-    let verified: Buffer | undefined
     const verify = (key: Buffer): boolean => {
       // Each exchange of keys asks again.
       if (verified?.equals(key)) return true

@@ -68,12 +68,14 @@ const parseLines = (text: string): any[] =>
 function ansibleAccount(said: readonly any[], files: Record<string, string>): Account {
   const lines = said
     .filter(({ host, action }) => host !== undefined && action !== 'meta')
-    .map(({ host, task, action, status, result }): Line => ({
-      host,
-      task,
-      status,
-      result: comparable(action, status, result),
-    }))
+    .map(
+      ({ host, task, action, status, result }): Line => ({
+        host,
+        task,
+        status,
+        result: comparable(action, status, result),
+      }),
+    )
   const recaps = said.filter(({ recap }) => recap).map(({ recap }): Record<string, Counts> => recap)
   const exit = said.find(line => line.exit !== undefined)?.exit
   return { lines, recap: recaps.at(-1) ?? {}, files, isSuccess: exit === 0 }

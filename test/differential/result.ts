@@ -16,7 +16,11 @@ const isOwn = (name: string): boolean => name.startsWith('_ansible') || name.sta
 /** Modules whose message on failure is the playbook's own; the others' is the program's. */
 const speaksForPlaybook = /(^|\.)(fail|assert)$/
 
-export function comparable(action: string, status: string, result: unknown): Readonly<Record<string, unknown>> {
+export function comparable(
+  action: string,
+  status: string,
+  result: unknown,
+): Readonly<Record<string, unknown>> {
   // ansible-core's callbacks do not get these two, though what is registered has them: `status` says the same.
   const { failed: _failed, skipped: _skipped, ...kept } = keep(result) as Record<string, unknown>
   if (status === 'ok' || status === 'changed' || speaksForPlaybook.test(action)) return kept

@@ -1,6 +1,7 @@
 // Bad input and faults of every kind before the pivot, on the built program: each has its message, its place, a next step and its
 // exit code, and leaves the host byte for byte as it was.
 import { spawnSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -464,6 +465,16 @@ describe('a disk that is full', () => {
       expectClean(refused, [site.panel.env()])
       expect((await takePicture(site)).verifier).toBe(before.verifier)
       rmSync(full.desk.runs, { recursive: true, force: true })
+      spawnSync('mount', ['-o', 'remount,size=512k', state])
+      const big = join(site.panel.folder, 'big.bin')
+      writeFileSync(big, randomBytes(1 << 20))
+      const unkept = await runRota(full, ['run', rotation, '-i', full.desk.inventory])
+      rmSync(big)
+      expect(unkept.code, unkept.all).toBe(3)
+      expect(unkept.stdout).toMatch(
+        /E_FILE ENOSPC: no space left on device[\s\S]*→ make room on the disk of this m/,
+      )
+      expect(readdirSync(full.desk.runs, { recursive: true }).join()).not.toContain('.part')
       spawnSync('mount', ['-o', 'remount,size=1m', state])
       const filler = join(state, 'filler')
       const stopped = await runRota(full, ['run', rotation, '-i', full.desk.inventory], stdout => {

@@ -1,4 +1,4 @@
-// A session whose /etc, /usr, /var, /home and /root are private copies: accounts, packages and services can be changed in it, and
+// A session whose /etc, /usr, /var, /home, /root and /run are private copies: accounts, packages and services can be changed in it, and
 // the machine stays as it is. Made of a mount namespace and overlays, so it needs root on Linux.
 import { execFileSync, spawnSync } from 'node:child_process'
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -12,7 +12,7 @@ import { shells } from './harness.ts'
 const mounts = `
 set -e
 mount -t tmpfs rota "$1"
-for dir in etc usr var home root; do
+for dir in etc usr var home root run; do
   mkdir "$1/$dir" "$1/$dir.work"
   mount -t overlay rota -o "lowerdir=/$dir,upperdir=$1/$dir,workdir=$1/$dir.work" "/$dir"
 done
