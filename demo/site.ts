@@ -67,6 +67,8 @@ export async function openSite(folder: string): Promise<Site> {
 function panelVariables(root: string, panel: Panel): Record<string, unknown> {
   return {
     panel_become: false,
+    // The demo may run as root, but its host's /var/lib is not this machine's.
+    rota_host_folder: join(root, 'var', 'lib', 'rota'),
     panel_dir: panel.folder,
     panel_url: panel.url,
     backup_root: join(root, 'opt', 'proxpanel-backups'),

@@ -102,8 +102,10 @@ async function prepareRotation(
   const { openRotation, selectReason } = await import('./rotation.ts')
   const reason = selectReason(flags.reason)
   const given = await readGivenSecrets(flags.secret ?? [])
-  if (mode === 'run' && !parts.settings.check)
-    await (await import('./invocation.ts')).writeInvocation(state, files, flags)
+  const isBegun = mode === 'run' && !parts.settings.check
+  const invocation = isBegun
+    ? await (await import('./invocation.ts')).sealInvocation(state, files, flags)
+    : undefined
   const plan = await hashRun(files, parts.inventory, parts.settings)
   return openRotation({
     mode,
@@ -113,6 +115,7 @@ async function prepareRotation(
     given,
     redactor: parts.redactor,
     operator: parts.operator,
+    invocation,
   })
 }
 

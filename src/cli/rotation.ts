@@ -6,6 +6,9 @@ import { fingerprint, type Secret } from '../core/secret.ts'
 import type { Reason, RotationWorld } from '../core/transaction.ts'
 import { type Evidence, openEvidence } from '../evidence/folder.ts'
 import { checkRotation } from '../rotation/check.ts'
+import type { RunOnHost } from '../rotation/host-folder.ts'
+import { createHostJournal } from '../rotation/host-journal.ts'
+import { createHostLocks } from '../rotation/host-lock.ts'
 import type { RotationOutcome } from '../rotation/outcome.ts'
 import type { RotationDeps } from '../rotation/run.ts'
 import { refuseOverlap, stateFolder } from '../rotation/run-folder.ts'
@@ -35,6 +38,8 @@ export interface RotationOptions {
   readonly given: ReadonlyMap<string, Secret>
   readonly redactor: Redactor
   readonly operator: Readonly<Record<string, string>>
+  /** What was typed, sealed; when the run is begun. */
+  readonly invocation: string | undefined
 }
 export interface RotationRun {
   readonly evidence: Evidence
@@ -61,6 +66,7 @@ export async function openRotation(options: RotationOptions): Promise<RotationRu
 
   const refuse = (hosts: readonly string[]) => refuseOverlap(stateFolder(process.env), hosts, state.id)
   const depsOf = (world: RotationWorld, deps: RunDeps): RotationDeps => ({
+    ...keepOnHosts(world, deps, options),
     folder,
     run: state.id,
     plan: options.plan,
@@ -75,6 +81,7 @@ export async function openRotation(options: RotationOptions): Promise<RotationRu
     settleEvidence: evidence.settle,
     refuseOverlap: () => refuse(world.hosts),
     stop: deps.stop,
+    invocation: options.invocation,
   })
   const runWorld = async (world: RotationWorld, deps: RunDeps): Promise<RotationOutcome> => {
     if (deps.settings.check) return checkRotation(world, depsOf(world, deps))
@@ -93,6 +100,20 @@ export async function openRotation(options: RotationOptions): Promise<RotationRu
       },
     }),
   }
+}
+
+/** The copies of the journal on the hosts, and the run's hold of them. */
+function keepOnHosts(
+  world: RotationWorld,
+  { now }: RunDeps,
+  { state, operator }: RotationOptions,
+): Pick<RotationDeps, 'hostJournal' | 'hostLocks'> {
+  const who = `${operator['user']}@${operator['machine']}`
+  const token = randomBytes(16).toString('hex')
+  const runOnHost: RunOnHost = (...call) => world.runOnHost(...call)
+  const setFence: RotationWorld['setFence'] = (...hold) => world.setFence(...hold)
+  const hostLocks = createHostLocks({ run: state.id, operator: who, token, now, runOnHost, setFence })
+  return { hostLocks, hostJournal: createHostJournal(state.id, runOnHost, hostLocks.prove) }
 }
 
 /** What a person does next, and where the evidence is. */

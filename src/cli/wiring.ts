@@ -70,7 +70,7 @@ export function createDeps(options: WiringOptions): RunDeps {
   }
 }
 
-function createRealTemplar(now: () => Date): LookupTemplar {
+export function createRealTemplar(now: () => Date): LookupTemplar {
   return createTemplar({
     now,
     random: Math.random,
@@ -84,7 +84,7 @@ function createRealTemplar(now: () => Date): LookupTemplar {
 const SECOND_MS = 1000
 
 /** Variables of the host win over keywords of the play, those over flags: Ansible's order. */
-function selectAddress(
+export function selectAddress(
   name: string,
   get: GetVariable,
   keywords: ConnectionKeywords,
@@ -108,7 +108,7 @@ function selectAddress(
   })
 }
 
-function selectBecome(
+export function selectBecome(
   get: GetVariable,
   keywords: BecomeKeywords,
   flags: RunFlags,

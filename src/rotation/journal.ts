@@ -17,6 +17,8 @@ export type Entry =
       readonly plan: string
       readonly reason: Reason
       readonly hosts: readonly string[]
+      /** What was typed, sealed: whoever takes the run up needs no flags. */
+      readonly invocation?: string
     }
   /** Payload: the current and pending secrets of every host. */
   | { readonly type: 'pending' }

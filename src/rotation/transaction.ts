@@ -7,7 +7,17 @@ import { openJournal } from './journal.ts'
 import { isTouched, readLedger, readStates } from './ledger.ts'
 import { createOutcome, createUniform, type HostOutcome, type RotationOutcome } from './outcome.ts'
 import { showSecrets } from './pending.ts'
-import { endRun, note, type RotationDeps, type Run, record, runPhase, sendJournal } from './run.ts'
+import {
+  endRun,
+  freeHosts,
+  note,
+  type RotationDeps,
+  type Run,
+  record,
+  runPhase,
+  sendJournal,
+  takeHosts,
+} from './run.ts'
 
 /*
  * Which way an interrupted run goes:
@@ -46,20 +56,29 @@ export async function runRotation(world: RotationWorld, deps: RotationDeps): Pro
   return openRun(world, deps, async run => {
     if (run.ledger.begin)
       throw problem('E_JOURNAL', `run ${deps.run} was begun before`, { hint: `rota resume ${deps.run}` })
-    const { reason, plan } = deps
-    await record(run, { type: 'begin', run: deps.run, plan, reason, hosts: world.hosts })
+    const { reason, plan, invocation } = deps
+    await record(run, {
+      type: 'begin',
+      run: deps.run,
+      plan,
+      reason,
+      hosts: world.hosts,
+      ...(invocation !== undefined && { invocation }),
+    })
     return goForward(run)
   })
 }
 
-/** The outcome of a run with nothing left to do: ended, or stopped before its first record was whole. */
-function selectSettled(run: Run): RotationOutcome | undefined {
+/** The outcome of a run with nothing left to do but to give its hosts back: ended, or stopped before its first record was whole. */
+async function answerSettled(run: Run): Promise<RotationOutcome | undefined> {
   const { begin, end } = run.ledger
   if (begin === undefined) {
     const message = run.deps.clean('the run stopped before it began')
     return createUniform('refused', run.world.hosts, message)
   }
-  return end?.type === 'end' ? createOutcome(end.state, readStates(end)) : undefined
+  if (end?.type !== 'end') return undefined
+  await freeHosts(run)
+  return createOutcome(end.state, readStates(end))
 }
 
 function checkHosts(run: Run): void {
@@ -76,7 +95,9 @@ async function restore(run: Run): Promise<void> {
   checkHosts(run)
   showSecrets(run)
   if (run.ledger.snapshot !== undefined) run.world.restore(run.ledger.snapshot)
-  if (run.ledger.secrets) await sendJournal(run)
+  if (!run.ledger.secrets) return
+  await takeHosts(run)
+  await sendJournal(run)
 }
 
 /** The reason of the run is the journal's, whatever the caller believes. */
@@ -98,7 +119,7 @@ function checkPlan(run: Run): void {
  */
 export async function resumeRotation(world: RotationWorld, deps: RotationDeps): Promise<RotationOutcome> {
   return openRun(world, deps, async opened => {
-    const settled = selectSettled(opened)
+    const settled = await answerSettled(opened)
     if (settled) return settled
     const run = withReason(opened)
     await restore(run)
@@ -137,7 +158,7 @@ export async function rollbackRotation(world: RotationWorld, deps: RotationDeps)
   return openRun(world, deps, async opened => {
     const run = withReason(opened)
     checkMayGoBack(run)
-    const settled = selectSettled(run)
+    const settled = await answerSettled(run)
     if (settled) return settled
     await restore(run)
     if (run.ledger.begin?.plan !== deps.plan)

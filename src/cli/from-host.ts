@@ -1,0 +1,163 @@
+import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
+import { problem, RotaError } from '../core/error.ts'
+import { createRedactor } from '../core/redact.ts'
+import type { Become, Connections } from '../core/remote.ts'
+import type { Value } from '../core/value.ts'
+import type { Inventory } from '../core/vars.ts'
+import { createConnections } from '../remote/connections.ts'
+import { rebuildJournal } from '../rotation/host-journal.ts'
+import { type Found, takeCopy } from '../rotation/host-lock.ts'
+import { type JournalRecord, parseLine } from '../rotation/journal.ts'
+import { isRunId, type RunFolder } from '../rotation/run-folder.ts'
+import type { GetVariable } from '../run/deps.ts'
+import { scopeOf } from '../vars/scope.ts'
+import { type Credentials, readCredentials } from './credentials.ts'
+import { parseExtraVars } from './extra-vars.ts'
+import { openInvocation, placePlaybooks, selectFolder } from './invocation.ts'
+import { loadRunInventory } from './load-run.ts'
+import type { RunFlags } from './options.ts'
+import { createRunState, type RunState } from './run-state.ts'
+import { loadOperator } from './who.ts'
+import { createRealTemplar, selectAddress, selectBecome } from './wiring.ts'
+
+interface Fetch {
+  readonly run: string
+  readonly flags: RunFlags
+  readonly credentials: Credentials
+  readonly connections: Connections
+  readonly operator: string
+  readonly token: string
+}
+const now = (): Date => new Date()
+
+/**
+ * Takes a run over from its hosts and makes its folder here: HOST's copy of the journal names the others, whose copies are
+ * needed too. The process that had the run can change nothing on them any more. Throws E_USAGE, E_HOSTS, E_JOURNAL, E_SEAL
+ * when this operator is no recipient of the run, and what connecting throws.
+ */
+export async function fetchRun(
+  state: string,
+  run: string | undefined,
+  host: string,
+  flags: RunFlags,
+): Promise<RunFolder> {
+  if (run === undefined || !isRunId(run))
+    throw problem('E_USAGE', '--from-host needs the whole id of the run', {
+      hint: `rota run of the same playbook names it, and so do the lock files on ${host}`,
+    })
+  const folder = join(state, 'runs', run)
+  const who = await loadOperator(flags.privateKey)
+  const fetch: Fetch = {
+    run,
+    flags,
+    credentials: await readCredentials(flags),
+    connections: createConnections({ redactor: createRedactor() }),
+    operator: `${who['user']}@${who['machine']}`,
+    token: randomBytes(16).toString('hex'),
+  }
+  try {
+    await fetchCopies(fetch, host, createRunState(run, folder, []), folder)
+  } finally {
+    await fetch.connections.close()
+  }
+  return { id: run, folder }
+}
+
+async function fetchCopies(fetch: Fetch, host: string, state: RunState, folder: string): Promise<void> {
+  const found = await takeFrom(fetch, host, await loadRunInventory(fetch.flags.inventory, []))
+  const begin = findBegin(found.journal ?? '')
+  if (begin === undefined) throw nothingOf(fetch.run, host, found)
+  // Asked before anything is written here: who is no recipient cannot go on.
+  const invocation = await openInvocation(state, [begin])
+  const base = selectFolder(invocation, process.cwd(), true)
+  const files = placePlaybooks(invocation, base)
+  const inventory = await loadRunInventory(fetch.flags.inventory ?? invocation.flags.inventory, files)
+  const others = begin.hosts.filter(other => other !== host)
+  const copies = await Promise.all(
+    others.map(async (other): Promise<[string, Found]> => [other, await takeFrom(fetch, other, inventory)]),
+  )
+  const whole = [[host, found] as const, ...copies].flatMap(([name, { journal, isHeld }]) => {
+    // A host that the run holds and that has no copy got none: nothing was changed there.
+    const text = journal ?? (isHeld ? '' : undefined)
+    return text === undefined ? [] : [[name, text] as const]
+  })
+  await rebuildJournal(folder, new Map(whole))
+}
+
+type Begin = Extract<JournalRecord, { type: 'begin' }>
+
+function findBegin(journal: string): Begin | undefined {
+  for (const line of journal.split('\n')) {
+    const record = parseLine(Buffer.from(line))
+    if (record?.type === 'begin') return record
+  }
+  return undefined
+}
+
+function nothingOf(run: string, host: string, { isHeld }: Found): RotaError {
+  if (isHeld)
+    return problem('E_JOURNAL', `run ${run} holds ${host}, but had not begun to change anything`, {
+      hint: `on the operator’s own machine: rota rollback ${run}`,
+    })
+  return problem('E_JOURNAL', `${host} has no journal of run ${run}`, {
+    hint: 'check the id and the host; where the play becomes another user than root, give --become-user, or -K when sudo asks for a password',
+  })
+}
+
+/** As the user that flags and inventory say; when that one finds nothing, as root. */
+async function takeFrom(fetch: Fetch, host: string, inventory: Inventory): Promise<Found> {
+  const get = variablesOf(host, inventory, fetch.flags)
+  const given = selectBecome(get, {}, fetch.flags, fetch.credentials)
+  const found = await takeAs(fetch, host, get, given)
+  if (given || found.isHeld || found.journal !== undefined) return found
+  const root = selectBecome(get, { become: true }, fetch.flags, fetch.credentials)
+  return takeAs(fetch, host, get, root).catch(error => {
+    if (error instanceof RotaError && error.code === 'E_BECOME') return found
+    throw error
+  })
+}
+
+function takeAs(fetch: Fetch, host: string, get: GetVariable, become: Become | undefined): Promise<Found> {
+  const { run, operator, token, connections, flags, credentials } = fetch
+  return takeCopy(host, {
+    run,
+    operator,
+    token,
+    now,
+    async runOnHost(name, script, params, stdin) {
+      const session = await connections.open(selectAddress(name, get, {}, flags, credentials), become)
+      const folder = String(get('rota_host_folder') ?? '')
+      const done = await session.run({ script, params: { ...params, folder }, stdin })
+      if (done.status === 'ran') return done
+      throw problem('E_UNKNOWN', `${name}: ${done.why}`, { hint: 'give the command again' })
+    },
+  })
+}
+
+/** What the inventory and extra variables say of a host: there is no play yet. */
+function variablesOf(name: string, inventory: Inventory, flags: RunFlags): GetVariable {
+  const host = inventory.hosts.get(name)
+  if (!host)
+    throw problem('E_HOSTS', `the inventory has no host ${name}`, {
+      hint: 'give the run’s inventory with -i',
+    })
+  const templar = createRealTemplar(now)
+  const magic = new Map<string, Value>([['inventory_hostname', name]])
+  const scope = scopeOf(
+    [
+      {
+        rank: 'command line values',
+        from: 'the name of the host',
+        values: new Map([['ansible_host', name]]),
+      },
+      ...host.layers,
+      { rank: 'extra vars', from: '--extra-vars', values: parseExtraVars(flags.extraVars ?? []) },
+    ],
+    { get: key => magic.get(key), names: () => magic.keys() },
+  )
+  return variable => {
+    const value = scope.get(variable)
+    return value === undefined ? undefined : templar.render(value, scope)
+  }
+}
