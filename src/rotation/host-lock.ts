@@ -6,10 +6,11 @@ import { locate, type RunOnHost } from './host-folder.ts'
 /** A run's hold of its hosts, on the hosts themselves. */
 export interface HostLocks {
   /**
-   * Takes a host. What the run itself holds is taken over from whichever process did, by raising the epoch. Throws E_LOCKED when
-   * another run holds it, E_UNREACHABLE, E_JOURNAL; also what `checkCopy` throws of the last lines of the run's journal there.
+   * Takes a host. What the run itself holds is taken over from whichever process did, by raising the epoch. `known` are the
+   * sums of the records that this process knows. Throws E_LOCKED when another run holds the host, E_JOURNAL when its copy
+   * ends with a record that is not known here, E_UNREACHABLE.
    */
-  take(host: string, checkCopy: (host: string, lastLines: string) => void): Promise<void>
+  take(host: string, known: readonly string[]): Promise<void>
   /** The hold of a host that `take` was called for, whether or not it answered then. */
   prove: (host: string) => Promise<Fence>
   /** Gives a host of this run back. Throws E_UNREACHABLE, E_UNKNOWN. */
@@ -64,12 +65,19 @@ make_next() {
 }
 `
 
-/** Exit 3: another run holds the host; its lock is on stdout. Else the epoch, the folder and the journal's end. */
+/** Exit 3: another run holds the host; its lock is on stdout. Exit 5: the run went on elsewhere. Else the epoch and the folder. */
 const takeLock = joinScripts(
   locate,
   highest,
   sh`
+# A cut line may stand at the end; whoever wrote its beginning knew it.
+check_copy() {
+  [ -e "$folder/$p_run/journal" ] || return 0
+  sum=$(grep '^[0-9][0-9]* [0-9a-f]\{16\} {' "$folder/$p_run/journal" | tail -n 1 | cut -d ' ' -f 2)
+  case " $p_known " in *" $sum "*) ;; *) exit 5 ;; esac
+}
 mkdir -p "$folder" || exit 1
+check_copy
 while :; do
   find_highest
   if [ "$highest" -gt 0 ]; then
@@ -85,8 +93,8 @@ while :; do
   fi
   make_next "held $p_token" && break
 done
+check_copy
 printf '%s\n' "$mine" "$folder"
-if [ -e "$folder/$p_run/journal" ]; then grep . "$folder/$p_run/journal" | tail -n 2; fi
 `,
 )
 
@@ -113,6 +121,12 @@ function heldBy(host: string, { run, operator, since }: HostHolder): RotaError {
   })
 }
 
+function wentOn(host: string, run: string): RotaError {
+  return problem('E_JOURNAL', `run ${run} went on elsewhere: ${host} has records of it that are not here`, {
+    hint: `move the run’s folder away, then: rota resume ${run} --from-host ${host}`,
+  })
+}
+
 function unwritable(host: string, stderr: Buffer): RotaError {
   const said = stderr.toString('utf8').trim()
   return problem('E_JOURNAL', `${host} cannot be locked: ${said}`, {
@@ -129,24 +143,21 @@ export function createHostLocks(options: HostLockOptions): HostLocks {
     lost ??= error
   }
   const params = () => ({ run, operator: operator.replace(/\s+/g, ' '), token, since: now().toISOString() })
-  const takeNow = async (
-    host: string,
-    checkCopy: (host: string, lastLines: string) => void,
-  ): Promise<Fence> => {
-    const ran = await runOnHost(host, takeLock, params())
+  const takeNow = async (host: string, known: readonly string[]): Promise<Fence> => {
+    const ran = await runOnHost(host, takeLock, { ...params(), known: known.join(' ') })
     const text = ran.stdout.toString('utf8')
     if (ran.exit === 3) throw heldBy(host, parseHolder(text) ?? { run: '?', operator: '?', since: '?' })
+    if (ran.exit === 5) throw wentOn(host, run)
     if (ran.exit !== 0) throw unwritable(host, ran.stderr)
-    const [epoch, folder, ...lastLines] = text.split('\n')
-    checkCopy(host, lastLines.join('\n'))
+    const [epoch, folder] = text.split('\n')
     return { folder: folder!, epoch: Number(epoch), token, onLost }
   }
   return {
-    async take(host, checkCopy) {
+    async take(host, known) {
       let taking: Promise<Fence> | undefined
       // A host that does not answer now is taken when it is first worked on.
       const prove: Prove = () => {
-        taking ??= takeNow(host, checkCopy).catch(error => {
+        taking ??= takeNow(host, known).catch(error => {
           taking = undefined
           throw error
         })

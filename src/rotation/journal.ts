@@ -83,6 +83,11 @@ export function renderLine(record: JournalRecord): string {
   return `${Buffer.byteLength(json)} ${sha256(json).slice(0, SUM_CHARS)} ${json}\n`
 }
 
+/** A line's own sum: what tells two records apart. */
+export function sumOf(line: string): string {
+  return line.split(' ', 2)[1]!
+}
+
 /** A line without its newline; undefined when it is not whole. */
 export function parseLine(line: Buffer): JournalRecord | undefined {
   const text = line.toString('utf8')

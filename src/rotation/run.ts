@@ -1,4 +1,4 @@
-import { problem, RotaError } from '../core/error.ts'
+import { RotaError } from '../core/error.ts'
 import type { Emit, RotationState } from '../core/event.ts'
 import type { Phase } from '../core/play.ts'
 import type { Clean } from '../core/redact.ts'
@@ -8,7 +8,7 @@ import type { State } from '../core/value.ts'
 import type { Disk } from './disk.ts'
 import type { HostJournal } from './host-journal.ts'
 import type { HostLocks } from './host-lock.ts'
-import { type Entry, type Journal, parseLine, renderLine } from './journal.ts'
+import { type Entry, type Journal, renderLine, sumOf } from './journal.ts'
 import type { Ledger } from './ledger.ts'
 import type { Processes } from './lock.ts'
 import { createOutcome, type HostOutcome, type RotationOutcome, selectRunState } from './outcome.ts'
@@ -218,33 +218,17 @@ async function close(
 export async function takeHosts(run: Run, options: { readonly required?: boolean } = {}): Promise<void> {
   const { hostLocks } = run.deps
   if (!hostLocks) return
+  const known = run.journal.records.map(record => sumOf(renderLine(record)))
   const take = async (host: string): Promise<void> => {
-    await hostLocks
-      .take(host, (from, lastLines) => checkCopy(run, from, lastLines))
-      .catch(error => {
-        const { code } = error as { code?: unknown }
-        if (options.required || code === 'E_LOCKED' || code === 'E_JOURNAL') throw error
-        note(run, 'warn', `${host} is not locked yet: ${toMessage(run, error)}`)
-      })
+    await hostLocks.take(host, known).catch(error => {
+      const { code } = error as { code?: unknown }
+      if (options.required || code === 'E_LOCKED' || code === 'E_JOURNAL') throw error
+      note(run, 'warn', `${host} is not locked yet: ${toMessage(run, error)}`)
+    })
   }
   const [first, ...others] = [...run.world.hosts].sort()
   if (first !== undefined) await take(first)
   await Promise.all(others.map(take))
-}
-
-/** A run that went on from a host has records there that this journal lacks: to go on from here would undo them unseen. */
-function checkCopy(run: Run, host: string, lastLines: string): void {
-  const last = lastLines.split('\n').findLast(line => parseLine(Buffer.from(line)) !== undefined)
-  if (last === undefined) return
-  const own = run.journal.records[parseLine(Buffer.from(last))!.seq]
-  if (own && renderLine(own) === `${last}\n`) return
-  throw problem(
-    'E_JOURNAL',
-    `run ${run.deps.run} went on elsewhere: ${host} has records of it that are not here`,
-    {
-      hint: `move ${run.deps.folder} away, then: rota resume ${run.deps.run} --from-host ${host}`,
-    },
-  )
 }
 
 /** Gives the hosts of a run that has ended back. What cannot be freed is said: the next run would be refused. */

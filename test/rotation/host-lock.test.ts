@@ -27,7 +27,6 @@ afterEach(async () => {
 })
 
 const host = 'h'
-const noCheck = () => {}
 const work = sh`printf %s done`
 
 /** One process of rota with its own session to the host. */
@@ -45,7 +44,7 @@ async function open(run: string, operator: string, shell: readonly string[]) {
     requireHeld(host, fence, ran)
     return ran.stdout.toString()
   }
-  return { who, locks, act, runOnHost, take: (check = noCheck) => locks.take(host, check) }
+  return { who, locks, act, runOnHost, take: (known: readonly string[] = []) => locks.take(host, known) }
 }
 const locksThere = () => readdirSync(root).filter(name => name.includes('lock.'))
 
@@ -136,9 +135,23 @@ describe.each(Object.entries(shells))('in %s', (_name, shell) => {
     await expect(a.act()).rejects.toThrow(/bob@lap/)
     const other = await open('other', 'eve@m', shell)
     expect(await takeCopy(host, other.who)).toEqual({ isHeld: false, journal: undefined })
-    const seen: string[] = []
-    await b.locks.take(host, (_host, lines) => void seen.push(lines))
-    expect(seen).toEqual(["one '$x' \\n\ntwo\n"])
+  })
+
+  it('a process that does not know the end of the copy takes nothing over', async () => {
+    const a = await open('run', 'alice@desk', shell)
+    await a.take()
+    const journal = createHostJournal('run', a.runOnHost, a.locks.prove)
+    const [first, second] = ['0123456789abcdef', 'fedcba9876543210']
+    await journal.append(host, `8 ${first} {"seq":0}\n`)
+    await journal.append(host, `8 ${second} {"se`)
+    const b = await open('run', 'bob@lap', shell)
+    await expect(b.take([first])).rejects.toMatchObject({
+      code: 'E_JOURNAL',
+      message: 'run run went on elsewhere: h has records of it that are not here',
+    })
+    expect(await a.act()).toBe('done')
+    await b.take([first, second])
+    expect(await b.act()).toBe('done')
   })
 })
 
