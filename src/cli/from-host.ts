@@ -125,10 +125,10 @@ function takeAs(fetch: Fetch, host: string, get: GetVariable, become: Become | u
     operator,
     token,
     now,
-    async runOnHost(name, script, params, stdin) {
+    async runOnHost(name, script, params) {
       const session = await connections.open(selectAddress(name, get, {}, flags, credentials), become)
       const folder = String(get('rota_host_folder') ?? '')
-      const done = await session.run({ script, params: { ...params, folder }, stdin })
+      const done = await session.run({ script, params: { ...params, folder } })
       if (done.status === 'ran') return done
       throw problem('E_UNKNOWN', `${name}: ${done.why}`, { hint: 'give the command again' })
     },

@@ -73,7 +73,7 @@ export interface RotationWorld {
    * Runs a script of the transaction's own on a host, as the user that the play becomes, without proving the host's fence.
    * `$p_folder` is added: the host's variable `rota_host_folder`, or empty. Throws E_UNREACHABLE or E_UNKNOWN.
    */
-  runOnHost(host: string, script: Script, params: ScriptParams, stdin?: string): Promise<Ran>
+  runOnHost(host: string, script: Script, params: ScriptParams): Promise<Ran>
   /** From now on every script of a task on the host proves first that the host is still the run's. */
   setFence(host: string, prove: Prove): void
 }

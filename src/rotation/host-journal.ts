@@ -12,7 +12,7 @@ export interface HostJournal {
   append(host: string, lines: string): Promise<void>
 }
 
-/** A torn append must not swallow the next one's first line, so each begins with a newline. `sync FILE` is newer than plain `sync`. */
+/** A torn append must not swallow the next one's first line, so each begins with a newline. No program is started but sync. `sync FILE` is newer than plain `sync`. */
 const appendLines = guardScript(
   joinScripts(
     locate,
@@ -20,7 +20,7 @@ const appendLines = guardScript(
 umask 077
 journal=$folder/$p_run/journal
 [ -d "$folder/$p_run" ] || mkdir -p "$folder/$p_run" || exit 1
-{ printf '\n' && cat; } >>"$journal" || exit 1
+printf '\n%s' "$p_lines" >>"$journal" || exit 1
 sync "$journal" 2>/dev/null || sync
 `,
   ),
@@ -44,7 +44,8 @@ export function createHostJournal(
       unkept.add(lines)
       const batch = [...unkept]
       const fence = await fenceOf(host)
-      const ran = await runOnHost(host, appendLines, { run, ...fenceParams(fence) }, batch.join(''))
+      const params = { run, lines: batch.join(''), ...fenceParams(fence) }
+      const ran = await runOnHost(host, appendLines, params)
       requireHeld(host, fence, ran)
       if (ran.exit !== 0)
         throw problem(

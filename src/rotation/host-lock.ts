@@ -42,7 +42,7 @@ find_highest() {
   done
 }
 read_lock() {
-  state= run=
+  state='' run=''
   { IFS= read -r state && IFS= read -r run; } <"$folder/lock.$1"
 } 2>/dev/null
 # Only one process can make a number: ln does not replace. There is never a gap in the last ones: whoever holds a lower
@@ -196,7 +196,7 @@ const takeOver = joinScripts(
   sh`
 while :; do
   find_highest
-  if [ "$highest" -gt 0 ]; then read_lock "$highest" || continue; else state= run=; fi
+  if [ "$highest" -gt 0 ]; then read_lock "$highest" || continue; else state='' run=''; fi
   case $state in held*) ;; *) break ;; esac
   [ "$run" = "$p_run" ] || break
   make_next "held $p_token" || continue

@@ -56,7 +56,7 @@ export function createWorld(
     },
     reread: async change => stateModule(base, change).reread(changeTarget(base, plan, change), change.after),
     write: (change, from, to) => stateModule(base, change).write(changeTarget(base, plan, change), from, to),
-    runOnHost: (host, script, params, stdin) => runOnHost(base, plan, host, { script, params, stdin }),
+    runOnHost: (host, script, params) => runOnHost(base, plan, host, script, params),
     setFence: (host, prove) => void fleet.fences.set(host, prove),
     snapshot: () => snapshotHosts(fleet, base.hosts),
     restore: snapshot => restoreHosts(fleet, snapshot),
@@ -211,14 +211,14 @@ function bareTarget(
   })
 }
 
-interface HostCall {
-  readonly script: Script
-  readonly params: ScriptParams
-  readonly stdin: string | undefined
-}
-
 /** The transaction's own scripts: as the user that the play becomes, whatever its tasks become. */
-function runOnHost(run: PlayRun, plan: PlayPlan, host: string, call: HostCall): Promise<Ran> {
+function runOnHost(
+  run: PlayRun,
+  plan: PlayPlan,
+  host: string,
+  script: Script,
+  params: ScriptParams,
+): Promise<Ran> {
   const { templar, scope } = readingOf(run, plan, host)
   const given = scope.get('rota_host_folder')
   const folder = given === undefined ? '' : renderLabel(templar.render(given, scope))
@@ -228,5 +228,5 @@ function runOnHost(run: PlayRun, plan: PlayPlan, host: string, call: HostCall): 
       hint: 'write rota_host_folder: /var/lib/rota, or leave it out',
     })
   const target = bareTarget(run, plan, { task: 'rotation', host }, plan.outer)
-  return target.run(call.script, { ...call.params, folder }, { stdin: call.stdin })
+  return target.run(script, { ...params, folder })
 }

@@ -19,7 +19,8 @@ async function lose(at: number, waves = [['a'], ['b']]) {
   const fuse = new Fuse(at)
   const operator = new Operator()
   operator.disk.fuse = fuse
-  const runOnHost: RunOnHost = async (host, _script, _params, lines = '') => {
+  const runOnHost: RunOnHost = async (host, _script, params) => {
+    const lines = String(params['lines'])
     // One host is slower than the other, and a line may be cut or its answer lost.
     for (let turn = 0; turn < (host === 'a' ? 9 : 1); turn++) await Promise.resolve()
     fuse.burn()

@@ -33,8 +33,8 @@ const work = sh`printf %s done`
 async function open(run: string, operator: string, shell: readonly string[]) {
   const session = await openLocalSession({ shell })
   sessions.push(session)
-  const runOnHost: RunOnHost = async (_host, script, params, stdin) =>
-    ranOf(await session.run({ script, params: { ...params, folder: root }, stdin }))
+  const runOnHost: RunOnHost = async (_host, script, params) =>
+    ranOf(await session.run({ script, params: { ...params, folder: root } }))
   const who = { run, operator, token: randomBytes(8).toString('hex'), now: () => new Date(0), runOnHost }
   const locks: HostLocks = createHostLocks({ ...who, setFence: () => {} })
   /** What a task's script does: proves, then works. */
@@ -158,9 +158,9 @@ describe.each(Object.entries(shells))('in %s', (_name, shell) => {
 it('what no host has confirmed goes along with the next record, to whichever host', async () => {
   const kept = new Map<string, string>()
   let isCut = true
-  const runOnHost: RunOnHost = async (to, _script, _params, stdin) => {
+  const runOnHost: RunOnHost = async (to, _script, params) => {
     if (to === 'a' && isCut) throw new RotaError({ code: 'E_UNREACHABLE', message: 'gone' })
-    kept.set(to, (kept.get(to) ?? '') + stdin)
+    kept.set(to, (kept.get(to) ?? '') + params['lines'])
     return { status: 'ran', exit: 0, stdout: Buffer.alloc(0), stderr: Buffer.alloc(0), values: {} }
   }
   const fence = { folder: '/f', epoch: 1, token: 't', onLost: () => {} }
