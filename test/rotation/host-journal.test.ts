@@ -1,7 +1,9 @@
 // The laptop is gone: a colleague takes the run up from the copies on the hosts.
 import { expect, it } from 'vitest'
+import { problem } from '../../src/core/error.ts'
 import type { RunOnHost } from '../../src/rotation/host-folder.ts'
 import { createHostJournal, rebuildJournal } from '../../src/rotation/host-journal.ts'
+import type { HostLocks } from '../../src/rotation/host-lock.ts'
 import { resumeRotation, rollbackRotation, runRotation } from '../../src/rotation/transaction.ts'
 import { Fleet, Fuse, isNew, isOld, Operator, World } from './simulation.ts'
 
@@ -100,4 +102,69 @@ it('refuses what it cannot know: a missing host, a missing record, another run, 
   const { disk } = new Operator()
   await rebuild(copies, disk)
   await expect(rebuild(copies, disk)).rejects.toThrow(/there is one/)
+})
+
+/** A pause at write number `at`, in which a colleague takes the run over and ends it; then the first process wakes. */
+async function sleep(at: number, command: typeof resumeRotation) {
+  const fleet = new Fleet([['a', 'b']])
+  const copies = new Map([
+    ['a', ''],
+    ['b', ''],
+  ])
+  let lost: Error | undefined
+  const freed: string[] = []
+  const hostLocks: HostLocks = {
+    take: async () => {},
+    prove: async () => fence,
+    free: async host => void freed.push(host),
+    checkHeld: () => {
+      if (lost) throw lost
+    },
+  }
+  const runOnHost: RunOnHost = async (host, _script, params) => {
+    if (lost) throw lost
+    copies.set(host, `${copies.get(host)}\n${params['lines']}`)
+    return ran
+  }
+  const operator = new Operator()
+  const world = new World(fleet)
+  let colleague: Promise<string> | undefined
+  let writes = 0
+  const write = world.write.bind(world)
+  world.write = async (...change) => {
+    if (++writes === at) colleague = takeOver(fleet, copies, command)
+    if (colleague === undefined) return write(...change)
+    await colleague
+    // What the guard of the script says.
+    lost = problem('E_LOCKED', 'taken over')
+    throw lost
+  }
+  const hostJournal = createHostJournal('r', runOnHost, hostLocks.prove)
+  const end = await runRotation(world, operator.deps({ hostJournal, hostLocks })).catch(error => error)
+  return { fleet, end, state: await colleague, freed }
+}
+
+async function takeOver(fleet: Fleet, copies: ReadonlyMap<string, string>, command: typeof resumeRotation) {
+  const colleague = new Operator()
+  await rebuildJournal(folder, copies, colleague.disk)
+  return (await command(new World(fleet), colleague.deps())).state
+}
+
+it('an operator who wakes after a takeover stops where it is, and frees nothing', async () => {
+  let taken = 0
+  for (const command of [resumeRotation, rollbackRotation])
+    for (let at = 1; ; at++) {
+      const { fleet, end, state, freed } = await sleep(at, command)
+      if (state === undefined) {
+        expect(end).toMatchObject({ state: 'committed' })
+        expect(freed).toEqual(['a', 'b'])
+        break
+      }
+      taken++
+      expect(end).toMatchObject({ code: 'E_LOCKED' })
+      expect(freed).toEqual([])
+      expect(state).toBe(command === resumeRotation ? 'committed' : 'rolled_back')
+      expect([...fleet.hosts.values()].every(state === 'committed' ? isNew : isOld)).toBe(true)
+    }
+  expect(taken).toBe(12)
 })
