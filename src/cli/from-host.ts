@@ -7,7 +7,7 @@ import type { Value } from '../core/value.ts'
 import type { Inventory } from '../core/vars.ts'
 import { createConnections } from '../remote/connections.ts'
 import { rebuildJournal } from '../rotation/host-journal.ts'
-import { type Found, takeCopy } from '../rotation/host-lock.ts'
+import { type Found, freeHost, type Owner, takeCopy } from '../rotation/host-lock.ts'
 import { type JournalRecord, parseLine } from '../rotation/journal.ts'
 import { isRunId, type RunFolder } from '../rotation/run-folder.ts'
 import type { GetVariable } from '../run/deps.ts'
@@ -22,6 +22,7 @@ import { loadOperator } from './who.ts'
 import { createRealTemplar, selectAddress, selectBecome } from './wiring.ts'
 
 interface Fetch {
+  readonly mode: 'resume' | 'rollback' | 'finalise'
   readonly run: string
   readonly flags: RunFlags
   readonly credentials: Credentials
@@ -33,15 +34,17 @@ const now = (): Date => new Date()
 
 /**
  * Takes a run over from its hosts and makes its folder here: HOST's copy of the journal names the others, whose copies are
- * needed too. The process that had the run can change nothing on them any more. Throws E_USAGE, E_HOSTS, E_JOURNAL, E_SEAL
+ * needed too. The process that had the run can change nothing on them any more. undefined: the run had changed nothing, and
+ * the rollback of it is to give HOST back, which is done. Throws E_USAGE, E_HOSTS, E_JOURNAL, E_SEAL
  * when this operator is no recipient of the run, and what connecting throws.
  */
 export async function fetchRun(
   state: string,
+  mode: Fetch['mode'],
   run: string | undefined,
   host: string,
   flags: RunFlags,
-): Promise<RunFolder> {
+): Promise<RunFolder | undefined> {
   if (run === undefined || !isRunId(run))
     throw problem('E_USAGE', '--from-host needs the whole id of the run', {
       hint: `rota run of the same playbook names it, and so do the lock files on ${host}`,
@@ -49,6 +52,7 @@ export async function fetchRun(
   const folder = join(state, 'runs', run)
   const who = await loadOperator(flags.privateKey)
   const fetch: Fetch = {
+    mode,
     run,
     flags,
     credentials: await readCredentials(flags),
@@ -57,17 +61,22 @@ export async function fetchRun(
     token: randomBytes(16).toString('hex'),
   }
   try {
-    await fetchCopies(fetch, host, createRunState(run, folder, []), folder)
+    const isFetched = await fetchCopies(fetch, host, createRunState(run, folder, []), folder)
+    return isFetched ? { id: run, folder } : undefined
   } finally {
     await fetch.connections.close()
   }
-  return { id: run, folder }
 }
 
-async function fetchCopies(fetch: Fetch, host: string, state: RunState, folder: string): Promise<void> {
+async function fetchCopies(fetch: Fetch, host: string, state: RunState, folder: string): Promise<boolean> {
   const found = await takeFrom(fetch, host, await loadRunInventory(fetch.flags.inventory, []))
   const begin = findBegin(found.journal ?? '')
-  if (begin === undefined) throw nothingOf(fetch.run, host, found)
+  if (begin === undefined) {
+    // Every host has a copy before any is changed, so nothing was changed anywhere.
+    if (!found.isHeld || fetch.mode !== 'rollback') throw nothingOf(fetch.run, host, found)
+    await freeHost(host, found.owner)
+    return false
+  }
   // Asked before anything is written here: who is no recipient cannot go on.
   const invocation = await openInvocation(state, [begin])
   const base = selectFolder(invocation, process.cwd(), true)
@@ -83,6 +92,7 @@ async function fetchCopies(fetch: Fetch, host: string, state: RunState, folder: 
     return text === undefined ? [] : [[name, text] as const]
   })
   await rebuildJournal(folder, new Map(whole))
+  return true
 }
 
 type Begin = Extract<JournalRecord, { type: 'begin' }>
@@ -98,15 +108,19 @@ function findBegin(journal: string): Begin | undefined {
 function nothingOf(run: string, host: string, { isHeld }: Found): RotaError {
   if (isHeld)
     return problem('E_JOURNAL', `run ${run} holds ${host}, but had not begun to change anything`, {
-      hint: `on the operator’s own machine: rota rollback ${run}`,
+      hint: `rota rollback ${run} --from-host ${host} gives it back`,
     })
   return problem('E_JOURNAL', `${host} has no journal of run ${run}`, {
     hint: 'check the id and the host; where the play becomes another user than root, give --become-user, or -K when sudo asks for a password',
   })
 }
 
+interface Taken extends Found {
+  readonly owner: Owner
+}
+
 /** As the user that flags and inventory say; when that one finds nothing, as root. */
-async function takeFrom(fetch: Fetch, host: string, inventory: Inventory): Promise<Found> {
+async function takeFrom(fetch: Fetch, host: string, inventory: Inventory): Promise<Taken> {
   const get = variablesOf(host, inventory, fetch.flags)
   const given = selectBecome(get, {}, fetch.flags, fetch.credentials)
   const found = await takeAs(fetch, host, get, given)
@@ -118,9 +132,14 @@ async function takeFrom(fetch: Fetch, host: string, inventory: Inventory): Promi
   })
 }
 
-function takeAs(fetch: Fetch, host: string, get: GetVariable, become: Become | undefined): Promise<Found> {
+async function takeAs(
+  fetch: Fetch,
+  host: string,
+  get: GetVariable,
+  become: Become | undefined,
+): Promise<Taken> {
   const { run, operator, token, connections, flags, credentials } = fetch
-  return takeCopy(host, {
+  const owner: Owner = {
     run,
     operator,
     token,
@@ -132,7 +151,8 @@ function takeAs(fetch: Fetch, host: string, get: GetVariable, become: Become | u
       if (done.status === 'ran') return done
       throw problem('E_UNKNOWN', `${name}: ${done.why}`, { hint: 'give the command again' })
     },
-  })
+  }
+  return { ...(await takeCopy(host, owner)), owner }
 }
 
 /** What the inventory and extra variables say of a host: there is no play yet. */

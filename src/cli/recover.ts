@@ -1,3 +1,4 @@
+import { exits } from '../core/error.ts'
 import { readJournal } from '../rotation/journal.ts'
 import { findRun, type RunFolder, stateFolder } from '../rotation/run-folder.ts'
 import { executePlaybooks } from './execute.ts'
@@ -21,7 +22,12 @@ export async function recoverCommand(
   { fromHost, ...flags }: RecoverFlags,
   version: string,
 ): Promise<number> {
-  const { id, folder } = await selectRun(name, fromHost, flags)
+  const found = await selectRun(mode, name, fromHost, flags)
+  if (found === undefined) {
+    process.stdout.write(`run ${name} had changed nothing: ${fromHost} is free again\n`)
+    return exits.ok.code
+  }
+  const { id, folder } = found
   const state = createRunState(id, folder, flags.recipient ?? [])
   const invocation = await openInvocation(state, await readJournal(folder))
   const base = selectFolder(invocation, process.cwd(), fromHost !== undefined)
@@ -38,12 +44,13 @@ export async function recoverCommand(
 }
 
 async function selectRun(
+  mode: 'resume' | 'rollback' | 'finalise',
   name: string | undefined,
   fromHost: string | undefined,
   flags: RunFlags,
-): Promise<RunFolder> {
+): Promise<RunFolder | undefined> {
   const state = stateFolder(process.env)
   if (fromHost === undefined) return findRun(state, name ?? 'latest')
   const { fetchRun } = await import('./from-host.ts')
-  return fetchRun(state, name, fromHost, flags)
+  return fetchRun(state, mode, name, fromHost, flags)
 }

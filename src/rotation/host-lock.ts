@@ -1,5 +1,6 @@
 import { problem, type RotaError } from '../core/error.ts'
 import { type Fence, type HostHolder, type Prove, parseHolder } from '../core/fence.ts'
+import type { ScriptParams } from '../core/remote.ts'
 import { joinScripts, sh } from '../core/script.ts'
 import { locate, type RunOnHost } from './host-folder.ts'
 
@@ -19,7 +20,8 @@ export interface HostLocks {
   checkHeld(): void
 }
 
-export interface HostLockOptions {
+/** Who takes hosts, and how they are reached. */
+export interface Owner {
   readonly run: string
   /** For people: who takes the hosts. One line. */
   readonly operator: string
@@ -27,6 +29,8 @@ export interface HostLockOptions {
   readonly token: string
   readonly now: () => Date
   readonly runOnHost: RunOnHost
+}
+export interface HostLockOptions extends Owner {
   /** From now on every script on the host proves this first. */
   readonly setFence: (host: string, prove: Prove) => void
 }
@@ -115,6 +119,10 @@ done
 `,
 )
 
+function paramsOf({ run, operator, token, now }: Owner): ScriptParams {
+  return { run, operator: operator.replace(/\s+/g, ' '), token, since: now().toISOString() }
+}
+
 function heldBy(host: string, { run, operator, since }: HostHolder): RotaError {
   return problem('E_LOCKED', `${host} is held by run ${run} of ${operator} since ${since}`, {
     hint: `there: rota resume ${run}, or rota rollback ${run}. On another machine add --from-host ${host}`,
@@ -136,15 +144,14 @@ function unwritable(host: string, stderr: Buffer): RotaError {
 
 /** Records on the hosts of who holds them. Nothing is taken before `take`. */
 export function createHostLocks(options: HostLockOptions): HostLocks {
-  const { run, operator, token, now, runOnHost, setFence } = options
+  const { run, token, runOnHost, setFence } = options
   let lost: RotaError | undefined
   const provers = new Map<string, Prove>()
   const onLost = (error: RotaError): void => {
     lost ??= error
   }
-  const params = () => ({ run, operator: operator.replace(/\s+/g, ' '), token, since: now().toISOString() })
   const takeNow = async (host: string, known: readonly string[]): Promise<Fence> => {
-    const ran = await runOnHost(host, takeLock, { ...params(), known: known.join(' ') })
+    const ran = await runOnHost(host, takeLock, { ...paramsOf(options), known: known.join(' ') })
     const text = ran.stdout.toString('utf8')
     if (ran.exit === 3) throw heldBy(host, parseHolder(text) ?? { run: '?', operator: '?', since: '?' })
     if (ran.exit === 5) throw wentOn(host, run)
@@ -172,13 +179,20 @@ export function createHostLocks(options: HostLockOptions): HostLocks {
       if (prove) return prove()
       throw problem('E_BUG', `${host} is no host of the run`)
     },
-    async free(host) {
-      await runOnHost(host, freeLock, { ...params(), held: provers.has(host) ? token : '' })
-    },
+    free: host => freeHost(host, options, provers.has(host) ? token : ''),
     checkHeld() {
       if (lost) throw lost
     },
   }
+}
+
+/**
+ * Gives a host back that the run holds; only when this very process holds it, if `held` is its token. Throws E_JOURNAL,
+ * E_UNREACHABLE, E_UNKNOWN.
+ */
+export async function freeHost(host: string, options: Owner, held = ''): Promise<void> {
+  const { exit, stderr } = await options.runOnHost(host, freeLock, { ...paramsOf(options), held })
+  if (exit !== 0 && exit !== 4) throw unwritable(host, stderr)
 }
 
 /** What a colleague finds on a host of a run whose operator is gone. */
@@ -209,13 +223,9 @@ cat "$folder/$p_run/journal"
 )
 
 /** Takes the run's hold of a host over and reads its copy of the journal. Throws E_JOURNAL when it cannot be read. */
-export async function takeCopy(
-  host: string,
-  options: Pick<HostLockOptions, 'run' | 'operator' | 'token' | 'now' | 'runOnHost'>,
-): Promise<Found> {
-  const { run, operator, token, now, runOnHost } = options
-  const since = now().toISOString()
-  const { exit, stdout, stderr, values } = await runOnHost(host, takeOver, { run, operator, token, since })
+export async function takeCopy(host: string, options: Owner): Promise<Found> {
+  const { run, runOnHost } = options
+  const { exit, stdout, stderr, values } = await runOnHost(host, takeOver, paramsOf(options))
   if (exit !== 0 && exit !== 4)
     throw problem(
       'E_JOURNAL',

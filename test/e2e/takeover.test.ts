@@ -1,4 +1,5 @@
 // The operator's machine is gone, asleep, or not the only one: what a second operator on another machine can do, and cannot.
+import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -135,6 +136,30 @@ it('of two operators that begin at once one rotates and the other is refused', a
   const after = site.panel.env()
   expect(after['JWT_SECRET']).not.toBe(before['JWT_SECRET'])
   await expectInForce(after)
+}, 240_000)
+
+it('a run that died before it changed anything only has to give its host back', async () => {
+  const before = site.panel.env()
+  const kept = join(site.root, 'var', 'lib', 'rota')
+  const rota = alice.start(rotation(alice))
+  const ended = once(rota, 'close')
+  const isHeld = () =>
+    spawnSync('sh', ['-c', `cat "$(ls -v ${kept}/lock.* | tail -n 1)"`]).stdout.includes('held ')
+  while (rota.exitCode === null && !isHeld()) await new Promise(resolve => setImmediate(resolve))
+  rota.kill('SIGKILL')
+  await ended
+  const run = lastRun(alice)
+  rmSync(join(folder, 'alice', 'state'), { recursive: true })
+  const from = [run, '--from-host', host, '-i', bob.inventory]
+  const forward = await bob.rota(['resume', ...from])
+  expect(forward.code, forward.output).toBe(1)
+  expect(forward.output).toContain('had not begun to change anything')
+  const back = await bob.rota(['rollback', ...from])
+  expect([back.code, back.output]).toEqual([0, `run ${run} had changed nothing: ${host} is free again\n`])
+  const unknown = await bob.rota(['rollback', ...from])
+  expect(unknown.code, unknown.output).toBe(1)
+  expect(unknown.output).toContain(`has no journal of run ${run}`)
+  await expectInForce(before)
 }, 240_000)
 
 it('keeps on the host nothing that anybody else could read', () => {
