@@ -12,19 +12,25 @@ import { type JournalRecord, parseLine } from '../rotation/journal.ts'
 import { isRunId, type RunFolder } from '../rotation/run-folder.ts'
 import type { GetVariable } from '../run/deps.ts'
 import { scopeOf } from '../vars/scope.ts'
+import type { ConfigValues } from './config.ts'
+import { configureFlags } from './config-flags.ts'
 import { type Credentials, readCredentials } from './credentials.ts'
 import { parseExtraVars } from './extra-vars.ts'
 import { openInvocation, placePlaybooks, selectFolder } from './invocation.ts'
 import { loadRunInventory } from './load-run.ts'
 import type { RunFlags } from './options.ts'
 import { createRunState, type RunState } from './run-state.ts'
+import { createOperatorTemplar } from './templar.ts'
+import { openRunVault, type RunVault } from './vault-passwords.ts'
 import { loadOperator } from './who.ts'
-import { createRealTemplar, selectAddress, selectBecome } from './wiring.ts'
+import { selectAddress, selectBecome } from './wiring.ts'
 
 interface Fetch {
   readonly mode: 'resume' | 'rollback' | 'finalise'
   readonly run: string
   readonly flags: RunFlags
+  readonly config: ConfigValues
+  readonly vault: RunVault
   readonly credentials: Credentials
   readonly connections: Connections
   readonly operator: string
@@ -43,18 +49,21 @@ export async function fetchRun(
   mode: Fetch['mode'],
   run: string | undefined,
   host: string,
-  flags: RunFlags,
+  given: RunFlags,
 ): Promise<RunFolder | undefined> {
   if (run === undefined || !isRunId(run))
     throw problem('E_USAGE', '--from-host needs the whole id of the run', {
       hint: `rota run of the same playbook names it, and so do the lock files on ${host}`,
     })
   const folder = join(state, 'runs', run)
+  const { flags, config } = configureFlags(given)
   const who = await loadOperator(flags.privateKey)
   const fetch: Fetch = {
     mode,
     run,
     flags,
+    config: config.values,
+    vault: await openRunVault(flags, config.values),
     credentials: await readCredentials(flags),
     connections: createConnections({ redactor: createRedactor() }),
     operator: `${who['user']}@${who['machine']}`,
@@ -69,7 +78,7 @@ export async function fetchRun(
 }
 
 async function fetchCopies(fetch: Fetch, host: string, state: RunState, folder: string): Promise<boolean> {
-  const found = await takeFrom(fetch, host, await loadRunInventory(fetch.flags.inventory, []))
+  const found = await takeFrom(fetch, host, await loadRunInventory(fetch.flags.inventory, [], fetch.vault))
   const begin = findBegin(found.journal ?? '')
   if (begin === undefined) {
     // Every host has a copy before any is changed, so nothing was changed anywhere.
@@ -81,7 +90,11 @@ async function fetchCopies(fetch: Fetch, host: string, state: RunState, folder: 
   const invocation = await openInvocation(state, [begin])
   const base = selectFolder(invocation, process.cwd(), true)
   const files = placePlaybooks(invocation, base)
-  const inventory = await loadRunInventory(fetch.flags.inventory ?? invocation.flags.inventory, files)
+  const inventory = await loadRunInventory(
+    fetch.flags.inventory ?? invocation.flags.inventory,
+    files,
+    fetch.vault,
+  )
   const others = begin.hosts.filter(other => other !== host)
   const copies = await Promise.all(
     others.map(async (other): Promise<[string, Found]> => [other, await takeFrom(fetch, other, inventory)]),
@@ -121,7 +134,7 @@ interface Taken extends Found {
 
 /** As the user that flags and inventory say; when that one finds nothing, as root. */
 async function takeFrom(fetch: Fetch, host: string, inventory: Inventory): Promise<Taken> {
-  const get = variablesOf(host, inventory, fetch.flags)
+  const get = variablesOf(host, inventory, fetch)
   const given = selectBecome(get, {}, fetch.flags, fetch.credentials)
   const found = await takeAs(fetch, host, get, given)
   if (given || found.isHeld || found.journal !== undefined) return found
@@ -138,14 +151,14 @@ async function takeAs(
   get: GetVariable,
   become: Become | undefined,
 ): Promise<Taken> {
-  const { run, operator, token, connections, flags, credentials } = fetch
+  const { run, operator, token, connections } = fetch
   const owner: Owner = {
     run,
     operator,
     token,
     now,
     async runOnHost(name, script, params) {
-      const session = await connections.open(selectAddress(name, get, {}, flags, credentials), become)
+      const session = await connections.open(selectAddress(name, get, {}, fetch), become)
       const folder = String(get('rota_host_folder') ?? '')
       const done = await session.run({ script, params: { ...params, folder } })
       if (done.status === 'ran') return done
@@ -156,13 +169,13 @@ async function takeAs(
 }
 
 /** What the inventory and extra variables say of a host: there is no play yet. */
-function variablesOf(name: string, inventory: Inventory, flags: RunFlags): GetVariable {
+function variablesOf(name: string, inventory: Inventory, { flags, vault }: Fetch): GetVariable {
   const host = inventory.hosts.get(name)
   if (!host)
     throw problem('E_HOSTS', `the inventory has no host ${name}`, {
       hint: 'give the run’s inventory with -i',
     })
-  const templar = createRealTemplar(now)
+  const templar = createOperatorTemplar(now, vault)
   const magic = new Map<string, Value>([['inventory_hostname', name]])
   const scope = scopeOf(
     [
@@ -172,7 +185,7 @@ function variablesOf(name: string, inventory: Inventory, flags: RunFlags): GetVa
         values: new Map([['ansible_host', name]]),
       },
       ...host.layers,
-      { rank: 'extra vars', from: '--extra-vars', values: parseExtraVars(flags.extraVars ?? []) },
+      { rank: 'extra vars', from: '--extra-vars', values: parseExtraVars(flags.extraVars ?? [], vault) },
     ],
     { get: key => magic.get(key), names: () => magic.keys() },
   )

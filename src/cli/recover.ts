@@ -1,6 +1,7 @@
-import { exits } from '../core/error.ts'
+import { exits, problem } from '../core/error.ts'
 import { readJournal } from '../rotation/journal.ts'
-import { findRun, type RunFolder, stateFolder } from '../rotation/run-folder.ts'
+import { findNewestRotation, findRun, type RunFolder, stateFolder } from '../rotation/run-folder.ts'
+import { configureFlags } from './config-flags.ts'
 import { executePlaybooks } from './execute.ts'
 import { openInvocation, placePlaybooks, selectFolder } from './invocation.ts'
 import type { RunFlags } from './options.ts'
@@ -13,7 +14,7 @@ export interface RecoverFlags extends RunFlags {
 
 /**
  * `rota resume|rollback|finalise [RUN]`: takes a rotation up again with what it was begun with. Flags given now win; passwords
- * are never kept, so `-k` and `-K` are asked again. Without a name: the newest run. `--from-host` first fetches the run from
+ * are never kept, so `-k` and `-K` are asked again. Without a name: the newest open run. `--from-host` first fetches the run from
  * its hosts, for an operator on another machine.
  */
 export async function recoverCommand(
@@ -28,16 +29,25 @@ export async function recoverCommand(
     return exits.ok.code
   }
   const { id, folder } = found
+  const records = await readJournal(folder)
+  if (records.length === 0)
+    throw problem('E_USAGE', `run ${id} never began: it changed nothing, and there is nothing to ${mode}`, {
+      hint: '`rota status` lists the rotations',
+    })
   const state = createRunState(id, folder, flags.recipient ?? [])
-  const invocation = await openInvocation(state, await readJournal(folder))
+  const invocation = await openInvocation(state, records)
   const base = selectFolder(invocation, process.cwd(), fromHost !== undefined)
+  // Values that were given are in the journal by then, and nobody is asked for them again.
+  const isSettled = mode !== 'resume' || records.some(({ type }) => type === 'pending')
+  if (isSettled && flags.secret !== undefined)
+    throw problem('E_USAGE', `run ${id} holds its values already`, { hint: 'leave out --secret' })
   // Inventory, variables and keys may have been given relative to where the run was begun.
   process.chdir(base)
   const given = Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined))
   return executePlaybooks({
     mode,
     files: placePlaybooks(invocation, base),
-    flags: { ...invocation.flags, ...given },
+    ...configureFlags({ ...invocation.flags, ...(isSettled && { secret: [] }), ...given }),
     state,
     version,
   })
@@ -50,7 +60,7 @@ async function selectRun(
   flags: RunFlags,
 ): Promise<RunFolder | undefined> {
   const state = stateFolder(process.env)
-  if (fromHost === undefined) return findRun(state, name ?? 'latest')
+  if (fromHost === undefined) return name === undefined ? findNewestRotation(state) : findRun(state, name)
   const { fetchRun } = await import('./from-host.ts')
   return fetchRun(state, mode, name, fromHost, flags)
 }

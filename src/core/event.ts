@@ -79,6 +79,8 @@ export type RunEvent =
       readonly label: Clean
       readonly message?: Clean
       readonly diff?: Clean
+      /** As of `host.end`. */
+      readonly result?: Clean
     } & TaskRef)
   | ({ readonly type: 'host.retry'; readonly left: number } & TaskRef)
   | ({

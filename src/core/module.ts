@@ -20,6 +20,11 @@ export interface Operator {
     extra?: Readonly<Record<string, Value>>,
     options?: TemplateOptions,
   ): string | Secret
+  /**
+   * What is in a file of the operator's that is an ansible-vault; base64 when it is no UTF-8 text. `renderFile` opens them itself.
+   * Throws E_VAULT.
+   */
+  openVault(armored: string, file: string): { readonly text: Secret; readonly encoding?: 'base64' }
   /** Evaluates a bare expression (as in `when`). */
   evaluate(expression: Value): Value
   /** Renders a value deeply. */

@@ -127,5 +127,9 @@ function finish(draft: InventoryDraft, sources: readonly string[], options: Inve
     ]),
   )
   const hosts = new Map<string, InventoryHost>([...draft.hosts.keys()].map(host => [host, vars.hostOf(host)]))
-  return { hosts, groups, sources, localhost: vars.localhost() }
+  const layersOf = {
+    group: (name: string) => vars.layersOfGroup(name),
+    host: (name: string) => vars.layersOfHost(name),
+  }
+  return { hosts, groups, sources, localhost: vars.localhost(), layersOf }
 }

@@ -178,7 +178,8 @@ function readGiven(reader: Reader, dict: Dict, call: Call): TaskArgs | undefined
   if (own === undefined) return undefined
   const args = new Map([...(extra?.args ?? []), ...own.args])
   const argsAt = new Map([...(extra?.argsAt ?? []), ...own.argsAt])
-  return withExpressions(reader, signature, { ...own, args, argsAt })
+  const from = more instanceof Template ? { argsFrom: more } : {}
+  return withExpressions(reader, signature, { ...from, ...own, args, argsAt })
 }
 
 function checkModule(
@@ -202,7 +203,10 @@ function checkModule(
       ? given.args
       : new Map([...given.args, [signature.freeForm, freeForm] as const])
   const where = { at, argsAt: given.argsAt }
-  reader.problems.push(...checkLiterals(signature, args, where, place.isComplete))
+  // What a variable holds, or a text that is refused when the task runs, may be all that is missing.
+  const isOpen = given.argsFrom !== undefined || (freeForm !== undefined && signature.freeForm === undefined)
+  const isComplete = place.isComplete && !isOpen
+  reader.problems.push(...checkLiterals(signature, args, where, isComplete))
 }
 
 /** Only what is undone by its own inverse may stand in the change phase of a rotation. */

@@ -171,6 +171,8 @@ export function outcomeOf(started: Started, cmd: unknown, strip: boolean): Outco
     changed: true,
     ...(ran.exit === 0 ? {} : { failed: true, msg: 'non-zero return code' }),
     values: {
+      // Always registered in Ansible; nothing to show when it went well.
+      msg: '',
       cmd,
       ...renderOutput(ran, strip),
       start: renderTime(start),

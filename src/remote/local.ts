@@ -7,12 +7,15 @@ import type { Ended, Session } from '../core/remote.ts'
 import type { Channel } from './connection.ts'
 
 /**
- * Starts a program on this machine, as the leader of a process group of its own.
- * Example: `openLocalLink(['/bin/sh', '-c', bootstrap])`. Throws E_UNREACHABLE when it cannot be started.
+ * Starts a program on this machine, as the leader of a process group and session of its own; `env` is added to its
+ * environment. Example: `openLocalLink(['/bin/sh', '-c', bootstrap])`. Throws E_UNREACHABLE when it cannot be started.
  */
-export async function openLocalLink(argv: readonly string[]): Promise<Channel> {
+export async function openLocalLink(
+  argv: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<Channel & { readonly pid: number }> {
   const [file = '', ...args] = argv
-  const child = spawn(file, args, { detached: true, stdio: 'pipe' })
+  const child = spawn(file, args, { detached: true, stdio: 'pipe', env: { ...process.env, ...env } })
   let close = (): void => {}
   const ended = new Promise<Ended>(resolve => {
     close = () => {
@@ -29,7 +32,8 @@ export async function openLocalLink(argv: readonly string[]): Promise<Channel> {
   } catch (cause) {
     throw problem('E_UNREACHABLE', `${file} cannot be started on this machine`, { cause })
   }
-  return { stdin: child.stdin, stdout: child.stdout, stderr: child.stderr, ended, exited, close }
+  const { stdin, stdout, stderr, pid = 0 } = child
+  return { stdin, stdout, stderr, ended, exited, close, pid }
 }
 
 /** A connection from this machine. Throws E_UNREACHABLE. */

@@ -2,11 +2,13 @@ import type { Duplex } from 'node:stream'
 import type { Client, ClientChannel, ConnectConfig } from 'ssh2'
 import { problem, RotaError } from '../core/error.ts'
 import type { Ended, Session } from '../core/remote.ts'
-import { type Auth, type KeyCache, loadAuth, signAtOnce } from './auth.ts'
+import { type Auth, type KeyCache, loadAuth } from './auth.ts'
+import { certificateAlgorithm } from './certificate.ts'
 import type { Channel, Connection } from './connection.ts'
 import { checkHostKey } from './host-key.ts'
-import { loadKnownHosts, orderAlgorithms, selectKnown } from './known-hosts.ts'
+import { type KnownHost, loadKnownHosts, orderAlgorithms, selectKnown } from './known-hosts.ts'
 import type { Login } from './login.ts'
+import { extendClient } from './ssh2-internals.ts'
 
 export interface Ssh2Options {
   readonly login: Login
@@ -102,14 +104,32 @@ function login(
         return false
       }
     }
-    client.connect({ ...configOf(options, auth), hostVerifier: verify, ...(socket && { sock: socket }) })
+    const known = selectKnown(
+      loadKnownHosts(options.login.knownHostsFiles),
+      options.login.knownAs,
+      options.login.knownPort,
+    )
+    client.connect({
+      ...configOf(options, auth, known),
+      hostVerifier: verify,
+      ...(socket && { sock: socket }),
+    })
     client.setNoDelay(true)
-    signAtOnce(client)
+    extendClient(client, certificateAlgorithms(known))
   })
 }
 
-function configOf({ login, keepaliveIntervalMs }: Ssh2Options, auth: Auth): ConnectConfig {
-  const known = selectKnown(loadKnownHosts(login.knownHostsFiles), login.knownAs, login.port)
+/** Certificates are asked for where an authority is known, as ssh does; else a host shows its plain key. */
+function certificateAlgorithms(known: readonly KnownHost[]): string[] {
+  const isAsked = known.some(entry => entry.marker === 'cert-authority')
+  return isAsked ? HOST_KEY_ALGORITHMS.map(certificateAlgorithm) : []
+}
+
+function configOf(
+  { login, keepaliveIntervalMs }: Ssh2Options,
+  auth: Auth,
+  known: readonly KnownHost[],
+): ConnectConfig {
   return {
     host: login.host,
     port: login.port,
@@ -124,11 +144,17 @@ function configOf({ login, keepaliveIntervalMs }: Ssh2Options, auth: Auth): Conn
   }
 }
 
+/** The command that shows what ssh itself says of this login. */
+function renderSsh({ identityFiles, isIdentityGiven, port, user, host }: Login): string {
+  const keys = isIdentityGiven ? identityFiles.map(file => `-i ${file} `).join('') : ''
+  return `ssh -v ${keys}-p ${port} ${user}@${host} true`
+}
+
 function explain(cause: Error & { level?: string; code?: string }, login: Login, auth: Auth): RotaError {
   const where = `${login.user}@${login.host}:${login.port}`
   if (cause.level === 'client-authentication' || /authentication|expired/i.test(cause.message))
     return problem('E_AUTH', `${login.name}: ${where} refused the login: ${auth.describe()}`, {
-      hint: `try: ssh -v -p ${login.port} ${login.user}@${login.host} true`,
+      hint: `try: ${renderSsh(login)}`,
       cause,
     })
   const isAlgorithm = /no matching/i.test(cause.message)
@@ -137,7 +163,7 @@ function explain(cause: Error & { level?: string; code?: string }, login: Login,
   return problem('E_UNREACHABLE', `${login.name}: cannot connect to ${where}: ${message}`, {
     hint: isAlgorithm
       ? 'set ansible_connection: openssh for the host, to use what the system’s ssh can do'
-      : `try: ssh -v -p ${login.port} ${login.user}@${login.host} true`,
+      : `try: ${renderSsh(login)}`,
     cause,
   })
 }

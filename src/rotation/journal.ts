@@ -67,6 +67,8 @@ export interface JournalOptions {
   readonly now: () => Date
   readonly disk?: Disk | undefined
   readonly processes?: Processes | undefined
+  /** The caller has locked the folder already, and unlocks it. */
+  readonly isLocked?: boolean | undefined
 }
 
 const NAME = 'journal'
@@ -218,7 +220,9 @@ function createAppender(
 export async function openJournal(folder: string, options: JournalOptions): Promise<Journal> {
   const disk = options.disk ?? realDisk
   await disk.createFolder(folder)
-  const unlock = await lockFolder(folder, disk, options.processes ?? realProcesses)
+  const unlock = options.isLocked
+    ? async () => {}
+    : await lockFolder(folder, disk, options.processes ?? realProcesses)
   try {
     const { file, found } = await openFile(folder, disk)
     const sealed = found.records[0]?.key

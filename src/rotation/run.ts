@@ -48,6 +48,8 @@ export interface RotationDeps {
   readonly hostLocks?: HostLocks | undefined
   readonly disk?: Disk | undefined
   readonly processes?: Processes | undefined
+  /** The caller has locked the run folder, for what it keeps there besides the journal. */
+  readonly isLocked?: boolean | undefined
   /** How often and after what pause a host that does not answer is asked again. Default: 4 times, 1 s, doubling. */
   readonly retry?: { readonly times: number; readonly waitMs: number } | undefined
   readonly wait?: ((ms: number) => Promise<void>) | undefined

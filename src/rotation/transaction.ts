@@ -8,6 +8,7 @@ import { isTouched, readLedger, readStates } from './ledger.ts'
 import { createOutcome, createUniform, type HostOutcome, type RotationOutcome } from './outcome.ts'
 import { showSecrets } from './pending.ts'
 import {
+  emitStates,
   endRun,
   freeHosts,
   note,
@@ -38,8 +39,8 @@ async function openRun(
   deps: RotationDeps,
   work: (run: Run) => Promise<RotationOutcome>,
 ): Promise<RotationOutcome> {
-  const { disk, processes, sealer, now } = deps
-  const journal = await openJournal(deps.folder, { disk, processes, sealer, now })
+  const { disk, processes, isLocked, sealer, now } = deps
+  const journal = await openJournal(deps.folder, { disk, processes, isLocked, sealer, now })
   try {
     return await work({ world, deps, journal, ledger: readLedger(journal) })
   } finally {
@@ -69,16 +70,24 @@ export async function runRotation(world: RotationWorld, deps: RotationDeps): Pro
   })
 }
 
-/** The outcome of a run with nothing left to do but to give its hosts back: ended, or stopped before its first record was whole. */
+/**
+ * The outcome of a run with nothing left to do but to give its hosts back: ended, or stopped before its first record was
+ * whole. Says so of each host.
+ */
 async function answerSettled(run: Run): Promise<RotationOutcome | undefined> {
   const { begin, end } = run.ledger
-  if (begin === undefined) {
-    const message = run.deps.clean('the run stopped before it began')
-    return createUniform('refused', run.world.hosts, message)
+  const settled =
+    begin === undefined
+      ? createUniform('refused', run.world.hosts, run.deps.clean('the run stopped before it began'))
+      : end?.type === 'end'
+        ? createOutcome(end.state, readStates(end))
+        : undefined
+  if (settled) {
+    note(run, 'info', `run ${run.deps.run} has ended before; nothing is done now`)
+    emitStates(run, settled.hosts)
   }
-  if (end?.type !== 'end') return undefined
-  await freeHosts(run)
-  return createOutcome(end.state, readStates(end))
+  if (begin && settled) await freeHosts(run)
+  return settled
 }
 
 function checkHosts(run: Run): void {
@@ -137,7 +146,7 @@ function checkMayGoBack(run: Run): void {
       'E_HELD',
       `run ${deps.run} is ${state ?? 'committed'}: its old values are no longer in force anywhere`,
       {
-        hint: 'playbooks/rollback.yml puts the backup of a committed run back, as a change of its own',
+        hint: 'to put its backup back: rota run playbooks/rollback.yml -i INVENTORY -e backup=TIMESTAMP',
       },
     )
   if (isForwardOnly(deps.reason) && world.hosts.some(host => isTouched(ledger, host)))

@@ -4,6 +4,7 @@ import { Template } from '../core/value.ts'
 import { type Act, renderEnvironment, selectWhereabouts, type Whereabouts } from './act.ts'
 import { actions } from './actions.ts'
 import { renderArguments } from './arguments.ts'
+import { passBadInput } from './bad-input.ts'
 import { searchPath } from './host-vars.ts'
 import { renderBoolean, renderNumber, renderText } from './keyword.ts'
 import { shortName } from './module-name.ts'
@@ -18,7 +19,7 @@ export async function attempt(act: Act): Promise<TaskResult> {
   try {
     const name = shortName(renderModuleName(act))
     const action = actions.get(name)
-    if (action) return await action(act, renderArguments(act, name, { params: {}, freeForm: '_raw' }))
+    if (action) return await action(act, renderArguments(act, name, actionSignature(name)))
     const module = run.deps.registry.get(name)
     if (!module)
       throw problem('E_MODULE', `there is no module "${name}"`, {
@@ -27,8 +28,15 @@ export async function attempt(act: Act): Promise<TaskResult> {
       })
     return await runModule(act, name, module)
   } catch (error) {
+    passBadInput(error)
     return failedBy(error, act.at)
   }
+}
+
+/** Free text is `_raw`; what has variables for options takes none. */
+function actionSignature(name: string): Pick<Module, 'params' | 'freeForm' | 'otherParams'> {
+  if (name === 'add_host') return { params: {}, otherParams: { type: 'any', doc: 'A variable of the host.' } }
+  return name === 'group_by' ? { params: {} } : { params: {}, freeForm: '_raw' }
 }
 
 function renderModuleName(act: Act): string {

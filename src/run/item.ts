@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { problem } from '../core/error.ts'
 import type { Condition } from '../core/play.ts'
-import type { Value } from '../core/value.ts'
+import { Template, type Value } from '../core/value.ts'
 import type { Act } from './act.ts'
 import { attempt } from './attempt.ts'
+import { passBadInput } from './bad-input.ts'
 import { storeFacts } from './fleet.ts'
 import { isConditionTrue, renderBoolean, renderNumber, renderText, renderTexts } from './keyword.ts'
 import { failedBy, skipped, type TaskResult } from './result.ts'
@@ -27,6 +28,7 @@ export async function runItem(act: Act, loopError?: unknown): Promise<TaskResult
     const result = keepFacts(act, await runUntil(act))
     return result.status === 'ok' && result.changed ? { ...result, notify: findTopics(act) } : result
   } catch (error) {
+    passBadInput(error)
     return failedBy(error, act.at)
   }
 }
@@ -77,7 +79,7 @@ function judge(act: Act, result: TaskResult): TaskResult {
     }
     if (failedWhen) {
       showResult(act, judged)
-      judged = withVerdict(judged, findUnmet(act, failedWhen) === undefined)
+      judged = withVerdict(judged, findUnmet(act, failedWhen) === undefined, failedWhen)
     }
     return judged
   } catch (error) {
@@ -86,11 +88,16 @@ function judge(act: Act, result: TaskResult): TaskResult {
   }
 }
 
-function withVerdict(result: TaskResult, failed: boolean): TaskResult {
+function withVerdict(result: TaskResult, failed: boolean, conditions: readonly Condition[]): TaskResult {
   const flagged = withValue(withValue(result, 'failed', failed), 'failed_when_result', failed)
   if (!failed) return { ...flagged, status: 'ok', problem: undefined }
-  const message = result.status === 'failed' ? result.message : 'failed_when holds'
+  const message =
+    result.status === 'failed' ? result.message : `failed_when holds: ${renderConditions(conditions)}`
   return { ...flagged, status: 'failed', message }
+}
+
+function renderConditions(conditions: readonly Condition[]): string {
+  return conditions.map(each => (each instanceof Template ? each.text : String(each))).join(' and ')
 }
 
 function withValue(result: TaskResult, name: string, value: Value): TaskResult {

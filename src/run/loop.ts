@@ -6,8 +6,8 @@ import { isDict, type List, Omit, type Value } from '../core/value.ts'
 import type { Act } from './act.ts'
 import { runItem } from './item.ts'
 import { renderBoolean, renderNumber, renderText } from './keyword.ts'
-import { renderPatch, renderStatus } from './report.ts'
-import { renderLabel, skipped, type TaskResult, toMap } from './result.ts'
+import { censored, renderPatch, renderStatus } from './report.ts'
+import { renderJson, renderLabel, skipped, type TaskResult, toMap } from './result.ts'
 
 /**
  * The items of `loop` or `with_NAME`. Throws E_TASK when that is no list, and what the template throws.
@@ -123,6 +123,7 @@ function showItem(act: Act, result: TaskResult, label: Clean): void {
   const isShown = !act.isSilent
   const message = isShown && result.message !== undefined ? deps.redactor.clean(result.message) : undefined
   const diff = isShown ? renderPatch(deps, result) : undefined
+  const values = isShown ? result.values : censored(result)
   deps.emit({
     type: 'host.item',
     ...act.ref,
@@ -130,6 +131,7 @@ function showItem(act: Act, result: TaskResult, label: Clean): void {
     label,
     ...(message === undefined ? {} : { message }),
     ...(diff === undefined ? {} : { diff }),
+    result: deps.redactor.clean(renderJson(values)),
   })
 }
 

@@ -1,5 +1,5 @@
 import { problem } from '../core/error.ts'
-import { type Act, createAct, selectWhereabouts } from './act.ts'
+import { type Act, createAct, isLocalhost, selectWhereabouts } from './act.ts'
 import { isConditionTrue, renderText } from './keyword.ts'
 import type { PlayRun } from './play-run.ts'
 import { cleanProblem } from './report.ts'
@@ -30,11 +30,15 @@ const once: ReadonlySet<string> = new Set(['end_play', 'end_batch', 'clear_host_
 export async function takeMeta(run: PlayRun, due: readonly Due[]): Promise<Answers> {
   const byHost = new Map<string, Answer>(due.map(({ host }) => [host, on]))
   const name = String(due[0]!.step.node.task.freeForm ?? '')
+  const isKnown = (host: string): boolean => run.fleet.inventory.hosts.has(host) || isLocalhost(host)
+  const wereKnown = due.filter(({ host }) => isKnown(host))
   for (const { host, step } of once.has(name) ? due.slice(0, 1) : due) {
     const answer = await runMeta(run, host, step)
-    if (answer) byHost.set(host, answer)
+    if (answer?.clears) for (const other of due) byHost.set(other.host, answer)
+    else if (answer) byHost.set(host, answer)
     else byHost.delete(host)
   }
+  for (const { host } of wereKnown) if (!isKnown(host)) byHost.delete(host)
   return { byHost, isFatal: false }
 }
 
@@ -43,7 +47,9 @@ async function runMeta(run: PlayRun, host: string, step: Due['step']): Promise<A
     const act = createAct(run, host, step, { task: run.id, host })
     const name = renderText(act, 'meta', step.node.task.freeForm) ?? ''
     if (!step.node.keywords.when.every(condition => isConditionTrue(act, condition, run.warn))) {
-      say(act, `${name} conditional evaluated to False, continuing execution for ${host}`)
+      const reason = `${name} conditional evaluated to False, continuing execution for ${host}`
+      say(act, reason)
+      note(act, `skipping: [${host}] => {"changed": false, "skip_reason": "${reason}"}`)
       return on
     }
     const meta = metas.get(name)
@@ -62,10 +68,13 @@ async function runMeta(run: PlayRun, host: string, step: Due['step']): Promise<A
 }
 
 /** With `-vv`, in Ansible's words. */
-function say({ run }: Act, text: string): void {
+function say(act: Act, text: string): void {
+  note(act, `META: ${text}`)
+}
+
+function note({ run }: Act, text: string): void {
   const { deps } = run
-  if (deps.settings.verbosity > 1)
-    deps.emit({ type: 'note', level: 'info', text: deps.redactor.clean(`META: ${text}`) })
+  if (deps.settings.verbosity > 1) deps.emit({ type: 'note', level: 'info', text: deps.redactor.clean(text) })
 }
 
 function endHost(act: Act): undefined {
@@ -81,7 +90,7 @@ function end(act: Act, what: 'batch' | 'play'): Answer {
 /** Hosts that failed or were lost take part in the plays that follow. */
 function clearHostErrors({ run }: Act): Answer {
   for (const host of run.hosts) run.fleet.host(host).standing = 'in'
-  return on
+  return { ok: true, clears: true }
 }
 
 function clearFacts({ run, host }: Act): Answer {
@@ -94,6 +103,7 @@ async function resetConnection(act: Act): Promise<Answer> {
   return on
 }
 
+/** Hosts that are gone take no further part in the play. */
 async function refreshInventory({ run, at }: Act): Promise<Answer> {
   if (!run.deps.refreshInventory)
     throw problem('E_PLAYBOOK', 'the inventory cannot be read again here', { at, hint: 'leave the task out' })

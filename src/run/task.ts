@@ -1,6 +1,7 @@
 import type { HostStatus, TaskRef } from '../core/event.ts'
 import { type List, toValue } from '../core/value.ts'
 import { type Act, createAct } from './act.ts'
+import { passBadInput } from './bad-input.ts'
 import { storeFacts } from './fleet.ts'
 import { runItem } from './item.ts'
 import { renderBoolean, renderText } from './keyword.ts'
@@ -9,7 +10,7 @@ import type { PlayRun } from './play-run.ts'
 import { countResult } from './recap.ts'
 import { renderEnd, renderStatus } from './report.ts'
 import { failedBy, type Included, type TaskResult } from './result.ts'
-import type { Answer, Step } from './walk.ts'
+import type { Answer, Step, Through } from './walk.ts'
 
 /** What a task on a host means for it: undefined when the host is lost. */
 export type Verdict = Answer | undefined
@@ -62,6 +63,7 @@ async function runKeywords(
   try {
     return { act, result: await runLoop(act, items) }
   } catch (error) {
+    passBadInput(error)
     return { act, result: failedBy(error, act.at) }
   }
 }
@@ -135,10 +137,13 @@ function showCheck(act: Act, result: TaskResult, status: HostStatus): void {
 function includeAll(run: PlayRun, included: readonly Included[]): Answer['more'] {
   if (included.length === 0) return undefined
   return function* (at, isRescuable) {
+    let through: Through = 'ok'
     for (const each of included) {
       const order = run.orderOfInclude(at, each.key)
-      if (!(yield* each.walk([...at, order], isRescuable))) return false
+      const next = yield* each.walk([...at, order], isRescuable)
+      if (next === 'failed') return 'failed'
+      if (next === 'cleared') through = 'cleared'
     }
-    return true
+    return through
   }
 }

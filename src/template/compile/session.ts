@@ -1,18 +1,7 @@
 import { OMIT, type Scope, Template, type Value } from '../../core/value.ts'
 import { Fault, limitFault, runtimeFault } from '../fault.ts'
 import { setMember } from '../python/equality.ts'
-import {
-  Callable,
-  isDict,
-  isList,
-  Markup,
-  type Named,
-  type Py,
-  Thing,
-  Tuple,
-  tupleOf,
-  Undefined,
-} from '../python/kinds.ts'
+import { Callable, isDict, isList, Markup, type Named, type Py, Thing, Undefined } from '../python/kinds.ts'
 import { lazyContainer } from '../python/lazy.ts'
 import type { SyntaxOptions } from '../syntax/rules.ts'
 import type { CompiledTemplate } from './compiled-template.ts'
@@ -29,6 +18,8 @@ export interface World {
   readonly parseYamlAll: (text: string, file: string) => readonly Value[]
   readonly dumpYaml: (value: Value, style: YamlStyle) => string
   readonly env: (name: string) => string | undefined
+  /** The text of a file that is an ansible-vault. Throws E_VAULT. */
+  readonly openVault?: (armored: string, file: string) => string
   /** Takes a message for the operator that is no failure. */
   readonly warn?: (message: string) => void
 }
@@ -118,10 +109,8 @@ export class Session {
     if (typeof value !== 'object' || value === null || value === OMIT) return value as Value
     if (depth > DEEPEST_RESULT) throw limitFault('the result is nested too deeply')
     if (value instanceof Template) return this.finalize(this.render(value), depth + 1)
-    if (isList(value)) {
-      const items = value.map(item => this.finalize(item, depth + 1)).filter(item => item !== OMIT)
-      return value instanceof Tuple ? (tupleOf(items) as readonly Py[] as readonly Value[]) : items
-    }
+    // As in Ansible a tuple that leaves a template is a list: data knows no tuples.
+    if (isList(value)) return value.map(item => this.finalize(item, depth + 1)).filter(item => item !== OMIT)
     if (isDict(value)) return this.finalizeDict(value, depth + 1)
     return value instanceof Thing ? this.finalizeThing(value) : (value as Value)
   }

@@ -88,7 +88,7 @@ const isYes = (options: Args, name: string): boolean => /^(true|yes|on|1)$/i.tes
 function iniValue(term: Py, given: Args, { session }: Runtime): readonly Py[] {
   const { name, options } = splitTerm(termText(term), given, iniOptions)
   const isProperties = options.text('type') === 'properties'
-  const text = readText(session, needFile(session, 'files', options.text('file')))
+  const text = readText(session, needFile(session, 'files', options.text('file')), options.text('encoding'))
   const allowNoValue = isYes(options, 'allow_no_value') || isYes(options, 'allow_none')
   const fold = (key: string): string => (isYes(options, 'case_sensitive') ? key : key.toLowerCase())
   const section = isProperties ? 'java_properties' : options.text('section')
