@@ -156,8 +156,10 @@ async function prepareRotation(
   const { openRotation } = await import('./rotation.ts')
   const reason = selectReason(flags.reason)
   const given = await readGivenSecrets(flags.secret ?? [])
-  if (mode === 'run' && !parts.settings.check)
-    await (await import('./invocation.ts')).writeInvocation(state, files, flags)
+  const isBegun = mode === 'run' && !parts.settings.check
+  const invocation = isBegun
+    ? await (await import('./invocation.ts')).sealInvocation(state, files, flags)
+    : undefined
   const plan = await hashRun(files, parts.inventory, parts.settings)
   return openRotation({
     mode,
@@ -167,6 +169,7 @@ async function prepareRotation(
     given,
     redactor: parts.redactor,
     operator: parts.operator,
+    invocation,
   })
 }
 
