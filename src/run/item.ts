@@ -52,14 +52,16 @@ async function runUntil(act: Act): Promise<TaskResult> {
     showResult(act, result)
     if (task.until ? findUnmet(act, task.until) === undefined : result.status === 'ok') return result
     const left = retries + 1 - made
-    if (left <= 0 || deps.stop.aborted) return exhausted(result, retries)
+    if (left <= 0 || deps.stop.aborted) return exhausted(result, retries, task.failedWhen !== undefined)
     deps.emit({ type: 'host.retry', ...act.ref, left })
     await sleep(delayMs, undefined, { signal: deps.stop }).catch(() => undefined)
   }
 }
 
-function exhausted(result: TaskResult, retries: number): TaskResult {
+/** failed_when has the last word here too: where it does not hold, the task has not failed. */
+function exhausted(result: TaskResult, retries: number, isJudged: boolean): TaskResult {
   const failed = withValue(withValue(result, 'attempts', retries), 'failed', true)
+  if (isJudged && result.status === 'ok') return { ...failed, status: 'ok' }
   return {
     ...failed,
     status: 'failed',

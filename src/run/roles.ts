@@ -68,6 +68,8 @@ export interface RoleUse {
   readonly isPublic: boolean
   /** Whether it runs even if it ran before; undefined: as the role's own meta/ says. */
   readonly isRepeated?: boolean
+  /** By import_role or include_role: another use than one by `roles`, even when all else is the same. */
+  readonly isIncluded?: boolean
   readonly at: Source
 }
 
@@ -143,6 +145,11 @@ function readRole(planner: RolePlanner, use: RoleUse, near: readonly string[]): 
 }
 
 /** Uses that are the same in Ansible's eyes: the role, its parameters, its tags and its conditions. */
+<<<<<<< HEAD
+function renderKey(role: Role, { files, params, apply, isIncluded }: RoleUse): string {
+  const vars = [...(apply.vars ?? [])]
+  return JSON.stringify([role.path, files, [...params], vars, apply.tags, apply.when, isIncluded])
+=======
 function renderKey(role: Role, { files, params, vars, apply }: RoleUse): string {
   return JSON.stringify([role.path, files, [...params], [...vars], apply.tags, apply.when])
 }
@@ -151,6 +158,7 @@ function renderKey(role: Role, { files, params, vars, apply }: RoleUse): string 
 function layersOf(role: Role, { vars }: RoleUse): readonly Layer[] {
   if (vars.size === 0) return role.layers
   return [{ rank: 'role vars', from: `vars of the role ${role.name}`, values: vars }, ...role.layers]
+>>>>>>> main
 }
 
 function refuseCycle({ name, parents }: RoleRef, { name: next, at }: RoleUse): void {
@@ -217,6 +225,7 @@ export function parseRoleOptions(
     params: new Map(),
     isPublic: imported !== undefined || isPublic,
     isRepeated,
+    isIncluded: true,
     at: where.at,
   }
 }

@@ -99,17 +99,22 @@ export function subelementPairs(value: Py, path: Py, skipMissing: boolean): Py {
   const elements = isDict(value) ? [...value.values()] : needList(value, 'subelements')
   const keys = (isList(path) ? path : toText(path).split('.')).map(key => toText(key))
   return elements.flatMap(element => {
-    const found = findSubelements(element, keys)
+    const found = findSubelements(element, keys, skipMissing)
     if (found !== undefined) return found.map(item => tupleOf([element, item]))
     if (skipMissing) return []
     throw runtimeFault(`could not find '${keys.at(-1)}' key in iterated item`)
   })
 }
 /** The list at a path of keys; undefined: one of them is missing. */
-function findSubelements(element: Py, keys: readonly string[]): readonly Py[] | undefined {
+function findSubelements(
+  element: Py,
+  keys: readonly string[],
+  skipMissing: boolean,
+): readonly Py[] | undefined {
   let inner: Py = element
   for (const [index, key] of keys.entries()) {
     if (!isDict(inner)) {
+      if (skipMissing && index > 0) return undefined
       const what =
         index === 0
           ? 'subelements expects a dictionary'
