@@ -41,7 +41,8 @@ const now = (): Date => new Date()
 export async function execCommand(pattern: string, given: ExecFlags, version: string): Promise<number> {
   const { flags, config } = configureFlags(given)
   const registry = createRegistry(modules)
-  const vault = await openRunVault(flags, config.values)
+  const redactor = createRedactor()
+  const vault = await openRunVault(flags, config.values, redactor.add)
   const file = join(resolve(flags.playbookDir ?? '.'), NAME)
   const module = flags.moduleName ?? config.values.moduleName ?? 'command'
   const refreshInventory = () => loadRunInventory(flags.inventory, [file], vault)
@@ -57,7 +58,6 @@ export async function execCommand(pattern: string, given: ExecFlags, version: st
   )
   const id = createRunId(now(), randomBytes)
   const extraVars = parseExtraVars(flags.extraVars ?? [], vault)
-  const redactor = createRedactor()
   return runEngine({
     playbooks: [playbook],
     files: [NAME],

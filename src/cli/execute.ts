@@ -41,7 +41,8 @@ type Loaded = Awaited<ReturnType<typeof loadExecution>>
 /** Reads and checks all input. Throws every RotaError that input can have. */
 async function loadExecution({ files, flags, config }: Execution) {
   const registry = createRegistry(modules)
-  const vault = await openRunVault(flags, config.values)
+  const redactor = createRedactor()
+  const vault = await openRunVault(flags, config.values, redactor.add)
   const loadPlaybook = createPlaybookLoader({ registry, vault }, config.values)
   const playbooks = files.map(loadPlaybook)
   const rotation = findRotation(playbooks, loadPlaybook)
@@ -51,7 +52,17 @@ async function loadExecution({ files, flags, config }: Execution) {
     loadRunInventory(flags.inventory, files, vault, !rotation)
   const inventory = await refreshInventory()
   if (flags.limit !== undefined) selectHosts(inventory, flags.limit, undefined)
-  return { registry, vault, loadPlaybook, playbooks, rotation, extraVars, inventory, refreshInventory }
+  return {
+    registry,
+    redactor,
+    vault,
+    loadPlaybook,
+    playbooks,
+    rotation,
+    extraVars,
+    inventory,
+    refreshInventory,
+  }
 }
 
 /**
@@ -69,13 +80,13 @@ export async function executePlaybooks(execution: Execution): Promise<number> {
 
 async function runLoaded(execution: Execution, loaded: Loaded): Promise<number> {
   const { files, flags, state, mode, config } = execution
-  const { registry, vault, loadPlaybook, playbooks, extraVars, inventory, refreshInventory } = loaded
+  const { registry, redactor, vault, loadPlaybook, playbooks, extraVars, inventory, refreshInventory } =
+    loaded
   const settings: Settings = {
     ...selectSettings(flags, config.values, { id: state.id, version: execution.version, extraVars }),
     rotationOnly: mode !== 'run',
   }
   const credentials = await readCredentials(flags)
-  const redactor = createRedactor()
   const operator = loaded.rotation ? await loadOperator(flags.privateKey) : {}
   const rotation = loaded.rotation
     ? await prepareRotation(execution, { inventory, operator, redactor, settings })
@@ -145,8 +156,10 @@ async function prepareRotation(
   const { openRotation } = await import('./rotation.ts')
   const reason = selectReason(flags.reason)
   const given = await readGivenSecrets(flags.secret ?? [])
-  if (mode === 'run' && !parts.settings.check)
-    await (await import('./invocation.ts')).writeInvocation(state, files, flags)
+  const isBegun = mode === 'run' && !parts.settings.check
+  const invocation = isBegun
+    ? await (await import('./invocation.ts')).sealInvocation(state, files, flags)
+    : undefined
   const plan = await hashRun(files, parts.inventory, parts.settings)
   return openRotation({
     mode,
@@ -156,6 +169,7 @@ async function prepareRotation(
     given,
     redactor: parts.redactor,
     operator: parts.operator,
+    invocation,
   })
 }
 

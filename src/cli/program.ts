@@ -60,6 +60,11 @@ function createProgram(version: string, done: Done): Command {
   return program
 }
 
+const fromHost = [
+  '--from-host <host>',
+  'take RUN over from the copy on this host: on another machine, by a recipient of the run',
+] as const
+
 function addRunCommands(program: Command, version: string, done: Done): void {
   addRunFlags(
     program.command('run <playbook...>').description('run playbooks (takes ansible-playbook’s flags)'),
@@ -69,14 +74,16 @@ function addRunCommands(program: Command, version: string, done: Done): void {
   addRunFlags(
     program
       .command('resume [run]')
-      .description('carry an interrupted rotation to its end (default: the newest open one)'),
+      .description('carry an interrupted rotation to its end (default: the newest open one)')
+      .option(...fromHost),
   ).action(async (run: string | undefined, flags) =>
     done(await (await import('./recover.ts')).recoverCommand('resume', run, flags, version)),
   )
   addRunFlags(
     program
       .command('rollback [run]')
-      .description('undo an uncommitted rotation (default: the newest open one)'),
+      .description('undo an uncommitted rotation (default: the newest open one)')
+      .option(...fromHost),
   ).action(async (run: string | undefined, flags) =>
     done(await (await import('./recover.ts')).recoverCommand('rollback', run, flags, version)),
   )

@@ -7,6 +7,9 @@ import type { Reason, RotationWorld } from '../core/transaction.ts'
 import { type Evidence, openEvidence } from '../evidence/folder.ts'
 import { checkRotation } from '../rotation/check.ts'
 import { realDisk } from '../rotation/disk.ts'
+import type { RunOnHost } from '../rotation/host-folder.ts'
+import { createHostJournal } from '../rotation/host-journal.ts'
+import { createHostLocks } from '../rotation/host-lock.ts'
 import { readJournal } from '../rotation/journal.ts'
 import { lockFolder, realProcesses } from '../rotation/lock.ts'
 import type { RotationOutcome } from '../rotation/outcome.ts'
@@ -29,6 +32,8 @@ export interface RotationOptions {
   readonly given: ReadonlyMap<string, Secret>
   readonly redactor: Redactor
   readonly operator: Readonly<Record<string, string>>
+  /** What was typed, sealed; when the run is begun. */
+  readonly invocation: string | undefined
 }
 export interface RotationRun {
   readonly evidence: Evidence
@@ -59,6 +64,7 @@ export async function openRotation(options: RotationOptions): Promise<RotationRu
 
   const refuse = (hosts: readonly string[]) => refuseOverlap(stateFolder(process.env), hosts, state.id)
   const depsOf = (world: RotationWorld, deps: RunDeps): RotationDeps => ({
+    ...keepOnHosts(world, deps, options),
     folder,
     run: state.id,
     plan: options.plan,
@@ -73,6 +79,7 @@ export async function openRotation(options: RotationOptions): Promise<RotationRu
     settleEvidence: evidence.settle,
     refuseOverlap: () => refuse(world.hosts),
     stop: deps.stop,
+    invocation: options.invocation,
     isLocked: true,
   })
   const runWorld = async (world: RotationWorld, deps: RunDeps): Promise<RotationOutcome> => {
@@ -98,6 +105,20 @@ export async function openRotation(options: RotationOptions): Promise<RotationRu
       },
     }),
   }
+}
+
+/** The copies of the journal on the hosts, and the run's hold of them. */
+function keepOnHosts(
+  world: RotationWorld,
+  { now }: RunDeps,
+  { state, operator }: RotationOptions,
+): Pick<RotationDeps, 'hostJournal' | 'hostLocks'> {
+  const who = `${operator['user']}@${operator['machine']}`
+  const token = randomBytes(16).toString('hex')
+  const runOnHost: RunOnHost = (...call) => world.runOnHost(...call)
+  const setFence: RotationWorld['setFence'] = (...hold) => world.setFence(...hold)
+  const hostLocks = createHostLocks({ run: state.id, operator: who, token, now, runOnHost, setFence })
+  return { hostLocks, hostJournal: createHostJournal(state.id, runOnHost, hostLocks.prove) }
 }
 
 /** What a person does next, and what stands on the hosts. */
@@ -131,6 +152,8 @@ const standing = {
  * before the error that a person has to decide. `before` is how many records the journal had when this process began.
  */
 async function explainStop(error: unknown, folder: string, before: number, deps: RunDeps): Promise<unknown> {
+  // Whoever took the run over says how it stands; what is here is out of date.
+  if (error instanceof RotaError && error.code === 'E_LOCKED') return error
   const records = await readJournal(folder).catch(() => [])
   const summary = await readSummary(folder).catch(() => undefined)
   if (!summary?.isOpen || records.length <= before) return error

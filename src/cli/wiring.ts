@@ -90,11 +90,11 @@ export function selectScopeOf(config: ConfigValues): typeof mergingScopeOf {
 const SECOND_MS = 1000
 
 /** Variables of the host win over keywords of the play, those over flags: Ansible's order. */
-function selectAddress(
+export function selectAddress(
   name: string,
   get: GetVariable,
   keywords: ConnectionKeywords,
-  { flags, config, credentials }: WiringOptions,
+  { flags, config, credentials }: Pick<WiringOptions, 'flags' | 'config' | 'credentials'>,
 ): Address {
   const connection = keywords.connection ?? flags.connection
   const find = (variable: string): unknown =>
@@ -113,7 +113,7 @@ function selectAddress(
   })
 }
 
-function selectBecome(
+export function selectBecome(
   get: GetVariable,
   keywords: BecomeKeywords,
   flags: RunFlags,

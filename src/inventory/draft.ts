@@ -1,6 +1,7 @@
 import type { Source } from '../core/source.ts'
 import type { Value } from '../core/value.ts'
 import type { Layer, Rank } from '../core/vars.ts'
+import type { Vault } from '../load/vault.ts'
 import { hideValue } from '../load/vaulted.ts'
 
 /** Variables of one host or group from one source. */
@@ -23,7 +24,7 @@ export class InventoryDraft {
   readonly groups = new Map<string, DraftGroup>()
   readonly hosts = new Map<string, DraftLayer[]>()
   /** Sources that are vaults: the texts of their variables are Secrets. */
-  readonly secretSources = new Set<string>()
+  readonly secretSources = new Map<string, Vault | undefined>()
 
   constructor() {
     this.group('all')
@@ -56,7 +57,7 @@ export class InventoryDraft {
   }
 
   #hide(name: string, value: Value, from: string): Value {
-    return this.secretSources.has(from) ? hideValue(value, name) : value
+    return this.secretSources.has(from) ? hideValue(value, name, this.secretSources.get(from)) : value
   }
 
   /** Whether `child` may become a child of `parent`: false when the parent is below it. */

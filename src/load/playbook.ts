@@ -46,7 +46,7 @@ export function parsePlaybook(text: string, file: string, options: LoadOptions):
     return []
   })
   throwInOrder(reader)
-  return { file, plays: isVaultText(text) ? plays.map(hidePlay) : plays }
+  return { file, plays: isVaultText(text) ? plays.map(play => hidePlay(play, options.vault)) : plays }
 }
 
 /**
@@ -80,7 +80,7 @@ export function loadTasks(
       ? []
       : readItems(reader, list, { isHandler: options.isHandlers === true, isComplete: false })
   throwInOrder(reader)
-  return isVaultText(text) ? items.map(hideItem) : items
+  return isVaultText(text) ? items.map(item => hideItem(item, options.vault)) : items
 }
 
 function openList(

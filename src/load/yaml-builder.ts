@@ -1,10 +1,9 @@
 import { isAlias, isMap, isScalar, isSeq, type LineCounter, type Node, type Scalar, type YAMLMap } from 'yaml'
 import { type Problem, RotaError } from '../core/error.ts'
-import { Secret } from '../core/secret.ts'
 import type { Source } from '../core/source.ts'
 import { Float, isDict, Template, type Value } from '../core/value.ts'
 import { parsePlain, parseTagged, type ScalarType } from './scalar.ts'
-import { isConnectionVariable, openVaultValue, type Vault } from './vault.ts'
+import { isConnectionVariable, openVaultValue, sealText, type Vault } from './vault.ts'
 
 export interface YamlOptions {
   readonly vault?: Vault | undefined
@@ -193,7 +192,7 @@ export class ValueBuilder {
   #string(node: Scalar, text: string, name: string): Value {
     const isTemplate = this.#unsafe === 0 && this.#options.templates !== false && /\{[{%#]/.test(text)
     const isSecret = this.#options.secret === true && !isConnectionVariable(name)
-    if (!isTemplate) return isSecret ? new Secret(text, name) : text
+    if (!isTemplate) return isSecret ? sealText(text, name, this.#options.vault) : text
     const isReference = /^\s*\{\{\s*[\w.]+\s*\}\}\s*$/.test(text)
     return new Template(text, this.#contentAt(node), isSecret && !isReference ? name : undefined)
   }

@@ -1,5 +1,7 @@
 // Made by `npm run gen` from the files of this folder.
 import type { Module } from '../core/module.ts'
+import { apk } from './apk.ts'
+import { apt } from './apt.ts'
 import { archive } from './archive.ts'
 import { assemble } from './assemble.ts'
 import { assert } from './assert.ts'
@@ -11,6 +13,7 @@ import { composeStack } from './compose-stack.ts'
 import { copy } from './copy.ts'
 import { cron } from './cron.ts'
 import { debug } from './debug.ts'
+import { dnf, yum } from './dnf.ts'
 import { env_file } from './env-file.ts'
 import { env_read } from './env-read.ts'
 import { fail } from './fail.ts'
@@ -24,6 +27,8 @@ import { group } from './group.ts'
 import { iniFile } from './ini-file.ts'
 import { knownHosts } from './known-hosts.ts'
 import { lineinfile } from './lineinfile.ts'
+import { packageFacts } from './package-facts.ts'
+import { packageModule } from './package.ts'
 import { pause } from './pause.ts'
 import { ping } from './ping.ts'
 import { postgresqlDump } from './postgresql-dump.ts'
@@ -50,6 +55,8 @@ import { user } from './user.ts'
 import { waitFor } from './wait-for.ts'
 
 export const modules: readonly Module[] = [
+  apk,
+  apt,
   archive,
   assemble,
   assert,
@@ -61,6 +68,7 @@ export const modules: readonly Module[] = [
   copy,
   cron,
   debug,
+  dnf,
   env_file,
   env_read,
   fail,
@@ -74,6 +82,8 @@ export const modules: readonly Module[] = [
   iniFile,
   knownHosts,
   lineinfile,
+  packageFacts,
+  packageModule,
   pause,
   ping,
   postgresqlDump,
@@ -99,4 +109,5 @@ export const modules: readonly Module[] = [
   uri,
   user,
   waitFor,
+  yum,
 ]

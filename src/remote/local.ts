@@ -6,6 +6,21 @@ import { problem } from '../core/error.ts'
 import type { Ended, Session } from '../core/remote.ts'
 import type { Channel } from './connection.ts'
 
+/** Leaders of the groups that run now. */
+const running = new Set<number>()
+process.on('exit', () => {
+  for (const pid of running) hangUp(pid)
+})
+
+/** What sshd's end does to a program on a target: without it, a second ^C here would leave a task's program running. */
+function hangUp(pid: number): void {
+  try {
+    process.kill(-pid, 'SIGHUP')
+  } catch {
+    // the group has ended meanwhile
+  }
+}
+
 /**
  * Starts a program on this machine, as the leader of a process group and session of its own; `env` is added to its
  * environment. Example: `openLocalLink(['/bin/sh', '-c', bootstrap])`. Throws E_UNREACHABLE when it cannot be started.
@@ -33,6 +48,8 @@ export async function openLocalLink(
     throw problem('E_UNREACHABLE', `${file} cannot be started on this machine`, { cause })
   }
   const { stdin, stdout, stderr, pid = 0 } = child
+  running.add(pid)
+  child.once('exit', () => running.delete(pid))
   return { stdin, stdout, stderr, ended, exited, close, pid }
 }
 

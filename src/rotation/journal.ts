@@ -17,6 +17,8 @@ export type Entry =
       readonly plan: string
       readonly reason: Reason
       readonly hosts: readonly string[]
+      /** What was typed, sealed: whoever takes the run up needs no flags. */
+      readonly invocation?: string
     }
   /** Payload: the current and pending secrets of every host. */
   | { readonly type: 'pending' }
@@ -81,6 +83,11 @@ function sha256(data: string | Uint8Array): string {
 export function renderLine(record: JournalRecord): string {
   const json = JSON.stringify(record)
   return `${Buffer.byteLength(json)} ${sha256(json).slice(0, SUM_CHARS)} ${json}\n`
+}
+
+/** A line's own sum: what tells two records apart. */
+export function sumOf(line: string): string {
+  return line.split(' ', 2)[1]!
 }
 
 /** A line without its newline; undefined when it is not whole. */

@@ -20,6 +20,10 @@ export interface RunFolder {
 }
 
 const ID = /^\d{8}T\d{6}Z-[a-z0-9]{4}$/
+/** True for a whole run id. */
+export function isRunId(text: string): boolean {
+  return ID.test(text)
+}
 const letters = 'abcdefghijkmnpqrstuvwxyz23456789'
 
 /** UTC to the second, and four characters that tell runs of one second apart (32 letters: a byte's low five bits each). */

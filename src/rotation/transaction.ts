@@ -10,12 +10,14 @@ import { showSecrets } from './pending.ts'
 import {
   emitStates,
   endRun,
+  freeHosts,
   note,
   type RotationDeps,
   type Run,
   record,
   runPhase,
   sendJournal,
+  takeHosts,
 } from './run.ts'
 
 /*
@@ -55,14 +57,24 @@ export async function runRotation(world: RotationWorld, deps: RotationDeps): Pro
   return openRun(world, deps, async run => {
     if (run.ledger.begin)
       throw problem('E_JOURNAL', `run ${deps.run} was begun before`, { hint: `rota resume ${deps.run}` })
-    const { reason, plan } = deps
-    await record(run, { type: 'begin', run: deps.run, plan, reason, hosts: world.hosts })
+    const { reason, plan, invocation } = deps
+    await record(run, {
+      type: 'begin',
+      run: deps.run,
+      plan,
+      reason,
+      hosts: world.hosts,
+      ...(invocation !== undefined && { invocation }),
+    })
     return goForward(run)
   })
 }
 
-/** The outcome of a run with nothing left to do: ended, or stopped before its first record was whole. Says so of each host. */
-function selectSettled(run: Run): RotationOutcome | undefined {
+/**
+ * The outcome of a run with nothing left to do but to give its hosts back: ended, or stopped before its first record was
+ * whole. Says so of each host.
+ */
+async function answerSettled(run: Run): Promise<RotationOutcome | undefined> {
   const { begin, end } = run.ledger
   const settled =
     begin === undefined
@@ -74,6 +86,7 @@ function selectSettled(run: Run): RotationOutcome | undefined {
     note(run, 'info', `run ${run.deps.run} has ended before; nothing is done now`)
     emitStates(run, settled.hosts)
   }
+  if (begin && settled) await freeHosts(run)
   return settled
 }
 
@@ -91,7 +104,9 @@ async function restore(run: Run): Promise<void> {
   checkHosts(run)
   showSecrets(run)
   if (run.ledger.snapshot !== undefined) run.world.restore(run.ledger.snapshot)
-  if (run.ledger.secrets) await sendJournal(run)
+  if (!run.ledger.secrets) return
+  await takeHosts(run)
+  await sendJournal(run)
 }
 
 /** The reason of the run is the journal's, whatever the caller believes. */
@@ -113,7 +128,7 @@ function checkPlan(run: Run): void {
  */
 export async function resumeRotation(world: RotationWorld, deps: RotationDeps): Promise<RotationOutcome> {
   return openRun(world, deps, async opened => {
-    const settled = selectSettled(opened)
+    const settled = await answerSettled(opened)
     if (settled) return settled
     const run = withReason(opened)
     await restore(run)
@@ -152,7 +167,7 @@ export async function rollbackRotation(world: RotationWorld, deps: RotationDeps)
   return openRun(world, deps, async opened => {
     const run = withReason(opened)
     checkMayGoBack(run)
-    const settled = selectSettled(run)
+    const settled = await answerSettled(run)
     if (settled) return settled
     await restore(run)
     if (run.ledger.begin?.plan !== deps.plan)

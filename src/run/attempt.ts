@@ -58,6 +58,7 @@ async function runModule(act: Act, name: string, module: Module): Promise<TaskRe
     const target = createTarget({
       deps: run.deps,
       ...where,
+      fence: run.fleet.fences.get(where.name),
       environment: keywords.environment.length > 0 ? renderEnvironment(act) : {},
       operator: createOperator(run.deps, act.scope, () => searchPath(run, keywords), act.at),
       ref: act.ref,

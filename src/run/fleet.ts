@@ -1,4 +1,5 @@
 import type { Recap } from '../core/event.ts'
+import type { Prove } from '../core/fence.ts'
 import type { Clean } from '../core/redact.ts'
 import type { Value } from '../core/value.ts'
 import type { Inventory, InventoryGroup, InventoryHost, Layer } from '../core/vars.ts'
@@ -29,6 +30,8 @@ export interface Fleet {
   /** Takes a whole inventory anew (meta: refresh_inventory); what joined while running stays. */
   setInventory(inventory: Inventory): void
   host(name: string): HostState
+  /** The hosts that a rotation holds. */
+  readonly fences: Map<string, Prove>
   isIn(name: string): boolean
   /** Every host that has taken part, in the order it came in. */
   states(): Iterable<HostState>
@@ -59,6 +62,7 @@ export function createFleet(inventory: Inventory): Fleet {
       this.inventory = kept.reduce((all, one) => addToInventory(all, ...one), withStandardGroups(fresh))
     },
     host,
+    fences: new Map(),
     isIn: name => (states.get(name)?.standing ?? 'in') === 'in',
     states: () => states.values(),
   }

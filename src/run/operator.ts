@@ -24,7 +24,7 @@ export function createOperator(
     find: (kind, path) => findFile(kind, path, folders(), at),
     render: value => deps.templar.render(value, scope),
     evaluate: value => (value instanceof Template ? deps.templar.evaluate(value, scope) : value),
-    openVault: (armored, file) => renderOpened(deps.openVault(armored, file), file),
+    openVault: (armored, file) => renderOpened(deps, armored, file),
     renderFile(text, file, extra = {}, options) {
       const more = toValue(extra) as ReadonlyMap<string, never>
       const inner: Scope = {
@@ -41,10 +41,16 @@ function isVault(text: string): boolean {
   return text.startsWith('$ANSIBLE_VAULT;')
 }
 
-function renderOpened(bytes: Buffer, file: string): { text: Secret; encoding?: 'base64' } {
-  const text = bytes.toString('utf8')
+function renderOpened(
+  deps: RunDeps,
+  armored: string,
+  file: string,
+): { readonly text: Secret; readonly encoding?: 'base64' } {
+  const bytes = deps.openVault(armored, file)
   const label = basename(file)
-  if (Buffer.from(text).equals(bytes)) return { text: new Secret(text, label) }
+  const text = new Secret(bytes.toString('utf8'), label)
+  deps.redactor.add(text)
+  if (Buffer.from(bytes.toString('utf8')).equals(bytes)) return { text }
   return { text: new Secret(bytes.toString('base64'), label), encoding: 'base64' }
 }
 

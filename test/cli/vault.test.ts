@@ -133,6 +133,7 @@ describe('vaults in a run', () => {
   const VALUE = 'v4lue-of-the-vault'
   function site(): void {
     put('hosts', 'localhost ansible_connection=local\n')
+    put('plain', `has ${VALUE} inside\n`)
     put(
       'group_vars/all/vault.yml',
       `db_password: ${VALUE}\nurl: "db://u:${VALUE}-literal@{{ inventory_hostname }}"\nansible_user: root\nbad: "{{ '${VALUE}' + 1 }}"\n`,
@@ -148,6 +149,9 @@ describe('vaults in a run', () => {
     - debug: { msg: "it is {{ db_password }}" }
     - debug: { msg: "file is {{ lookup('file', 'files/key.pem') }}" }
     - debug: { msg: "url is {{ url }}", verbosity: 0 }
+    - shell: "echo {{ db_password }}; echo {{ db_password }} | base64; cat {{ playbook_dir }}/plain"
+    - shell: cat {{ playbook_dir }}/out-key
+      ignore_errors: true
     - debug: { var: bad }
       ignore_errors: true
     - copy: { content: '{{ url }}', dest: '{{ playbook_dir }}/out-url' }

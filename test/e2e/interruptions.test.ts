@@ -6,7 +6,7 @@ import { once } from 'node:events'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import { askDatabase, login, pages, visit } from '../../demo/outside.ts'
 import { repository } from '../../demo/panel-host.ts'
 import { openSite, type Site } from '../../demo/site.ts'
@@ -302,28 +302,32 @@ it('colours nothing in a pipe, and obeys --color and NO_COLOR', async () => {
   expect(colours({ FORCE_COLOR: '1' }, '--color', 'never')).toBe(false)
 })
 
-it('ends at once at the second ^C, and says where to look', async () => {
-  const file = join(folder, 'slow.yml')
-  writeFileSync(
-    file,
-    '- hosts: localhost\n  gather_facts: false\n  tasks: [{ name: Slow, command: sleep 600 }, { ping: }]\n',
-  )
+it('ends at once at the second ^C, says where to look, and leaves no program running', async () => {
+  const [file, pidFile] = [join(folder, 'slow.yml'), join(folder, 'pid')]
+  const slow = `printf '%s\\n' "$$" >${pidFile}; exec sleep 600`
+  const play = { hosts: 'localhost', gather_facts: false, tasks: [{ name: 'Slow', shell: slow }] }
+  writeFileSync(file, JSON.stringify([play]))
   const child = spawn(
     process.execPath,
     [join(repository, 'dist', 'rota.mjs'), 'run', file, '-i', 'localhost,', '-c', 'local'],
     { env: { PATH: process.env['PATH'], HOME: folder } },
   )
+  const ended = once(child, 'close')
   let stderr = ''
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    if (text.includes('TASK [Slow]')) child.kill('SIGINT')
-  })
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     stderr += text
     if (text.includes('stopping: no new task')) child.kill('SIGINT')
   })
-  const [code] = (await once(child, 'close')) as [number | null]
+  const pid = await vi.waitFor(() => {
+    const text = readFileSync(pidFile, 'utf8')
+    expect(text).toMatch(/^\d+\n$/)
+    return Number(text)
+  }, 20_000)
+  child.kill('SIGINT')
+  const [code] = (await ended) as [number | null]
   expect(code).toBe(130)
   expect(stderr).toContain('ended at once: `rota status` shows what is left open')
+  await vi.waitFor(() => expect(() => process.kill(pid, 0)).toThrow('ESRCH'), 10_000)
 })
 
 it('left no secret in any file of the operator’s', () => {
