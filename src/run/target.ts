@@ -66,6 +66,10 @@ export function createTarget(options: TargetOptions): Target {
     pipe: async (script, params, io, { timeoutMs } = {}) =>
       requireRan(name, await (await session()).pipe({ script, params, timeoutMs: limit(timeoutMs) }, io)),
     forward: async to => (await session()).forward(to),
+    reconnect: async () => {
+      await deps.connections.reset(options.address())
+      opening = undefined
+    },
   }
 }
 
