@@ -74,6 +74,8 @@ export interface Target {
     options?: { timeoutMs?: number },
   ): Promise<Ran>
   forward(to: { readonly host: string; readonly port: number } | { readonly socket: string }): Promise<Duplex>
+  /** Drops the connection to the host: the next call makes a new one. For a host that restarts. */
+  reconnect(): Promise<void>
   readonly operator: Operator
   readonly redactor: Redactor
   /** The task's `environment:` keyword, rendered; later definitions have won. For the user's programs, not for rota's own scripts. */
