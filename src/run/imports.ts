@@ -43,8 +43,10 @@ function isStaticInclude({ loop, freeForm, args }: Task): boolean {
   return !loop && typeof (freeForm ?? args.get('file')) === 'string'
 }
 
-function includeArgs({ freeForm, args }: Task): Dict {
-  return freeForm === undefined ? args : new Map([...args, ['file', freeForm]])
+/** Its variables are include params, above those of tasks. */
+function includeArgs({ freeForm, args, vars }: Task): Dict {
+  const given = new Map([...(vars ?? []), ...args])
+  return freeForm === undefined ? given : given.set('file', freeForm)
 }
 
 function importTasks(

@@ -14,6 +14,8 @@ import { renderJson, renderLabel, skipped, type TaskResult, toMap } from './resu
  */
 export function renderItems(act: Act, loop: Loop): List {
   const value = act.templar.render(loop.items, act.scope)
+  if (loop.kind === 'list' && !Array.isArray(value))
+    throw problem('E_TASK', 'with_list expects a list', { at: loop.at, hint: 'for a dict: with_dict' })
   const found =
     loop.kind === 'loop' ? value : act.run.deps.runLookup(loop.kind, renderTerms(value), act.scope)
   if (Array.isArray(found)) return (found as List).filter(item => !(item instanceof Omit))

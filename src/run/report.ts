@@ -18,7 +18,7 @@ export function renderPatch(deps: RunDeps, { diff }: TaskResult): Clean | undefi
 }
 
 const SILENT_HINT = 'no_log hides why; without it everybody who sees the output sees the result'
-const HINT = '-v shows the whole result'
+const HINT = 'the result above says why'
 
 const CENSORED =
   "the output has been hidden due to the fact that 'no_log: true' was specified for this result"
