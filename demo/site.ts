@@ -19,8 +19,8 @@ export interface Desk {
   readonly runs: string
   /** Runs the built `dist/rota.mjs` as an operator would; `live` shows its output as it comes. */
   rota(args: readonly string[], options?: { readonly live?: boolean }): Promise<Ran>
-  /** The same, to be killed half way. */
-  start(args: readonly string[]): ChildProcess
+  /** The same, to be killed half way, or in another folder than the repository. */
+  start(args: readonly string[], folder?: string): ChildProcess
 }
 export interface Site {
   /** The root of the host's files: its /opt/proxpanel is `root`/opt/proxpanel. */
@@ -67,6 +67,8 @@ export async function openSite(folder: string): Promise<Site> {
 function panelVariables(root: string, panel: Panel): Record<string, unknown> {
   return {
     panel_become: false,
+    // The demo may run as root, but its host's /var/lib is not this machine's.
+    rota_host_folder: join(root, 'var', 'lib', 'rota'),
     panel_dir: panel.folder,
     panel_url: panel.url,
     backup_root: join(root, 'opt', 'proxpanel-backups'),
@@ -127,9 +129,9 @@ export function openDesk(
     XDG_CACHE_HOME: join(folder, 'cache'),
     ...(process.stdout.isTTY ? { TERM: process.env['TERM'] ?? 'xterm' } : {}),
   }
-  const start = (args: readonly string[], live: boolean): ChildProcess =>
+  const start = (args: readonly string[], live: boolean, cwd = repository): ChildProcess =>
     spawn(process.execPath, [join(repository, 'dist', 'rota.mjs'), ...args], {
-      cwd: repository,
+      cwd,
       env,
       stdio: live ? 'inherit' : ['ignore', 'pipe', 'pipe'],
     })
@@ -137,7 +139,7 @@ export function openDesk(
     inventory,
     identity: join(folder, 'config', 'rota', 'identity'),
     runs: join(folder, 'state', 'rota', 'runs'),
-    start: args => start(args, false),
+    start: (args, cwd) => start(args, false, cwd),
     rota: async (args, options = {}) => {
       const child = start(args, options.live ?? false)
       let output = ''

@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander'
+import { problem } from '../core/error.ts'
 
 /** Flags as commander gives them; the names are ansible-playbook's. Lists are collected over repetitions. */
 export interface RunFlags {
@@ -54,6 +55,24 @@ const commas = (value: string, before: readonly string[] = []): readonly string[
 ]
 const count = (_: string, before = 0): number => before + 1
 
+/** `Number` alone would make NaN of a word, which then is no limit at all. */
+function positive(flag: string, unit: string): (text: string) => number {
+  return text => {
+    if (/^\d+(\.\d+)?$/.test(text) && Number(text) > 0) return Number(text)
+    throw problem('E_USAGE', `${flag} takes a number of ${unit} above 0, not ${JSON.stringify(text)}`, {
+      hint: `write ${flag} 10, or leave it out`,
+    })
+  }
+}
+function oneOf(flag: string, choices: readonly string[]): (text: string) => string {
+  return text => {
+    if (choices.includes(text)) return text
+    throw problem('E_USAGE', `there is no ${flag} ${JSON.stringify(text)}`, {
+      hint: `use one of: ${choices.join(', ')}`,
+    })
+  }
+}
+
 /** Flags of every command that reaches hosts. Of two long names commander calls the option by the second one. */
 export function addConnectionFlags(command: Command): Command {
   return command
@@ -73,7 +92,7 @@ export function addConnectionFlags(command: Command): Command {
     .option('-k, --ask-pass', 'ask for the login password')
     .option('--conn-pass-file, --connection-password-file <file>', 'read the login password from a file')
     .option('-c, --connection <type>', 'ssh (default), openssh (the system ssh), local')
-    .option('-T, --timeout <seconds>', 'give up connecting after this time', Number)
+    .option('-T, --timeout <seconds>', 'give up connecting after this time', positive('--timeout', 'seconds'))
     .option('--ssh-common-args <args>', 'extra arguments for ssh')
     .option('--ssh-extra-args <args>', 'extra arguments for ssh')
     .option(
@@ -85,7 +104,7 @@ export function addConnectionFlags(command: Command): Command {
     .option('--become-method <method>', 'sudo, su or doas (sudo)')
     .option('-K, --ask-become-pass', 'ask for the become password')
     .option('--become-pass-file, --become-password-file <file>', 'read the become password from a file')
-    .option('-f, --forks <n>', 'hosts at a time (50)', Number)
+    .option('-f, --forks <n>', 'hosts at a time (50)', positive('--forks', 'hosts'))
 }
 
 /** ansible's flags for the passwords of vaults. */
@@ -108,9 +127,9 @@ export function addVaultFlags(command: Command): Command {
 /** Flags of how a run is shown. */
 export function addOutputFlags(command: Command): Command {
   return command
-    .option('--output <format>', 'text, or jsonl: one event a line')
+    .option('--output <format>', 'text, or jsonl: one event a line', oneOf('--output', ['text', 'jsonl']))
     .option('--events <file>', 'write every event to a file, one a line')
-    .option('--color <when>', 'auto, always or never')
+    .option('--color <when>', 'auto, always or never', oneOf('--color', ['auto', 'always', 'never']))
     .option('-v, --verbose', 'show results; repeatable', count)
 }
 

@@ -69,13 +69,22 @@ async function readSource(from: VaultSource): Promise<VaultPassword> {
 /** The vault of a run: what the loaders open vaults with. What comes out of a value is a Secret. */
 export interface RunVault extends Vault, VaultOpener {}
 
-/** Makes it of the flags and the configuration. Throws E_USAGE. */
-export async function openRunVault(flags: VaultFlags, values: ConfigValues): Promise<RunVault> {
+/** Makes it of the flags and the configuration. `note` hears of every Secret that comes out of it. Throws E_USAGE. */
+export async function openRunVault(
+  flags: VaultFlags,
+  values: ConfigValues,
+  note: (secret: Secret) => void = () => {},
+): Promise<RunVault> {
   const passwords = await readVaultPasswords(selectVaultSources(flags, values))
   const { open } = createVaultOpener(passwords, { isMatched: values.vaultIdMatch === true })
   return {
     open,
-    decrypt: (armored, label, at) => new Secret(open(armored, label, at).plain.toString('utf8'), label),
+    note,
+    decrypt(armored, label, at) {
+      const secret = new Secret(open(armored, label, at).plain.toString('utf8'), label)
+      note(secret)
+      return secret
+    },
     decryptFile: (armored, file) => open(armored, file, { file, line: 1, col: 1 }).plain.toString('utf8'),
   }
 }

@@ -129,6 +129,15 @@ export type RunEvent =
       readonly state: RotationState
       readonly message?: Clean
     }
+  | {
+      /** A connection to a host that was opened: as whom, proven by which key, and which key the host proved itself with. */
+      readonly type: 'login'
+      readonly host: string
+      readonly address: string
+      readonly user: string
+      readonly by: Clean
+      readonly hostKey: string
+    }
   | { readonly type: 'note'; readonly level: 'info' | 'warn'; readonly text: Clean }
   | { readonly type: 'problem'; readonly problem: Problem }
   | {

@@ -20,6 +20,11 @@ export interface Operator {
     extra?: Readonly<Record<string, Value>>,
     options?: TemplateOptions,
   ): string | Secret
+  /**
+   * What is in a file of the operator's that is an ansible-vault; base64 when it is no UTF-8 text. `renderFile` opens them itself.
+   * Throws E_VAULT.
+   */
+  openVault(armored: string, file: string): { readonly text: Secret; readonly encoding?: 'base64' }
   /** Evaluates a bare expression (as in `when`). */
   evaluate(expression: Value): Value
   /** Renders a value deeply. */
@@ -69,6 +74,8 @@ export interface Target {
     options?: { timeoutMs?: number },
   ): Promise<Ran>
   forward(to: { readonly host: string; readonly port: number } | { readonly socket: string }): Promise<Duplex>
+  /** Drops the connection to the host: the next call makes a new one. For a host that restarts. */
+  reconnect(): Promise<void>
   readonly operator: Operator
   readonly redactor: Redactor
   /** The task's `environment:` keyword, rendered; later definitions have won. For the user's programs, not for rota's own scripts. */

@@ -81,6 +81,7 @@ function readFile(file: string, draft: InventoryDraft, options: InventoryOptions
   const raw = loadText(file)
   if (raw.startsWith('#!'))
     throw problem('E_INVENTORY', `${file} is a script, and may not be executed`, { hint: `chmod +x ${file}` })
+  if (isVaultText(raw)) draft.secretSources.set(file, options.vault)
   const text = isVaultText(raw) ? openVaultText(raw, file, options.vault) : raw
   const doc = parseTree(text, file, options.vault)
   if (doc) readTree(doc, draft)

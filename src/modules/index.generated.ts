@@ -1,20 +1,34 @@
 // Made by `npm run gen` from the files of this folder.
 import type { Module } from '../core/module.ts'
+import { apk } from './apk.ts'
+import { apt } from './apt.ts'
 import { archive } from './archive.ts'
+import { assemble } from './assemble.ts'
 import { assert } from './assert.ts'
+import { authorizedKey } from './authorized-key.ts'
 import { backup } from './backup.ts'
 import { blockinfile } from './blockinfile.ts'
 import { command } from './command.ts'
 import { composeStack } from './compose-stack.ts'
 import { copy } from './copy.ts'
+import { cron } from './cron.ts'
 import { debug } from './debug.ts'
+import { dnf, yum } from './dnf.ts'
 import { env_file } from './env-file.ts'
 import { env_read } from './env-read.ts'
 import { fail } from './fail.ts'
 import { fetch } from './fetch.ts'
 import { file } from './file.ts'
+import { find } from './find.ts'
 import { gatherFactsModule } from './gather-facts.ts'
+import { getUrl } from './get-url.ts'
+import { getent } from './getent.ts'
+import { group } from './group.ts'
+import { iniFile } from './ini-file.ts'
+import { knownHosts } from './known-hosts.ts'
 import { lineinfile } from './lineinfile.ts'
+import { packageFacts } from './package-facts.ts'
+import { packageModule } from './package.ts'
 import { pause } from './pause.ts'
 import { ping } from './ping.ts'
 import { postgresqlDump } from './postgresql-dump.ts'
@@ -25,32 +39,51 @@ import { processEnv } from './process-env.ts'
 import { raw } from './raw.ts'
 import { replace } from './replace.ts'
 import { script } from './script.ts'
+import { serviceFacts } from './service-facts.ts'
+import { service } from './service.ts'
 import { setFact } from './set-fact.ts'
 import { setup } from './setup.ts'
 import { shell } from './shell.ts'
 import { slurp } from './slurp.ts'
 import { stat } from './stat.ts'
+import { systemd, systemdService } from './systemd.ts'
 import { tempfile } from './tempfile.ts'
 import { template } from './template.ts'
+import { unarchive } from './unarchive.ts'
 import { uri } from './uri.ts'
+import { user } from './user.ts'
 import { waitFor } from './wait-for.ts'
 
 export const modules: readonly Module[] = [
+  apk,
+  apt,
   archive,
+  assemble,
   assert,
+  authorizedKey,
   backup,
   blockinfile,
   command,
   composeStack,
   copy,
+  cron,
   debug,
+  dnf,
   env_file,
   env_read,
   fail,
   fetch,
   file,
+  find,
   gatherFactsModule,
+  getUrl,
+  getent,
+  group,
+  iniFile,
+  knownHosts,
   lineinfile,
+  packageFacts,
+  packageModule,
   pause,
   ping,
   postgresqlDump,
@@ -61,13 +94,20 @@ export const modules: readonly Module[] = [
   raw,
   replace,
   script,
+  service,
+  serviceFacts,
   setFact,
   setup,
   shell,
   slurp,
   stat,
+  systemd,
+  systemdService,
   tempfile,
   template,
+  unarchive,
   uri,
+  user,
   waitFor,
+  yum,
 ]

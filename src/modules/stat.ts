@@ -134,7 +134,7 @@ function nameOf(name: string | undefined): string | undefined {
 }
 
 /** `stat.*` of what exists, from the values that the script set. */
-function parseStat(line: string, values: Values): Record<string, unknown> {
+export function parseStat(line: string, values: Values): Record<string, unknown> {
   const [hex = '', ...rest] = line.split('|')
   const [uid, gid, size, dev, inode, nlink, atime, mtime, ctime, blocks, blockSize] = rest.map(Number)
   const raw = Number.parseInt(hex, 16)

@@ -34,7 +34,7 @@ const follows: Readonly<Record<string, Follow>> = {
 }
 
 /** Sends it; with a password that need not be sent at once, a second time when the server asks for it. */
-async function send(t: Target, args: UriArgs): Promise<Walked> {
+export async function send(t: Target, args: UriArgs): Promise<Walked> {
   const url = parseUrl(args.url)
   const credentials = credentialsOf(args, url)
   const how = follows[String(args.follow_redirects)]

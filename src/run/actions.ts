@@ -1,10 +1,10 @@
-import type { Dict } from '../core/value.ts'
+import type { Dict, Value } from '../core/value.ts'
 import type { Layer } from '../core/vars.ts'
 import type { Act } from './act.ts'
 import { includeVars } from './include-vars.ts'
 import { include, includeTasks } from './includes.ts'
 import { createOptions, requireOption } from './options.ts'
-import { fromOutcome, type TaskResult } from './result.ts'
+import { fromOutcome, renderJson, type TaskResult } from './result.ts'
 import { includeRole } from './roles.ts'
 
 /** A task that is about the run itself and not about the host: it gets its rendered options, free text as `_raw`. */
@@ -26,12 +26,20 @@ export const onceForAll: ReadonlySet<string> = new Set(['add_host', 'pause'])
 function addHost(act: Act, args: Dict): TaskResult {
   const options = createOptions('add_host', args, act.step.node.task)
   const given = options.takeText('name', 'hostname', 'host')
-  const name = requireOption('add_host', 'name', given, act.at)
+  const full = requireOption('add_host', 'name', given, act.at)
+  // `host:port`; an IPv6 address with a port has brackets.
+  const [, name = full, port] = /^(\[.+\]|[^:]+):(\d+)$/.exec(full) ?? []
   const groups = options.takeList('groups', 'groupname', 'group')
-  const values = options.rest()
+  const values = new Map<string, Value>([
+    ...(port === undefined ? [] : [['ansible_ssh_port', Number(port)] as const]),
+    ...options.rest(),
+  ])
   const { fleet } = act.run
   const old = fleet.inventory.hosts.get(name)
-  const changed = !old || groups.some(group => !old.groups.includes(group))
+  const known = new Map(old?.layers.flatMap(layer => [...layer.values]))
+  const isNew = ([key, value]: readonly [string, Value]): boolean =>
+    renderJson(known.get(key) ?? null) !== renderJson(value)
+  const changed = !old || groups.some(group => !old.groups.includes(group)) || [...values].some(isNew)
   const own: Layer = { rank: 'inventory file host vars', from: `add_host at ${act.at.file}`, values }
   fleet.join(name, groups, [
     ...groupLayers(act, name, groups),

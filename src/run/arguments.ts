@@ -17,8 +17,7 @@ export function renderArguments(
   const { task, keywords } = act.step.node
   const raw = new Map<Value, Value>()
   for (const defaults of keywords.moduleDefaults)
-    for (const each of [name, `ansible.builtin.${name}`, `ansible.legacy.${name}`])
-      addDefaults(act, raw, defaults.get(each))
+    for (const each of namesOf(name)) addDefaults(act, raw, defaults.get(each))
   addVariable(act, raw, name)
   for (const [key, value] of task.args) raw.set(renderKey(act, key, module), value)
   if (task.freeForm !== undefined) raw.set(requireFreeForm(act, name, module), task.freeForm)
@@ -61,6 +60,12 @@ function requireFreeForm(act: Act, name: string, { freeForm }: Pick<Module, 'fre
     at: act.at,
     hint: `write ${name}: { option: value }`,
   })
+}
+
+/** gather_facts does what setup does, and with its defaults. */
+function namesOf(name: string): string[] {
+  const names = name === 'gather_facts' ? ['setup', name] : [name]
+  return names.flatMap(each => [each, `ansible.legacy.${each}`, `ansible.builtin.${each}`])
 }
 
 function addDefaults(act: Act, raw: Map<Value, Value>, defaults: Value | undefined): void {

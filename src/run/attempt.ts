@@ -4,6 +4,7 @@ import { Template } from '../core/value.ts'
 import { type Act, renderEnvironment, selectWhereabouts, type Whereabouts } from './act.ts'
 import { actions } from './actions.ts'
 import { renderArguments } from './arguments.ts'
+import { passBadInput } from './bad-input.ts'
 import { searchPath } from './host-vars.ts'
 import { renderBoolean, renderName, renderNumber, renderText } from './keyword.ts'
 import { shortName } from './module-name.ts'
@@ -27,6 +28,7 @@ export async function attempt(act: Act): Promise<TaskResult> {
       })
     return await runModule(act, name, module)
   } catch (error) {
+    passBadInput(error)
     return failedBy(error, act.at)
   }
 }
@@ -56,6 +58,7 @@ async function runModule(act: Act, name: string, module: Module): Promise<TaskRe
     const target = createTarget({
       deps: run.deps,
       ...where,
+      fence: run.fleet.fences.get(where.name),
       environment: keywords.environment.length > 0 ? renderEnvironment(act) : {},
       operator: createOperator(run.deps, act.scope, () => searchPath(run, keywords), act.at),
       ref: act.ref,

@@ -2,6 +2,7 @@ import pLimit, { type LimitFunction } from 'p-limit'
 import { renderSource } from '../core/source.ts'
 import { Template } from '../core/value.ts'
 import { onceForAll } from './actions.ts'
+import { passBadInput } from './bad-input.ts'
 import { hasTooManyFailures } from './batch.ts'
 import { scopeOfTask } from './host-vars.ts'
 import { type Reading, renderBoolean, renderName, renderNumber } from './keyword.ts'
@@ -33,6 +34,7 @@ export function createCrew(run: PlayRun, maxFailPercentage: number | undefined):
       try {
         return await takeTask(run, due, id, name, throttles)
       } catch (error) {
+        passBadInput(error)
         return failAll(run, due, error)
       }
     },
@@ -123,6 +125,7 @@ async function takeAlone(
   try {
     return await runTask(run, host, step, ref, sharers)
   } catch (error) {
+    passBadInput(error)
     const { problem } = failedBy(error, step.node.task.at)
     run.fleet.host(host).recap.failed++
     const elapsedMs = run.deps.now().getTime() - started.getTime()

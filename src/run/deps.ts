@@ -102,6 +102,8 @@ export interface RunDeps {
   askVariable?(prompt: VarsPrompt): Promise<Value>
   /** Reads the inventory again, for meta: refresh_inventory. */
   refreshInventory?(): Promise<Inventory>
+  /** The plain bytes of a file that is an ansible-vault. Throws E_VAULT. */
+  openVault(armored: string, file: string): Buffer
   backupFolder(): Promise<string>
   seal(plain: Readable, to: Writable): Promise<{ readonly sha256: string; readonly sizeBytes: number }>
   unseal(sealed: Readable, to: Writable): Promise<void>

@@ -1,4 +1,5 @@
 import type { Recap } from '../core/event.ts'
+import type { Prove } from '../core/fence.ts'
 import type { Clean } from '../core/redact.ts'
 import type { Value } from '../core/value.ts'
 import type { Inventory, InventoryGroup, InventoryHost, Layer } from '../core/vars.ts'
@@ -29,6 +30,8 @@ export interface Fleet {
   /** Takes a whole inventory anew (meta: refresh_inventory); what joined while running stays. */
   setInventory(inventory: Inventory): void
   host(name: string): HostState
+  /** The hosts that a rotation holds. */
+  readonly fences: Map<string, Prove>
   isIn(name: string): boolean
   /** Every host that has taken part, in the order it came in. */
   states(): Iterable<HostState>
@@ -45,16 +48,21 @@ export function createFleet(inventory: Inventory): Fleet {
     return state
   }
   const joined: (readonly [string, readonly string[], readonly Layer[]])[] = []
+  const created = new Set<string>()
   return {
     inventory: withStandardGroups(inventory),
     join(...one) {
+      if (!this.inventory.hosts.has(one[0])) created.add(one[0])
       joined.push(one)
       this.inventory = addToInventory(this.inventory, ...one)
     },
     setInventory(fresh) {
-      this.inventory = joined.reduce((all, one) => addToInventory(all, ...one), withStandardGroups(fresh))
+      const isThere = (name: string): boolean => created.has(name) || fresh.hosts.has(name)
+      const kept = joined.filter(([name]) => isThere(name))
+      this.inventory = kept.reduce((all, one) => addToInventory(all, ...one), withStandardGroups(fresh))
     },
     host,
+    fences: new Map(),
     isIn: name => (states.get(name)?.standing ?? 'in') === 'in',
     states: () => states.values(),
   }

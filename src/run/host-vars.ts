@@ -50,12 +50,23 @@ function hostLayers(run: PlayRun, name: string): Layer[] {
   const host = run.fleet.host(name)
   return [
     { rank: 'command line values', from: 'the name of the host', values: new Map([['ansible_host', name]]) },
+    ...implicitLayers(run, name),
     ...(inventoryHost(run, name)?.layers ?? []),
     { rank: 'host facts', from: `facts of ${name}`, values: host.facts },
     { rank: 'include_vars', from: `include_vars on ${name}`, values: host.included },
     { rank: 'set_facts / registered vars', from: `set on ${name}`, values: host.registered },
     { rank: 'extra vars', from: '--extra-vars', values: run.deps.settings.extraVars },
   ]
+}
+
+/** What Ansible's implicit localhost is given. */
+function implicitLayers({ fleet }: PlayRun, name: string): Layer[] {
+  if (name !== 'localhost' || fleet.inventory.hosts.has(name)) return []
+  const values = new Map<string, Value>([
+    ['ansible_connection', 'local'],
+    ['ansible_python_interpreter', findPython()],
+  ])
+  return [{ rank: 'inventory file host vars', from: 'the implicit localhost', values }]
 }
 
 /** `localhost` need not be in the inventory. */

@@ -2,6 +2,7 @@ import type { Conditional } from '../core/play.ts'
 import type { Dict } from '../core/value.ts'
 import type { Act } from './act.ts'
 import { parseApply } from './apply.ts'
+import { loadIncluded } from './bad-input.ts'
 import { searchPath } from './host-vars.ts'
 import { findFile } from './operator.ts'
 import { createOptions, requireOption } from './options.ts'
@@ -34,7 +35,7 @@ function includeFile(act: Act, given: string, apply: Conditional): TaskResult {
   const { keywords, outer } = act.step.node
   const file = findFile('tasks', given, searchPath(run, keywords), act.at)
   const inner = inheritInclude(act, outer, apply)
-  const nodes = planItems(run.deps.loadTasks(file), inner, run.planOptions)
+  const nodes = loadIncluded(run, () => planItems(run.deps.loadTasks(file), inner, run.planOptions))
   return {
     ...fromOutcome({ changed: false, values: { include: given } }, false),
     message: `included: ${file}`,

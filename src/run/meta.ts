@@ -1,5 +1,5 @@
 import { problem } from '../core/error.ts'
-import { type Act, createAct, selectWhereabouts } from './act.ts'
+import { type Act, createAct, isLocalhost, selectWhereabouts } from './act.ts'
 import { isConditionTrue, renderText } from './keyword.ts'
 import type { PlayRun } from './play-run.ts'
 import { cleanProblem } from './report.ts'
@@ -30,12 +30,15 @@ const once: ReadonlySet<string> = new Set(['end_play', 'end_batch', 'clear_host_
 export async function takeMeta(run: PlayRun, due: readonly Due[]): Promise<Answers> {
   const byHost = new Map<string, Answer>(due.map(({ host }) => [host, on]))
   const name = String(due[0]!.step.node.task.freeForm ?? '')
+  const isKnown = (host: string): boolean => run.fleet.inventory.hosts.has(host) || isLocalhost(host)
+  const wereKnown = due.filter(({ host }) => isKnown(host))
   for (const { host, step } of once.has(name) ? due.slice(0, 1) : due) {
     const answer = await runMeta(run, host, step)
     if (answer?.clears) for (const other of due) byHost.set(other.host, answer)
     else if (answer) byHost.set(host, answer)
     else byHost.delete(host)
   }
+  for (const { host } of wereKnown) if (!isKnown(host)) byHost.delete(host)
   return { byHost, isFatal: false }
 }
 
@@ -101,6 +104,7 @@ async function resetConnection(act: Act): Promise<Answer> {
   return on
 }
 
+/** Hosts that are gone take no further part in the play. */
 async function refreshInventory({ run, at }: Act): Promise<Answer> {
   if (!run.deps.refreshInventory)
     throw problem('E_PLAYBOOK', 'the inventory cannot be read again here', { at, hint: 'leave the task out' })

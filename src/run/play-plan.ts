@@ -209,7 +209,9 @@ function planFacts(deps: RunDeps, play: Play, outer: Keywords): Node[] {
   if (!isSelectedByTags([...own, 'always'], tags, skipTags)) return []
   const task = makeTask('gather_facts', play.at, { name: 'Gathering Facts', args })
   const when = typeof isWanted === 'boolean' ? [] : [toCondition(isWanted, play.at)]
-  return [{ kind: 'task', task, keywords: { ...outer, when: [...outer.when, ...when] }, outer }]
+  // Each host has facts of its own, whatever run_once says of the play.
+  const keywords: Keywords = { ...outer, runOnce: false, when: [...outer.when, ...when] }
+  return [{ kind: 'task', task, keywords, outer }]
 }
 
 function toCondition(value: Value, at: Source): Template | boolean {

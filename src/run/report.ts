@@ -1,4 +1,4 @@
-import type { Problem } from '../core/error.ts'
+import { errors, type Problem } from '../core/error.ts'
 import type { HostStatus, RunEvent } from '../core/event.ts'
 import type { Clean } from '../core/redact.ts'
 import type { Value } from '../core/value.ts'
@@ -17,6 +17,9 @@ export function renderPatch(deps: RunDeps, { diff }: TaskResult): Clean | undefi
   return text === '' ? undefined : deps.redactor.clean(text)
 }
 
+const SILENT_HINT = 'no_log hides why; without it everybody who sees the output sees the result'
+const HINT = '-v shows the whole result'
+
 const CENSORED =
   "the output has been hidden due to the fact that 'no_log: true' was specified for this result"
 
@@ -32,13 +35,18 @@ export function renderEnd(act: Act, result: TaskResult, status: HostStatus, elap
   if (act.isSilent) {
     const isBad = status !== 'ok' && status !== 'changed' && status !== 'skipped'
     const hidden = { ...end, result: deps.redactor.clean(renderJson(censored(result))) }
-    return isBad ? { ...hidden, message: deps.redactor.clean(CENSORED) } : hidden
+    const problem: Problem = { code: 'E_TASK', message: errors.E_TASK.say, at: act.at, hint: SILENT_HINT }
+    return isBad ? { ...hidden, message: deps.redactor.clean(CENSORED), problem } : hidden
   }
   const diff = renderPatch(deps, result)
+  // The message stands beside it already; this says where, and what to do.
+  const plain: Problem = { code: 'E_TASK', message: errors.E_TASK.say, at: act.at, hint: HINT }
+  const found = result.problem && { ...result.problem, hint: result.problem.hint ?? HINT }
+  const problem = found ?? (status === 'failed' ? plain : undefined)
   return {
     ...end,
     ...(result.message === undefined ? {} : { message: deps.redactor.clean(result.message) }),
-    ...(result.problem === undefined ? {} : { problem: cleanProblem(deps, result.problem) }),
+    ...(problem === undefined ? {} : { problem: cleanProblem(deps, problem) }),
     ...(diff === undefined || isLoop(act) ? {} : { diff }),
     result: deps.redactor.clean(renderJson(result.values)),
   }

@@ -6,6 +6,7 @@ import { type Dict, isDict, type Value } from '../core/value.ts'
 import type { Layer } from '../core/vars.ts'
 import type { Act } from './act.ts'
 import { isApplicable, parseApply } from './apply.ts'
+import { loadIncluded } from './bad-input.ts'
 import type { RunDeps } from './deps.ts'
 import type { Handler } from './handlers.ts'
 import { inheritInclude } from './includes.ts'
@@ -65,8 +66,10 @@ export interface RoleUse {
   readonly params: ReadonlyMap<string, Value>
   /** Other roles of the play see its defaults and vars. */
   readonly isPublic: boolean
-  /** Runs even if it ran before. */
-  readonly isRepeated: boolean
+  /** Whether it runs even if it ran before; undefined: as the role's own meta/ says. */
+  readonly isRepeated?: boolean
+  /** By import_role or include_role: another use than one by `roles`, even when all else is the same. */
+  readonly isIncluded?: boolean
   readonly at: Source
 }
 
@@ -87,7 +90,6 @@ export function parseRoleEntry({ render }: RolePlanner, entry: Field, at: Source
     vars: textKeys(vars ?? []),
     params: textKeys(params),
     isPublic: true,
-    isRepeated: false,
     at,
   }
 }
@@ -102,7 +104,7 @@ export function planRole(planner: RolePlanner, use: RoleUse, outer: Keywords): N
   const near = outer.role ? [dirname(outer.role.path)] : []
   const role = readRole(planner, use, near)
   const key = renderKey(role, use)
-  if (!use.isRepeated && !role.allowsDuplicates && shelf.seen.has(key)) return []
+  if (!(use.isRepeated ?? role.allowsDuplicates) && shelf.seen.has(key)) return []
   shelf.seen.add(key)
   shelf.names.push(role.name)
   if (role.hasArgumentSpecs) planner.warn(`the argument specs of the role ${role.name} are not checked`)
@@ -114,7 +116,24 @@ export function planRole(planner: RolePlanner, use: RoleUse, outer: Keywords): N
     return planRole(planner, dependency, keywords)
   })
   addHandlers(planner, role, use, keywords)
-  return [...dependencies, ...planItems(role.tasks, keywords, planner.options())]
+  const own = {
+    ...keywords,
+    layers: [...outer.layers, ...dependencyLayers(planner, role, use), ...newLayers(outer, keywords)],
+  }
+  return [...dependencies, ...planItems(role.tasks, own, planner.options())]
+}
+
+/** Variables of a role's dependencies: its tasks see them above those of the roles that it is a dependency of. */
+function dependencyLayers(planner: RolePlanner, role: Role, use: RoleUse): readonly Layer[] {
+  return role.dependencies.flatMap(entry => {
+    const dependency = parseRoleEntry(planner, entry, use.at)
+    const found = readRole(planner, dependency, [dirname(role.path)])
+    return [...dependencyLayers(planner, found, dependency), ...found.layers]
+  })
+}
+
+function newLayers(outer: Keywords, { layers }: Keywords): readonly Layer[] {
+  return layers.slice(outer.layers.length)
 }
 
 function readRole(planner: RolePlanner, use: RoleUse, near: readonly string[]): Role {
@@ -126,8 +145,8 @@ function readRole(planner: RolePlanner, use: RoleUse, near: readonly string[]): 
 }
 
 /** Uses that are the same in Ansible's eyes: the role, its parameters, its tags and its conditions. */
-function renderKey(role: Role, { files, params, vars, apply }: RoleUse): string {
-  return JSON.stringify([role.path, files, [...params], [...vars], apply.tags, apply.when])
+function renderKey(role: Role, { files, params, vars, apply, isIncluded }: RoleUse): string {
+  return JSON.stringify([role.path, files, [...params], [...vars], apply.tags, apply.when, isIncluded])
 }
 
 /** What a role and its use define, weakest first within each rank. */
@@ -200,6 +219,7 @@ export function parseRoleOptions(
     params: new Map(),
     isPublic: imported !== undefined || isPublic,
     isRepeated,
+    isIncluded: true,
     at: where.at,
   }
 }
@@ -216,14 +236,16 @@ export function includeRole(act: Act, args: Dict): TaskResult {
   const rendered = new Map([...args].filter(([key]) => key !== 'apply'))
   const raw = task.args.get('apply')
   if (raw !== undefined) rendered.set('apply', raw)
-  const use = parseRoleOptions('include_role', rendered, task)
+  const use = loadIncluded(run, () => parseRoleOptions('include_role', rendered, task))
   const { planner } = run
   const seen = planner.seenBy.get(host) ?? new Set(planner.shelf.seen)
   planner.seenBy.set(host, seen)
-  const nodes = planRole(
-    { ...planner, shelf: { ...planner.shelf, seen } },
-    use,
-    inheritInclude(act, outer, { at: act.at }),
+  const nodes = loadIncluded(run, () =>
+    planRole(
+      { ...planner, shelf: { ...planner.shelf, seen } },
+      use,
+      inheritInclude(act, outer, { at: act.at }),
+    ),
   )
   run.handlers.add(planner.shelf.handlers)
   return {

@@ -1,6 +1,7 @@
 import type { HostStatus, TaskRef } from '../core/event.ts'
 import { type List, toValue } from '../core/value.ts'
 import { type Act, createAct } from './act.ts'
+import { passBadInput } from './bad-input.ts'
 import { storeFacts } from './fleet.ts'
 import { runItem } from './item.ts'
 import { renderBoolean, renderName, renderText } from './keyword.ts'
@@ -62,6 +63,7 @@ async function runKeywords(
   try {
     return { act, result: await runLoop(act, items) }
   } catch (error) {
+    passBadInput(error)
     return { act, result: failedBy(error, act.at) }
   }
 }

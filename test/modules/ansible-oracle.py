@@ -8,7 +8,9 @@ from ansible.module_utils import basic
 
 for line in sys.stdin:
     case = json.loads(line)
-    module = importlib.import_module('ansible.modules.' + case['module'])
+    collection, _, name = case['module'].rpartition('.')
+    package = 'ansible_collections.%s.plugins.modules.' % collection if collection else 'ansible.modules.'
+    module = importlib.import_module(package + name)
     out, into = os.pipe()
     if os.fork() == 0:
         os.dup2(into, 1)

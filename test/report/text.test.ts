@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { RunEvent, Stamped } from '../../src/core/event.ts'
 import { createRedactor } from '../../src/core/redact.ts'
 import { renderDiff } from '../../src/report/diff.ts'
-import { renderProblems } from '../../src/report/problem.ts'
+import { renderProblem, renderProblems } from '../../src/report/problem.ts'
 import { createStream } from '../../src/report/stream.ts'
 import { createTextReporter } from '../../src/report/text.ts'
 
@@ -174,4 +174,12 @@ it('diffs two shown states and says nothing for equal ones', () => {
   expect(renderDiff(before, { header: '/etc/x (after)', text: 'a\nc\n' })).toBe(
     '--- /etc/x (before)\n+++ /etc/x (after)\n@@ -1,2 +1,2 @@\n a\n-b\n+c\n',
   )
+})
+
+it('shows a long line only near the caret', () => {
+  const line = `${'a'.repeat(400)}X${'b'.repeat(400)}`
+  const problem = { code: 'E_YAML', message: 'odd', at: { file: 'f', line: 3, col: 401 } } as const
+  const shown = renderProblem(problem, plain, () => line).split('\n')
+  expect(shown[2]!.length).toBeLessThan(140)
+  expect(shown[2]![shown[3]!.indexOf('^')]).toBe('X')
 })

@@ -655,4 +655,45 @@ lazy_default: l
 - include: b.yml
   vars: {word: dynamic}
 `,
+  'retries that end, and wrong options that are expected': `
+- hosts: h1
+  gather_facts: false
+  tasks:
+    - command: echo x
+      register: r
+      until: false
+      retries: 2
+      delay: 0
+      failed_when: r.attempts > 6
+    - debug: {msg: "{{ r.attempts }} {{ r.failed }}"}
+    - command: {argv: [a], nonsense: 1}
+      ignore_errors: true
+    - block:
+        - stat: {path: /, nonsense: 1}
+      rescue:
+        - debug: {msg: "{{ ansible_failed_result is failed }}"}
+`,
+  'variables of dependencies and roles that run once': `
+- hosts: h1
+  gather_facts: false
+  roles: [a]
+  tasks:
+    - import_role: {name: c, allow_duplicates: "{{ false }}"}
+    - import_role: {name: c, allow_duplicates: false}
+--- roles/a/meta/main.yml
+dependencies:
+  - {role: b, vars: {given: from_a}}
+--- roles/a/vars/main.yml
+winner: a
+--- roles/b/meta/main.yml
+dependencies: [c]
+--- roles/b/tasks/main.yml
+- debug: {msg: "{{ winner }} {{ given }}"}
+--- roles/c/vars/main.yml
+winner: c
+--- roles/c/meta/main.yml
+allow_duplicates: true
+--- roles/c/tasks/main.yml
+- debug: {msg: "c {{ winner }}"}
+`,
 }

@@ -91,7 +91,7 @@ describe('passwords', () => {
     expect(
       createVaultOpener([filePassword('a', script)])
         .open(seal('x', 'scripted'), 'v')
-        .toString(),
+        .plain.toString(),
     ).toBe('x')
     const client = file('get-client.sh', '#!/bin/sh\nprintf "%s-%s" "$1" "$2"\n', 0o700)
     const opener = createVaultOpener([filePassword('prod', client)])

@@ -1,13 +1,25 @@
+import { Secret } from '../../core/secret.ts'
 import { OMIT, type Scope, Template, type Value } from '../../core/value.ts'
 import { Fault, limitFault, runtimeFault } from '../fault.ts'
 import { setMember } from '../python/equality.ts'
-import { Callable, isDict, isList, Markup, type Named, type Py, Thing, Undefined } from '../python/kinds.ts'
+import {
+  Callable,
+  isDict,
+  isList,
+  isText,
+  Markup,
+  type Named,
+  type Py,
+  Thing,
+  Undefined,
+} from '../python/kinds.ts'
 import { lazyContainer } from '../python/lazy.ts'
+import { toText } from '../python/text.ts'
 import type { SyntaxOptions } from '../syntax/rules.ts'
 import type { CompiledTemplate } from './compiled-template.ts'
 import type { Language } from './language.ts'
 import type { Meter } from './limits.ts'
-import type { Runtime } from './runtime.ts'
+import { asFault, type Runtime } from './runtime.ts'
 
 /** What the machine and the other parts of rota give to templates. */
 export interface World {
@@ -18,6 +30,8 @@ export interface World {
   readonly parseYamlAll: (text: string, file: string) => readonly Value[]
   readonly dumpYaml: (value: Value, style: YamlStyle) => string
   readonly env: (name: string) => string | undefined
+  /** The text of a file that is an ansible-vault. Throws E_VAULT. */
+  readonly openVault?: (armored: string, file: string) => string
   /** Takes a message for the operator that is no failure. */
   readonly warn?: (message: string) => void
 }
@@ -40,6 +54,24 @@ export interface Compiler {
 }
 
 const DEEPEST_RESULT = 200
+
+/** A template whose text is secret: neither what it renders to nor a message about it shows that text. */
+function hideTemplate(label: string, render: () => Py): Py {
+  let value: Py
+  try {
+    value = render()
+  } catch (error) {
+    const fault = asFault(error)
+    if (!(fault instanceof Fault) || fault.kind === 'undefined') throw fault
+    throw new Fault(fault.kind, `the template of ${label}, which is in a vault, cannot be evaluated`)
+  }
+  if (isText(value)) return new Secret(toText(value), label)
+  if (isList(value) || isDict(value))
+    throw runtimeFault(
+      `the template of ${label}, which is in a vault, makes a list or mapping: write it as YAML`,
+    )
+  return value
+}
 
 /** One evaluation for one scope: variables are evaluated at most once in it, and its cost is counted. */
 export class Session {
@@ -88,10 +120,14 @@ export class Session {
     }
   }
   render(template: Template): Py {
-    return this.meter.deeper(
-      `a recursive loop: the template ${JSON.stringify(template.text.slice(0, 80))}`,
-      () => this.compiler.playbookTemplate(template.text).renderNative(this, template.at),
-    )
+    const { text, secretLabel: label } = template
+    const render = (name: string): Py =>
+      this.meter.deeper(`a recursive loop: the template ${name}`, () =>
+        this.compiler.playbookTemplate(text).renderNative(this, template.at),
+      )
+    return label === undefined
+      ? render(JSON.stringify(text.slice(0, 80)))
+      : hideTemplate(label, () => render(`of ${label}`))
   }
 
   global(name: string, runtime: Runtime): Py | undefined {

@@ -1,0 +1,203 @@
+import { problem } from '../core/error.ts'
+import { defineState, type Target } from '../core/module.ts'
+import type { Args } from '../core/params.ts'
+import { sh } from '../core/script.ts'
+import { accept } from '../resources/file.ts'
+import {
+  type PackageState,
+  readPackageState,
+  requireNoUpgrade,
+  rereadPackages,
+  showPackages,
+  wantPackages,
+  writePackageState,
+} from '../resources/package.ts'
+import { packageReturns, renderChange } from './package-module.ts'
+
+const params = {
+  name: {
+    type: 'list',
+    default: [],
+    aliases: ['package', 'pkg'],
+    doc: 'The packages; `name=version` for a version.',
+  },
+  state: {
+    type: 'string',
+    choices: ['absent', 'latest', 'present'],
+    default: 'present',
+    doc: 'Whether they are to be there; `latest`: in the newest version that the host can get.',
+  },
+  update_cache: {
+    type: 'bool',
+    default: false,
+    aliases: ['update-cache'],
+    doc: 'Fetch the package lists first. Does not count as a change when packages are named.',
+  },
+  cache_valid_time: {
+    type: 'int',
+    default: 0,
+    doc: 'Seconds for which the package lists that the host has are good enough. Means `update_cache`.',
+  },
+  upgrade: {
+    type: 'string',
+    choices: ['dist', 'full', 'no', 'safe', 'yes'],
+    default: 'no',
+    doc: 'Bring all packages to their newest versions; `dist` and `full` may remove some for that.',
+  },
+  deb: { type: 'path', doc: 'A package file of the target.' },
+  default_release: { type: 'string', aliases: ['default-release'], doc: 'Release to take packages from.' },
+  install_recommends: {
+    type: 'bool',
+    aliases: ['install-recommends'],
+    doc: 'Install what a package recommends too. Default: as the host has it.',
+  },
+  only_upgrade: { type: 'bool', default: false, doc: 'Do not install what is not there.' },
+  purge: { type: 'bool', default: false, doc: 'With `absent`: remove configuration files too.' },
+  autoremove: { type: 'bool', default: false, doc: 'Remove packages that nothing needs any more.' },
+  allow_unauthenticated: {
+    type: 'bool',
+    default: false,
+    aliases: ['allow-unauthenticated'],
+    doc: 'Take packages without a good signature.',
+  },
+  allow_downgrade: {
+    type: 'bool',
+    default: false,
+    aliases: ['allow-downgrade', 'allow_downgrades', 'allow-downgrades'],
+    doc: 'A version that is asked for may be older than the installed one.',
+  },
+  allow_change_held_packages: { type: 'bool', default: false, doc: 'Change packages that are on hold too.' },
+  dpkg_options: {
+    type: 'string',
+    default: 'force-confdef,force-confold',
+    doc: 'Options of dpkg. Changed configuration files are always kept.',
+  },
+  lock_timeout: { type: 'int', default: 60, doc: 'Seconds to wait for another run of apt.' },
+  force_apt_get: { type: 'bool', default: true, doc: 'Taken for compatibility: it is always apt-get.' },
+} as const
+type AptArgs = Args<typeof params>
+
+function optionsOf(args: AptArgs): readonly string[] {
+  const dpkg = args.dpkg_options.split(',').filter(word => word !== '')
+  return [
+    ...(args.install_recommends === undefined
+      ? []
+      : [args.install_recommends ? '--install-recommends' : '--no-install-recommends']),
+    ...(args.allow_unauthenticated ? ['--allow-unauthenticated'] : []),
+    ...(args.allow_change_held_packages ? ['--allow-change-held-packages'] : []),
+    ...dpkg.flatMap(word => ['-o', `Dpkg::Options::=--${word}`]),
+    ...['-o', `DPkg::Lock::Timeout=${args.lock_timeout}`],
+  ]
+}
+
+const inFile = sh`
+command -v dpkg-deb >/dev/null 2>&1 || rt_fail "this host has no dpkg-deb"
+# shellcheck disable=SC2016 # dpkg-deb expands it
+dpkg-deb -W --showformat='\${Package}=\${Version}' -- "$p_deb" || rt_fail "Unable to install package: $p_deb is no package file"
+`
+
+/** Names to look for, and the file that one of them comes from. */
+async function namesOf(t: Target, args: AptArgs) {
+  if (args.deb === undefined) return { names: args.name, files: {} }
+  if (/^[a-z]+:\/\//.test(args.deb))
+    throw problem('E_PARAMS', 'apt: deb is a file of the target', { hint: 'fetch it first, with get_url' })
+  const name = accept(t, await t.run(inFile, { deb: args.deb })).stdout.toString()
+  return { names: [name], files: { [name.split('=')[0]!]: args.deb } }
+}
+
+const isUpdating = (args: AptArgs): boolean => args.update_cache || args.cache_valid_time > 0
+const isUpgrading = (args: AptArgs): boolean => args.upgrade !== 'no'
+
+async function read(t: Target, args: AptArgs): Promise<PackageState> {
+  const { names, files } = await namesOf(t, args)
+  const asked = {
+    names,
+    files,
+    use: 'apt' as const,
+    options: optionsOf(args),
+    release: args.default_release,
+    isPurged: args.purge,
+    isNewest: args.state === 'latest',
+    isWanted: args.state !== 'absent' && args.deb === undefined,
+    upgrade: isUpgrading(args)
+      ? args.upgrade === 'yes' || args.upgrade === 'safe'
+        ? 'upgrade'
+        : 'dist-upgrade'
+      : '',
+    isAutoremoved: args.autoremove,
+  }
+  const found = await readPackageState(t, asked)
+  // Which versions there are is only known with new lists, so they have to be fetched before the look.
+  const isRead = isUpdating(args) && (names.length > 0 || isUpgrading(args)) && !t.check
+  return isRead && isStale(args, found) ? readPackageState(t, { ...asked, isRefreshed: true }) : found
+}
+
+const isStale = ({ cache_valid_time }: AptArgs, { terms }: PackageState): boolean =>
+  terms.listedSeconds >= cache_valid_time || terms.listedAt === 0
+
+function want(args: AptArgs, before: PackageState): PackageState {
+  const after = wantPackages(args.state, before, args.only_upgrade)
+  const older = Object.entries(before.terms.versions).find(
+    ([name]) => before.packages[name] !== null && after.packages[name] !== before.packages[name],
+  )
+  if (
+    older !== undefined &&
+    !args.allow_downgrade &&
+    args.deb === undefined &&
+    isOlder(older[1], before.packages[older[0]]!)
+  )
+    throw problem(
+      'E_TASK',
+      `${older[0]} ${before.packages[older[0]]} is newer than ${older[1]}, which was asked for`,
+      {
+        hint: 'set allow_downgrade: true when that is meant',
+      },
+    )
+  const isOnlyFetched = Object.keys(after.packages).length === 0 && !isUpgrading(args) && !args.autoremove
+  return isUpdating(args) && isOnlyFetched && isStale(args, before) ? { ...after, isFetched: true } : after
+}
+
+/** Whether a version is plainly older: compared number by number, as far as both have the same form. */
+function isOlder(a: string, b: string): boolean {
+  return a.localeCompare(b, 'en', { numeric: true }) < 0
+}
+
+export const apt = defineState<typeof params, PackageState>({
+  name: 'apt',
+  summary: 'Install, upgrade or remove packages of Debian and Ubuntu.',
+  notes: [
+    'Undoing an installation removes the packages named, not those that came along.',
+    'In the change phase of a rotation `upgrade` and `autoremove` are refused: they cannot be undone.',
+  ],
+  params,
+  rules: {
+    mutuallyExclusive: [
+      ['deb', 'name'],
+      ['deb', 'upgrade'],
+    ],
+  },
+  returns: {
+    ...packageReturns,
+    cache_updated: { doc: 'Whether the package lists were fetched.' },
+    cache_update_time: { doc: 'When they were before, in seconds since 1970.' },
+  },
+  examples: `
+- name: What the panel needs
+  apt: { name: [nodejs, postgresql-client], update_cache: true, cache_valid_time: 3600 }
+`,
+  prepare(t, args) {
+    requireNoUpgrade(t, 'apt', isUpgrading(args) || args.autoremove)
+    return args
+  },
+  read,
+  reread: rereadPackages,
+  want,
+  write: writePackageState,
+  result: (_args, before, after) => ({
+    packages: after.packages,
+    msg: renderChange(before, after),
+    cache_updated: before.terms.isRefreshed || after.isFetched === true,
+    cache_update_time: before.terms.listedAt,
+  }),
+  show: showPackages,
+})

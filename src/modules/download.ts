@@ -1,0 +1,78 @@
+import { problem } from '../core/error.ts'
+import type { Target } from '../core/module.ts'
+import type { Args } from '../core/params.ts'
+import { Secret } from '../core/secret.ts'
+import { send } from './uri.ts'
+import { NoAnswer } from './uri-exchange.ts'
+import type { Walked } from './uri-follow.ts'
+import { parseUrl, uriParams } from './uri-request.ts'
+
+/** Options of modules that fetch a file by HTTP. */
+export const downloadParams = {
+  headers: uriParams.headers,
+  url_username: { ...uriParams.url_username, aliases: ['username'] },
+  url_password: { ...uriParams.url_password, aliases: ['password'] },
+  force_basic_auth: uriParams.force_basic_auth,
+  http_agent: uriParams.http_agent,
+  validate_certs: uriParams.validate_certs,
+  client_cert: uriParams.client_cert,
+  client_key: uriParams.client_key,
+  ciphers: uriParams.ciphers,
+  unredirected_headers: uriParams.unredirected_headers,
+  timeout: { type: 'int', default: 10, doc: 'Seconds for connecting, and for the server to say something.' },
+  use_proxy: uriParams.use_proxy,
+} as const
+export type DownloadArgs = Args<typeof downloadParams>
+
+/** `uri` with the options that a download has no say in. */
+const plainGet = {
+  method: 'GET',
+  body_format: 'raw',
+  remote_src: false,
+  status_code: ['200'],
+  return_content: false,
+  follow_redirects: 'urllib2',
+  mode: '0600',
+  force: false,
+  from: 'target',
+} as const
+
+export const isUrl = (text: string): boolean => /^(?:https?|file):\/\//i.test(text)
+
+/** For messages: a secret by its label. */
+const nameOf = (url: string | Secret): string => (url instanceof Secret ? String(url.toJSON()) : url)
+
+/**
+ * The file behind a URL, as the target sees the network: by a connection of its sshd, HTTP being spoken on the operator's machine.
+ * Throws E_TASK when there is no answer or another than 200.
+ */
+export async function download(t: Target, url: string | Secret, args: DownloadArgs): Promise<Walked> {
+  try {
+    const walked = await send(t, { ...plainGet, ...args, url })
+    const { status } = walked.response
+    if (status !== 200)
+      throw problem('E_TASK', `Request failed: HTTP Error ${status} for ${nameOf(url)}`, {
+        hint: status === 401 || status === 403 ? 'give url_username and url_password' : 'check the URL',
+      })
+    return walked
+  } catch (error) {
+    if (!(error instanceof NoAnswer)) throw error
+    throw problem('E_TASK', `Request failed: no answer from ${nameOf(url)}: ${error.message}`, {
+      hint: 'check that the host can reach it, or give a longer timeout',
+    })
+  }
+}
+
+/** The file's name by the server's Content-Disposition, else by the URL. */
+export function downloadName({ response, url }: Pick<Walked, 'response' | 'url'>): string {
+  const said = /filename="?([^";]+)"?/i.exec(response.headers.get('content-disposition') ?? '')?.[1]
+  return nameOfPath(said ?? decodeURIComponent(url.pathname))
+}
+
+/** The last part of a path; `index.html` when it has none. */
+export function nameOfPath(path: string): string {
+  return path.split('/').at(-1)?.trim() || 'index.html'
+}
+
+export const nameOfUrl = (url: string | Secret): string =>
+  nameOfPath(decodeURIComponent(parseUrl(url).pathname))

@@ -1,0 +1,217 @@
+import { createHash } from 'node:crypto'
+import { Readable } from 'node:stream'
+import { problem } from '../core/error.ts'
+import { defineAction, type Outcome, type Target } from '../core/module.ts'
+import type { Args } from '../core/params.ts'
+import type { Secret } from '../core/secret.ts'
+import { isSameState } from '../core/value.ts'
+import { type FileState, readFile } from '../resources/file.ts'
+import { resultOf, wantContent } from '../resources/file-want.ts'
+import { writeFile } from '../resources/file-write.ts'
+import { download, downloadName, downloadParams, isUrl, nameOfPath } from './download.ts'
+import { attributes, backup, backupSuffix, readOptions, unsafe_writes } from './file-params.ts'
+import { withStagedFile } from './staged-file.ts'
+import { backupResult } from './text-file.ts'
+
+const params = {
+  url: { type: 'text', required: true, doc: 'http, https or file URL; a file is one of the target.' },
+  dest: { type: 'path', required: true, doc: 'File of the target, or a folder that is there.' },
+  checksum: {
+    type: 'string',
+    default: '',
+    doc: '`sha256:HEX`, or `sha256:URL` of a list of checksums (md5, sha1, sha224, sha256, sha384, sha512).',
+  },
+  force: {
+    type: 'bool',
+    default: false,
+    doc: 'Fetch it though the file is there; without it that is done only for a folder or a checksum that differs.',
+  },
+  tmp_dest: { type: 'path', doc: 'Folder of the target that it is first put into.' },
+  decompress: {
+    type: 'bool',
+    default: true,
+    doc: 'Taken for compatibility: nothing is asked for compressed.',
+  },
+  backup,
+  unsafe_writes,
+  ...downloadParams,
+  ...attributes,
+} as const
+type GetArgs = Args<typeof params>
+
+interface Checksum {
+  readonly algorithm: string
+  readonly hex: string
+}
+const algorithms = ['md5', 'sha1', 'sha224', 'sha256', 'sha384', 'sha512']
+
+/** The checksum asked for. Throws E_PARAMS for what is none, E_TASK for a list that does not have the file. */
+async function checksumOf(t: Target, args: GetArgs): Promise<Checksum | undefined> {
+  if (args.checksum === '') return undefined
+  const [, algorithm = '', rest = ''] = /^\s*([A-Za-z0-9]+):\s*(.+?)\s*$/.exec(args.checksum) ?? []
+  if (!algorithms.includes(algorithm))
+    throw problem('E_PARAMS', 'The checksum parameter has to be in format <algorithm>:<checksum>', {
+      hint: `the algorithm is one of ${algorithms.join(', ')}`,
+    })
+  if (!isUrl(rest)) return { algorithm, hex: rest.replace(/\W/g, '').toLowerCase() }
+  const { response } = await download(t, rest, args)
+  const name = typeof args.url === 'string' ? nameOfPath(new URL(args.url).pathname) : ''
+  const hex = findChecksum(response.body.toString(), name)
+  if (hex === undefined) throw problem('E_TASK', `Unable to find a checksum for file '${name}' in '${rest}'`)
+  return { algorithm, hex }
+}
+
+/** `HEX  NAME`, `HEX *NAME`, `HEX  ./dir/NAME`; or a list that holds nothing but one checksum. */
+function findChecksum(text: string, name: string): string | undefined {
+  const rows = text.split('\n').map(line => line.trim().split(/\s+/, 2))
+  const row = rows.find(([, path]) => path !== undefined && nameOfPath(path.replace(/^\*/, '')) === name)
+  const only = rows.length <= 2 && rows[0]!.length === 1 ? rows[0]![0] : undefined
+  return (row?.[0] ?? only)?.toLowerCase()
+}
+
+const digest = (algorithm: string, bytes: Buffer): string => createHash(algorithm).update(bytes).digest('hex')
+
+interface Fetched {
+  readonly bytes: Buffer
+  readonly name: string
+  readonly status: number | undefined
+}
+
+async function fetchFile(t: Target, args: GetArgs): Promise<Fetched> {
+  const { url } = args
+  if (typeof url === 'string' && /^file:/i.test(url)) {
+    const path = decodeURIComponent(new URL(url).pathname)
+    const { kind, content, encoding } = await readFile(t, path, { follow: true, content: 'plain' })
+    if (kind !== 'file')
+      throw problem('E_TASK', `Request failed: ${path} is ${kind === 'absent' ? 'not there' : `a ${kind}`}`)
+    return {
+      bytes: Buffer.from(String(content), encoding ?? 'utf8'),
+      name: nameOfPath(path),
+      status: undefined,
+    }
+  }
+  const walked = await download(t, url, args)
+  return { bytes: walked.response.body, name: downloadName(walked), status: walked.response.status }
+}
+
+/** The file as it is and what is known of it. `name` is what it gets in a folder. */
+function readDest(
+  t: Target,
+  args: GetArgs,
+  name: string | undefined,
+  suffix: string | undefined,
+): Promise<FileState> {
+  return readFile(t, args.dest, {
+    ...readOptions(args),
+    follow: true,
+    digest: true,
+    backupSuffix: suffix,
+    ...(name === undefined ? {} : { into: name }),
+  })
+}
+
+/** Whether what is there is good without asking the server. */
+async function isGood(
+  t: Target,
+  args: GetArgs,
+  before: FileState,
+  checksum: Checksum | undefined,
+): Promise<boolean> {
+  if (before.kind !== 'file') return false
+  if (checksum === undefined) return !args.force
+  const { content, encoding } = await readFile(t, before.terms.real, { content: 'plain' })
+  return digest(checksum.algorithm, Buffer.from(String(content), encoding ?? 'utf8')) === checksum.hex
+}
+
+async function setAttributes(t: Target, args: GetArgs, before: FileState): Promise<Outcome> {
+  const held = { sha256: before.sha256 as string, sizeBytes: before.sizeBytes ?? 0 }
+  const after = wantContent(before, held, args.mode)
+  await writeFile(t, before, after)
+  return {
+    changed: !isSameState(before, after),
+    msg: 'file already exists',
+    values: { ...resultOf(after), url: urlOf(args), dest: before.path },
+  }
+}
+
+const urlOf = ({ url }: GetArgs): string | Secret => url
+
+async function put(t: Target, args: GetArgs, fetched: Fetched, suffix: string | undefined): Promise<Outcome> {
+  const { bytes, name, status } = fetched
+  const before = await readDest(t, args, name, suffix)
+  if (before.kind === 'directory') throw problem('E_TASK', `${before.path} is a directory, not a file`)
+  const after = wantContent(before, { sha256: digest('sha256', bytes), sizeBytes: bytes.length }, args.mode)
+  const changed = !isSameState(before, after)
+  if (changed)
+    await withStagedFile(t, Readable.from([bytes]), args.tmp_dest, source =>
+      writeFile(t, before, { ...after, terms: { ...after.terms, source } }),
+    )
+  const sha1 = digest('sha1', bytes)
+  return {
+    changed,
+    msg: `OK (${bytes.length} bytes)`,
+    values: {
+      ...resultOf(after),
+      url: urlOf(args),
+      dest: after.path,
+      status_code: status,
+      checksum_src: sha1,
+      checksum_dest: sha1,
+      md5sum: digest('md5', bytes),
+      ...backupResult(before, after),
+    },
+  }
+}
+
+export const getUrl = defineAction({
+  name: 'get_url',
+  summary: 'Fetch a file by HTTP, HTTPS or from the target itself, and put it onto the target.',
+  notes: [
+    'The connection is made by the target’s sshd; HTTP and TLS are spoken on the operator’s machine, so that the host needs neither curl nor wget and sees no password. The file is held in memory on its way.',
+    'The file is put in place by one rename, after its checksum was found to be right.',
+  ],
+  params,
+  returns: {
+    url: { doc: 'The URL.' },
+    dest: { doc: 'The file.' },
+    msg: { doc: '`OK (N bytes)` or `file already exists`.' },
+    status_code: { doc: 'Status of the answer.' },
+    checksum_src: { doc: 'sha1 of what was fetched.' },
+    checksum_dest: { doc: 'sha1 of the file.' },
+    md5sum: { doc: 'md5 of the file.' },
+    backup_file: { doc: 'Path of the backup, when one was made.' },
+    elapsed: { doc: 'Whole seconds.' },
+    size: { doc: 'Size in bytes.' },
+    mode: { doc: 'Permissions.' },
+    owner: { doc: 'Name of the user that owns it.' },
+    group: { doc: 'Name of the group that owns it.' },
+  },
+  examples: `
+- name: A release, with the checksum that its makers publish
+  get_url:
+    url: https://example.org/panel-2.1.tar.gz
+    dest: /opt/panel-2.1.tar.gz
+    checksum: sha256:https://example.org/SHA256SUMS
+    mode: '0644'
+`,
+  async run(t, args) {
+    const start = t.operator.now().getTime()
+    const suffix = backupSuffix(t.operator, args.backup)
+    const checksum = await checksumOf(t, args)
+    const before = await readDest(t, args, undefined, suffix)
+    if (await isGood(t, args, before, checksum)) return setAttributes(t, args, before)
+    const fetched = await fetchFile(t, args)
+    const found = checksum === undefined ? '' : digest(checksum.algorithm, fetched.bytes)
+    if (checksum !== undefined && found !== checksum.hex)
+      throw problem(
+        'E_TASK',
+        `The checksum for ${args.dest} did not match ${checksum.hex}; it was ${found}.`,
+        {
+          hint: 'nothing was changed; check the URL and the checksum',
+        },
+      )
+    const outcome = await put(t, args, fetched, suffix)
+    const elapsed = Math.floor((t.operator.now().getTime() - start) / 1000)
+    return { ...outcome, values: { ...outcome.values, elapsed } }
+  },
+})

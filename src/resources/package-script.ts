@@ -1,0 +1,169 @@
+import { joinScripts, sh } from '../core/script.ts'
+
+/**
+ * One set of functions for each package manager: installed and candidate print the version of one package (nothing: there is none),
+ * refresh, install, remove, pending (what an upgrade would change), upgrade, orphans (what autoremove would remove). Their output is
+ * made for programs or is as their manuals show it. `$p_use` names one, or is empty.
+ */
+const managers = sh`
+PATH=$PATH:/usr/sbin:/sbin
+nl='
+'
+has() { command -v "$1" >/dev/null 2>&1; }
+DEBIAN_FRONTEND=noninteractive
+APT_LISTCHANGES_FRONTEND=none
+export DEBIAN_FRONTEND APT_LISTCHANGES_FRONTEND
+find_manager() {
+  manager=$p_use
+  if [ -z "$manager" ]; then
+    for one in apt apk dnf yum; do
+      case $one in apt) program=apt-get ;; *) program=$one ;; esac
+      if has "$program"; then manager=$one; break; fi
+    done
+  fi
+  case $manager in
+    apt) has apt-get || rt_fail "this host has no apt-get" ;;
+    '') rt_fail "this host has no package manager that is known: apt, apk, dnf or yum" ;;
+    *) has "$manager" || rt_fail "this host has no $manager" ;;
+  esac
+}
+apt_get() {
+  IFS=$nl
+  # shellcheck disable=SC2086 # one option a line
+  set -f -- -y -q -o DPkg::Lock::Timeout=60 $p_options "$@"
+  unset IFS
+  apt-get "$@" </dev/null 8>&-
+}
+dnf_do() {
+  IFS=$nl
+  # shellcheck disable=SC2086 # one option a line
+  set -f -- -y -q $p_options "$@"
+  unset IFS
+  "$manager" "$@" </dev/null 8>&-
+}
+apk_do() {
+  IFS=$nl
+  # shellcheck disable=SC2086 # one option a line
+  set -f -- $p_options "$@"
+  unset IFS
+  apk "$@" </dev/null 8>&-
+}
+installed() {
+  case $manager in
+    apt) dpkg-query -W -f '\${db:Status-Status} \${Version}\n' -- "$1" 2>/dev/null | sed -n 's/^installed //p' | head -n 1 ;;
+    apk) apk list --installed "$1" 2>/dev/null | sed -n 's/ .*//; 1p' | sed "s/^.*-\([^-]*-r[0-9]*\)$/\1/" ;;
+    *) rpm -q --qf '%|EPOCH?{%{EPOCH}:}:{}|%{VERSION}-%{RELEASE}\n' -- "$1" 2>/dev/null | grep -v 'not installed' | tail -n 1 ;;
+  esac
+}
+candidate() {
+  case $manager in
+    apt)
+      if [ -n "\${p_release-}" ]; then set -- -t "$p_release" policy "$1"; else set -- policy "$1"; fi
+      apt-cache "$@" 2>/dev/null | sed -n 's/^  Candidate: //p' | sed '/^(none)$/d' ;;
+    apk)
+      apk_do add --simulate --upgrade "$1" 2>/dev/null |
+        sed -n "s/^([0-9/]*) [A-Z][a-z]* \([^ ]*\) (\(.* -> \)\{0,1\}\([^ )]*\)).*/\1 \3/p" |
+        while read -r name version; do if [ "$name" = "\${1%%[=<>~]*}" ]; then printf '%s\n' "$version"; fi; done ;;
+    *) dnf_do list --available -- "$1" 2>/dev/null | sed -n '/^[^ ]*\.[a-z0-9_]* .*[0-9]/p' | tail -n 1 | { read -r _ version _; printf '%s\n' "$version"; } ;;
+  esac
+}
+refresh() {
+  case $manager in
+    apt) apt_get update ;;
+    apk) apk update ;;
+    *) "$manager" -y -q makecache ;;
+  esac >&2 || rt_fail "Failed to update the package lists"
+}
+pending() {
+  case $manager in
+    apt) apt_get -s "$1" 2>/dev/null | sed -n 's/^Inst \([^ ]*\) .*/\1/p' ;;
+    apk) apk_do upgrade --simulate 2>/dev/null | sed -n 's/^([0-9/]*) [A-Z][a-z]* \([^ ]*\) .*/\1/p' ;;
+    *) dnf_do check-update 2>/dev/null | sed -n 's/^\([^ ]*\)\.[a-z0-9_]* .*[0-9].*/\1/p' ;;
+  esac
+}
+orphans() {
+  case $manager in
+    apt) apt_get -s autoremove 2>/dev/null | sed -n 's/^Remv \([^ ]*\) .*/\1/p' ;;
+    apk) ;;
+    *) dnf_do repoquery --unneeded --qf '%{name}\n' 2>/dev/null ;;
+  esac
+}
+`
+
+export const readPackages = joinScripts(
+  managers,
+  sh`
+nl='
+'
+manager=
+find_manager
+rt_set manager "$manager"
+if [ "$p_refresh" = 1 ]; then refresh; rt_set refreshed 1; fi
+set -f
+IFS=$nl
+for name in $p_names; do
+  unset IFS
+  version=$(installed "$name")
+  newest=
+  if [ "$p_newest" = 1 ] || { [ -z "$version" ] && [ "$p_wanted" = 1 ]; }; then newest=$(candidate "$name"); fi
+  printf '%s\t%s\t%s\n' "$name" "$version" "$newest"
+done
+unset IFS
+if [ -n "$p_upgrade" ]; then rt_set pending "$(pending "$p_upgrade")"; fi
+if [ "$p_autoremove" = 1 ]; then rt_set orphans "$(orphans)"; fi
+if [ "$manager" = apt ]; then
+  stamp=/var/lib/apt/periodic/update-success-stamp
+  [ -e "$stamp" ] || stamp=/var/lib/apt/lists
+  rt_set listed "$(stat -c %Y "$stamp" 2>/dev/null)"
+  rt_set now "$(date +%s)"
+fi
+exit 0
+`,
+)
+
+export const writePackages = joinScripts(
+  managers,
+  sh`
+nl='
+'
+manager=
+find_manager
+set -f
+if [ "$p_refresh" = 1 ]; then refresh; fi
+if [ -n "$p_remove" ]; then
+  IFS=$nl
+  # shellcheck disable=SC2086 # one name a line
+  set -- $p_remove
+  unset IFS
+  case $manager in
+    apt) if [ "$p_purge" = 1 ]; then apt_get purge "$@"; else apt_get remove "$@"; fi ;;
+    apk) apk_do del "$@" ;;
+    *) dnf_do remove "$@" ;;
+  esac || rt_fail "cannot remove: $*"
+fi
+if [ -n "$p_install" ]; then
+  IFS=$nl
+  # shellcheck disable=SC2086 # one name a line
+  set -- $p_install
+  unset IFS
+  case $manager in
+    apt)
+      if [ -n "\${p_release-}" ]; then set -- -t "$p_release" "$@"; fi
+      apt_get -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold --allow-downgrades install "$@" ;;
+    apk) apk_do add --upgrade "$@" ;;
+    *) dnf_do install "$@" || { if [ "$p_downgrade" = 1 ]; then dnf_do downgrade "$@"; else false; fi; } ;;
+  esac || rt_fail "cannot install: $*"
+fi
+if [ -n "$p_upgrade" ]; then
+  case $manager in
+    apt) apt_get -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$p_upgrade" ;;
+    apk) apk_do upgrade ;;
+    *) dnf_do upgrade ;;
+  esac || rt_fail "cannot upgrade"
+fi
+if [ "$p_autoremove" = 1 ]; then
+  case $manager in apt) apt_get autoremove ;; apk) ;; *) dnf_do autoremove ;; esac || rt_fail "cannot autoremove"
+fi
+exit 0
+`,
+)

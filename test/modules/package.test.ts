@@ -1,0 +1,220 @@
+// package, apt, apk, dnf: the real apt and dpkg with a repository made here; stand-ins that print what the manuals of apk and dnf show.
+import { describe, expect, it } from 'vitest'
+import { apk } from '../../src/modules/apk.ts'
+import { apt } from '../../src/modules/apt.ts'
+import { dnf } from '../../src/modules/dnf.ts'
+import { packageModule } from '../../src/modules/package.ts'
+import { packageFacts } from '../../src/modules/package-facts.ts'
+import { makeTarget } from '../support/target.ts'
+import { act, apply } from './harness.ts'
+import { live, look } from './lifecycle.ts'
+import { hasProgram, hasSandbox, useSandbox } from './sandbox.ts'
+
+/** A repository in a folder: rota-a 1 and 2, rota-b that needs rota-a. */
+const repository = `
+mkdir -p /srv.rota 2>/dev/null; repo=/var/rota-repo; mkdir -p $repo; cd $repo
+make() {
+  mkdir -p "p/DEBIAN" "p/usr/share/rota-test"
+  printf 'Package: %s\\nVersion: %s\\nArchitecture: all\\nMaintainer: x <x@example.org>\\nDescription: x\\n%s' "$1" "$2" "$3" >p/DEBIAN/control
+  echo "$1 $2" >"p/usr/share/rota-test/$1"
+  dpkg-deb -b p "$1_$2.deb" >/dev/null
+  rm -r p
+}
+make rota-a 1.0 ''; make rota-a 2.0 ''; make rota-b 1.0 'Depends: rota-a
+'
+for f in *.deb; do
+  dpkg-deb -f "$f"
+  printf 'Filename: ./%s\\nSize: %s\\nSHA256: %s\\n\\n' "$f" "$(stat -c %s "$f")" "$(sha256sum "$f" | cut -d' ' -f1)"
+done >Packages
+mkdir -p /etc/dpkg/dpkg.cfg.d; echo force-unsafe-io >/etc/dpkg/dpkg.cfg.d/fast
+rm -rf /etc/apt/sources.list.d/* /srv.rota; echo "deb [trusted=yes] file:$repo ./" >/etc/apt/sources.list
+rm -rf /var/lib/apt/lists/* /var/lib/apt/periodic/*
+chmod -R a+rX $repo; cd /
+`
+const world = `dpkg-query -W -f '\${Package} \${Version} \${db:Status-Status}\\n' 'rota-*' 2>/dev/null | grep ' installed'; exit 0`
+const hasApt = hasProgram('apt-get') && hasProgram('dpkg-deb')
+if (!hasApt) console.log('skipped: apt-get is not installed')
+
+describe.skipIf(!hasSandbox || !hasApt)('apt', () => {
+  const { session } = useSandbox('dash', { setUp: repository })
+  const base = () => ({ session: session(), world })
+
+  it('fetches the lists when they are old', { timeout: 60_000 }, async () => {
+    const t = makeTarget({ session: session() })
+    await expect(apply(t, apt, { name: ['rota-a'] })).rejects.toThrow(
+      /No package matching 'rota-a' is available/,
+    )
+    expect(
+      (await apply(makeTarget({ session: session(), check: true }), apt, { update_cache: true })).changed,
+    ).toBe(true)
+    const fetched = await apply(t, apt, { update_cache: true })
+    expect(fetched).toMatchObject({ changed: true, result: { cache_updated: true } })
+    expect((await apply(t, apt, { cache_valid_time: 3600 })).changed).toBe(false)
+  })
+
+  it('installs, upgrades and removes', { timeout: 120_000 }, async () => {
+    const old = await live({ ...base(), module: apt, args: { name: ['rota-a=1.0'] }, keep: true })
+    expect(old.world).toBe('rota-a 1.0 installed\n')
+    expect(old.result).toMatchObject({ msg: 'installed rota-a 1.0', packages: { 'rota-a': '1.0' } })
+    await live({ ...base(), module: apt, args: { name: ['rota-a'] }, changed: false })
+    await live({ ...base(), module: apt, args: { name: ['rota-a=1.*'] }, changed: false })
+    const latest = await live({
+      ...base(),
+      module: apt,
+      args: { name: ['rota-a'], state: 'latest' },
+      keep: true,
+    })
+    expect(latest.world).toBe('rota-a 2.0 installed\n')
+    const t = makeTarget({ session: session() })
+    await expect(apply(t, apt, { name: ['rota-a=1.0'] })).rejects.toThrow(/newer than 1\.0/)
+    await live({ ...base(), module: apt, args: { name: ['rota-a=1.0'], allow_downgrade: true } })
+    const none = await live({
+      ...base(),
+      module: packageModule,
+      args: { name: ['rota-a', 'rota-b'], state: 'absent' },
+    })
+    expect(none.world).toBe('')
+    await live({
+      ...base(),
+      module: apt,
+      args: { name: ['rota-b'], only_upgrade: true, state: 'latest' },
+      changed: false,
+    })
+    const both = await apply(t, packageModule, { name: ['rota-b'], state: 'present' })
+    expect(both.result['msg']).toBe('installed rota-b 1.0')
+  })
+
+  it('upgrades all, removes what nothing needs', { timeout: 120_000 }, async () => {
+    const t = makeTarget({ session: session() })
+    await look(session(), 'apt-get -y -q purge rota-a rota-b >/dev/null 2>&1')
+    await apply(t, apt, { name: ['rota-a=1.0'] })
+    expect(await apply(t, apt, { upgrade: 'yes' })).toMatchObject({
+      changed: true,
+      result: { msg: expect.stringContaining('upgraded') },
+    })
+    expect(await look(session(), world)).toBe('rota-a 2.0 installed\n')
+    expect((await apply(t, apt, { upgrade: 'dist' })).changed).toBe(false)
+    await look(session(), 'apt-mark auto rota-a >/dev/null')
+    expect((await apply(t, apt, { autoremove: true })).changed).toBe(true)
+    expect(await look(session(), world)).toBe('')
+    await expect(
+      apply(makeTarget({ session: session(), undoable: true }), apt, { upgrade: 'dist' }),
+    ).rejects.toThrow(/cannot be undone/)
+  })
+
+  it('installs a file', { timeout: 60_000 }, async () => {
+    const done = await live({ ...base(), module: apt, args: { deb: '/var/rota-repo/rota-a_1.0.deb' } })
+    expect(done.world).toBe('rota-a 1.0 installed\n')
+  })
+
+  it('refuses what is no name', async () => {
+    const t = makeTarget({ session: session() })
+    for (const name of ['rota-*', './x.deb', 'https://example.org/x.deb', '-o', 'a b'])
+      await expect(apply(t, packageModule, { name: [name], state: 'present' })).rejects.toThrow(
+        /is no name of a package/,
+      )
+  })
+
+  it('facts', { timeout: 60_000 }, async () => {
+    await apply(makeTarget({ session: session() }), apt, { name: ['rota-a=2.0'] })
+    const { facts } = await act(makeTarget({ session: session() }), packageFacts, {})
+    const packages = facts!.get('packages') as Map<string, readonly Map<string, string>[]>
+    expect(packages.get('rota-a')).toEqual([
+      new Map([
+        ['name', 'rota-a'],
+        ['version', '2.0'],
+        ['arch', 'all'],
+        ['source', 'apt'],
+      ]),
+    ])
+  })
+})
+
+const apkProgram = `#!/bin/sh
+dir=/run/apk; mkdir -p $dir
+simulate=; upgrade=
+verb=
+names=
+for one; do
+  case $one in
+    --simulate) simulate=1 ;;
+    --upgrade) upgrade=1 ;;
+    --installed) ;;
+    --*) ;;
+    *) if [ -z "$verb" ]; then verb=$one; else names="$names $one"; fi ;;
+  esac
+done
+known() { case $1 in bash) echo 5.2.15-r5 ;; curl-dev) echo 8.1-r0 ;; *) return 1 ;; esac; }
+case $verb in
+  update) touch /run/apk-updated ;;
+  list) for n in $names; do [ -f "$dir/$n" ] && echo "$n-$(cat "$dir/$n") x86_64 {$n} (GPL-3.0-or-later) [installed]"; done ;;
+  add)
+    for n in $names; do
+      name=\${n%%=*}; want=\${n#*=}
+      new=$(known "$name") || { echo "ERROR: unable to select packages" >&2; exit 1; }
+      [ "$want" = "$n" ] || new=$want
+      if [ -f "$dir/$name" ]; then
+        old=$(cat "$dir/$name")
+        if [ "$old" != "$new" ] && [ -n "$upgrade" ]; then
+          echo "(1/1) Upgrading $name ($old -> $new)"; [ -n "$simulate" ] || echo "$new" >"$dir/$name"
+        fi
+      else
+        echo "(1/2) Installing libx ($new)"
+        echo "(2/2) Installing $name ($new)"; [ -n "$simulate" ] || echo "$new" >"$dir/$name"
+      fi
+    done
+    echo "OK: 8 MiB in 16 packages" ;;
+  del) for n in $names; do rm -f "$dir/$n"; done ;;
+  info) for n in "$dir"/*; do echo "\${n##*/}-$(cat "$n")"; done ;;
+esac
+`
+const apkWorld = 'cd /run/apk 2>/dev/null && grep . * 2>/dev/null; exit 0'
+
+describe.skipIf(!hasSandbox)('apk', () => {
+  const { session } = useSandbox('busybox', {
+    programs: { apk: apkProgram },
+    setUp: 'rm -rf /run/apk; mkdir -p /run/apk',
+  })
+  it('lives', async () => {
+    const one = { session: session(), world: apkWorld }
+    const made = await live({ ...one, module: apk, args: { name: ['bash', 'curl-dev'], update_cache: true } })
+    expect(made.world).toBe('bash:5.2.15-r5\ncurl-dev:8.1-r0\n')
+    await look(session(), 'echo 5.1-r0 >/run/apk/bash')
+    await live({ ...one, module: packageModule, args: { name: ['bash'], state: 'present' }, changed: false })
+    const latest = await live({ ...one, module: apk, args: { name: ['bash'], state: 'latest' } })
+    expect(latest.result['msg']).toBe('bash 5.1-r0 -> 5.2.15-r5')
+    expect((await live({ ...one, module: apk, args: { name: ['bash'], state: 'absent' } })).world).toBe('')
+    await expect(apply(makeTarget({ session: session() }), apk, { name: ['none'] })).rejects.toThrow(
+      /No package matching 'none'/,
+    )
+  })
+})
+
+const rpmProgram = `#!/bin/sh
+for n; do :; done
+[ -f "/run/rpm/$n" ] && cat "/run/rpm/$n" || { echo "package $n is not installed"; exit 1; }
+`
+const dnfProgram = `#!/bin/sh
+verb=; names=
+for one; do case $one in -*) ;; *) if [ -z "$verb" ]; then verb=$one; else names="$names $one"; fi ;; esac; done
+case $verb in
+  list) for n in $names; do [ "$n" = nginx ] && printf 'Available Packages\\nnginx.x86_64    1:1.20.1-14.el9    appstream\\n'; done ;;
+  install) for n in $names; do name=\${n%%-[0-9]*}; echo "1:\${n#"$name"-}" >"/run/rpm/$name"; done ;;
+  remove) for n in $names; do rm -f "/run/rpm/$n"; done ;;
+esac
+`
+
+describe.skipIf(!hasSandbox)('dnf', () => {
+  const { session } = useSandbox('dash', {
+    programs: { dnf: dnfProgram, rpm: rpmProgram },
+    setUp: 'rm -rf /run/rpm; mkdir -p /run/rpm',
+  })
+  it('lives', async () => {
+    const world = 'cd /run/rpm; grep . * /dev/null 2>/dev/null; exit 0'
+    const one = { session: session(), world, module: dnf }
+    expect((await live({ ...one, args: { name: ['nginx'] }, keep: true })).world).toBe(
+      'nginx:1:1.20.1-14.el9\n',
+    )
+    expect((await live({ ...one, args: { name: ['nginx'], state: 'absent' } })).world).toBe('')
+  })
+})

@@ -1,0 +1,88 @@
+// A session whose /etc, /usr, /var, /home, /root and /run are private copies: accounts, packages and services can be changed in it, and
+// the machine stays as it is. Made of a mount namespace and overlays, so it needs root on Linux.
+import { execFileSync, spawnSync } from 'node:child_process'
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll } from 'vitest'
+import type { Session } from '../../src/core/remote.ts'
+import { openLocalSession } from '../support/local-session.ts'
+import { shells } from './harness.ts'
+
+const mounts = `
+set -e
+mount -t tmpfs rota "$1"
+for dir in etc usr var home root run; do
+  mkdir "$1/$dir" "$1/$dir.work"
+  mount -t overlay rota -o "lowerdir=/$dir,upperdir=$1/$dir,workdir=$1/$dir.work" "/$dir"
+done
+`
+
+/** Why there can be no sandbox here; undefined when there can. */
+function whyNot(): string | undefined {
+  if (process.getuid?.() !== 0) return 'it needs root'
+  const folder = mkdtempSync(join(tmpdir(), 'rota-sandbox-'))
+  const tried = spawnSync('unshare', ['-m', 'sh', '-c', mounts, 'sh', folder])
+  rmSync(folder, { recursive: true })
+  return tried.status === 0 ? undefined : 'mount namespaces with overlays are not allowed'
+}
+
+const missing = whyNot()
+if (missing !== undefined && process.env['CI']) throw new Error(`no sandbox: ${missing}`)
+if (missing !== undefined) console.log(`skipped: no sandbox for accounts and services: ${missing}`)
+export const hasSandbox = missing === undefined
+
+export interface Sandbox {
+  readonly session: () => Session
+}
+
+/**
+ * A sandbox for the tests of this describe. `setUp` is a script that runs in it before the session's shell; `programs` are stand-ins
+ * that go before all others on PATH, by name.
+ */
+export function useSandbox(
+  shell: string,
+  options: { readonly setUp?: string; readonly programs?: Readonly<Record<string, string>> } = {},
+): Sandbox {
+  const folder = mkdtempSync(join(tmpdir(), 'rota-sandbox-'))
+  const programs = mkdtempSync(join(tmpdir(), 'rota-programs-'))
+  let session: Session
+  beforeAll(async () => {
+    for (const [name, text] of Object.entries(options.programs ?? {})) {
+      writeFileSync(join(programs, name), text)
+      chmodSync(join(programs, name), 0o755)
+    }
+    const start = join(programs, '.start')
+    // A busybox-only host sets PATH itself, so what is added to it has to be added behind that.
+    const path = `${programs}:${shell === 'busybox' ? execPath() : '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'}`
+    const [program, ...words] = shell === 'busybox' ? [`${execPath()}/sh`] : shells[shell]!
+    writeFileSync(
+      start,
+      `#!/bin/sh\nset -- '${folder}' "$@"\n${mounts}\n${options.setUp ?? ''}\nset +e\nshift\nPATH='${path}'\nexport PATH\nexec ${program} ${words.join(' ')} "$@"\n`,
+    )
+    chmodSync(start, 0o755)
+    writeFileSync(join(programs, '.sandbox'), `#!/bin/sh\nexec unshare -m '${start}' "$@"\n`)
+    chmodSync(join(programs, '.sandbox'), 0o755)
+    session = await openLocalSession({ shell: [join(programs, '.sandbox')] })
+  })
+  afterAll(async () => {
+    await session.close()
+    rmSync(folder, { recursive: true, force: true })
+    rmSync(programs, { recursive: true, force: true })
+  })
+  return { session: () => session }
+}
+
+/** The folder of busybox's applets. */
+function execPath(): string {
+  return shells['busybox']![0]!.replace(/\/[^/]*$/, '')
+}
+
+export function hasProgram(name: string): boolean {
+  try {
+    execFileSync('sh', ['-c', 'command -v "$1"', 'sh', name])
+    return true
+  } catch {
+    return false
+  }
+}
