@@ -47,7 +47,8 @@ async function prepare(run: Run): Promise<RotationOutcome | undefined> {
   const { hosts } = run.world
   try {
     await run.deps.refuseOverlap?.()
-    await takeHosts(run, { required: true })
+    // A host that does not answer is found red by preflight, which says where and why; it is taken when it is first worked on.
+    await takeHosts(run)
     showGiven(run)
     for (const phase of ['preflight', 'backup'] as const) {
       if (run.deps.stop?.aborted) return refuse(run, new Map(), 'stopped by the operator')

@@ -142,11 +142,16 @@ function unwritable(host: string, stderr: Buffer): RotaError {
   })
 }
 
+/** Errors after which it is certain that nothing was sent to the host. */
+const unsent: ReadonlySet<unknown> = new Set(['E_UNREACHABLE', 'E_HOST_KEY', 'E_AUTH', 'E_BECOME'])
+
 /** Records on the hosts of who holds them. Nothing is taken before `take`. */
 export function createHostLocks(options: HostLockOptions): HostLocks {
   const { run, token, runOnHost, setFence } = options
   let lost: RotaError | undefined
   const provers = new Map<string, Prove>()
+  /** Hosts that were never reached: there is nothing to give back. */
+  const unreached = new Set<string>()
   const onLost = (error: RotaError): void => {
     lost ??= error
   }
@@ -164,10 +169,17 @@ export function createHostLocks(options: HostLockOptions): HostLocks {
       let taking: Promise<Fence> | undefined
       // A host that does not answer now is taken when it is first worked on.
       const prove: Prove = () => {
-        taking ??= takeNow(host, known).catch(error => {
-          taking = undefined
-          throw error
-        })
+        taking ??= takeNow(host, known).then(
+          fence => {
+            unreached.delete(host)
+            return fence
+          },
+          error => {
+            taking = undefined
+            if (unsent.has(error.code)) unreached.add(host)
+            throw error
+          },
+        )
         return taking
       }
       provers.set(host, prove)
@@ -179,7 +191,9 @@ export function createHostLocks(options: HostLockOptions): HostLocks {
       if (prove) return prove()
       throw problem('E_BUG', `${host} is no host of the run`)
     },
-    free: host => freeHost(host, options, provers.has(host) ? token : ''),
+    async free(host) {
+      if (!unreached.has(host)) await freeHost(host, options, provers.has(host) ? token : '')
+    },
     checkHeld() {
       if (lost) throw lost
     },

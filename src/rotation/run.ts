@@ -215,16 +215,16 @@ async function close(
 
 /**
  * Holds every host for this run. The first one by name decides between two that begin on the same hosts at the same moment.
- * `required`: throws for a host that does not answer; else it is taken when it does.
+ * One that does not answer is taken when it is first worked on.
  */
-export async function takeHosts(run: Run, options: { readonly required?: boolean } = {}): Promise<void> {
+export async function takeHosts(run: Run): Promise<void> {
   const { hostLocks } = run.deps
   if (!hostLocks) return
   const known = run.journal.records.map(record => sumOf(renderLine(record)))
   const take = async (host: string): Promise<void> => {
     await hostLocks.take(host, known).catch(error => {
       const { code } = error as { code?: unknown }
-      if (options.required || code === 'E_LOCKED' || code === 'E_JOURNAL') throw error
+      if (code === 'E_LOCKED' || code === 'E_JOURNAL') throw error
       note(run, 'warn', `${host} is not locked yet: ${toMessage(run, error)}`)
     })
   }

@@ -59,8 +59,11 @@ export function otherInventory(site: Site, name: string, more: Readonly<Record<s
 
 const secretNames = ['JWT_SECRET', 'JWT_REFRESH_SECRET', 'POSTGRES_PASSWORD', 'ADMIN_PASSWORD'] as const
 
-/** Paths that change by themselves: the database's files, the panel's log, npm's cache in the home folder. */
-const moving = /^(var\/pg|opt\/proxpanel\/panel\.log|\.npm|\.cache)(\/|$)/
+/**
+ * Paths that change by themselves: the database's files, the panel's log, npm's cache in the home folder; and rota's own book
+ * about the host (locks, copies of journals).
+ */
+const moving = /^(var\/pg|var\/lib|opt\/proxpanel\/panel\.log|\.npm|\.cache)(\/|$)/
 
 function describeFiles(root: string, folder = ''): string[] {
   return readdirSync(join(root, folder))
