@@ -14,6 +14,8 @@ import { copy } from './copy.ts'
 import { cron } from './cron.ts'
 import { debug } from './debug.ts'
 import { dnf, yum } from './dnf.ts'
+import { dockerContainerExec } from './docker-container-exec.ts'
+import { dockerContainer } from './docker-container.ts'
 import { env_file } from './env-file.ts'
 import { env_read } from './env-read.ts'
 import { fail } from './fail.ts'
@@ -22,7 +24,9 @@ import { file } from './file.ts'
 import { find } from './find.ts'
 import { getUrl } from './get-url.ts'
 import { getent } from './getent.ts'
+import { git } from './git.ts'
 import { group } from './group.ts'
+import { hostname } from './hostname.ts'
 import { iniFile } from './ini-file.ts'
 import { knownHosts } from './known-hosts.ts'
 import { lineinfile } from './lineinfile.ts'
@@ -36,20 +40,25 @@ import { postgresqlRestore } from './postgresql-restore.ts'
 import { postgresqlUser } from './postgresql-user.ts'
 import { processEnv } from './process-env.ts'
 import { raw } from './raw.ts'
+import { reboot } from './reboot.ts'
 import { replace } from './replace.ts'
 import { script } from './script.ts'
 import { serviceFacts } from './service-facts.ts'
 import { service } from './service.ts'
 import { setFact } from './set-fact.ts'
+import { setStats } from './set-stats.ts'
 import { shell } from './shell.ts'
 import { slurp } from './slurp.ts'
 import { stat } from './stat.ts'
+import { sysctl } from './sysctl.ts'
 import { systemd, systemdService } from './systemd.ts'
 import { tempfile } from './tempfile.ts'
 import { template } from './template.ts'
 import { unarchive } from './unarchive.ts'
 import { uri } from './uri.ts'
 import { user } from './user.ts'
+import { validateArgumentSpec } from './validate-argument-spec.ts'
+import { waitForConnection } from './wait-for-connection.ts'
 import { waitFor } from './wait-for.ts'
 
 export const modules: readonly Module[] = [
@@ -67,6 +76,8 @@ export const modules: readonly Module[] = [
   cron,
   debug,
   dnf,
+  dockerContainer,
+  dockerContainerExec,
   env_file,
   env_read,
   fail,
@@ -75,7 +86,9 @@ export const modules: readonly Module[] = [
   find,
   getUrl,
   getent,
+  git,
   group,
+  hostname,
   iniFile,
   knownHosts,
   lineinfile,
@@ -89,14 +102,17 @@ export const modules: readonly Module[] = [
   postgresqlUser,
   processEnv,
   raw,
+  reboot,
   replace,
   script,
   service,
   serviceFacts,
   setFact,
+  setStats,
   shell,
   slurp,
   stat,
+  sysctl,
   systemd,
   systemdService,
   tempfile,
@@ -104,6 +120,8 @@ export const modules: readonly Module[] = [
   unarchive,
   uri,
   user,
+  validateArgumentSpec,
   waitFor,
+  waitForConnection,
   yum,
 ]
