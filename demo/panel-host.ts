@@ -48,6 +48,7 @@ export async function startPanel(root: string): Promise<Panel> {
   })
   inPanel(folder, process.execPath, ['seed.mjs'], settings)
   const supervisor = startSupervisor(folder)
+  const watchdog = startWatchdog(supervisor.pid!, database.pid, root)
   await healthy(`http://127.0.0.1:${port}`)
   return {
     folder,
@@ -63,8 +64,18 @@ export async function startPanel(root: string): Promise<Panel> {
         await once(supervisor, 'exit')
       }
       await database.stop()
+      watchdog.kill('SIGKILL')
     },
   }
+}
+
+/** Ends the host's processes and files when this process dies without having done so: its end of the pipe closes then. */
+function startWatchdog(supervisor: number, database: number, root: string): ChildProcess {
+  const script = 'cat >/dev/null; kill -TERM "$1"; kill -INT "$2"; sleep 2; rm -rf "$3"'
+  const words = ['-c', script, 'watchdog', String(supervisor), String(database), root]
+  const watchdog = spawn('sh', words, { stdio: ['pipe', 'ignore', 'ignore'], detached: true })
+  watchdog.unref()
+  return watchdog
 }
 
 /** Starting values of a new installation; the secrets are random. */

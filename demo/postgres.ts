@@ -7,6 +7,7 @@ import { basename, dirname, join } from 'node:path'
 import pg from 'pg'
 
 export interface Postgres {
+  readonly pid: number
   readonly port: number
   /** Folder of the server's Unix socket, which asks for no password: as in the official container image. */
   readonly socketFolder: string
@@ -61,6 +62,7 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
     () => log,
   )
   return {
+    pid: server.pid!,
     port,
     socketFolder: folder,
     stop: async () => {

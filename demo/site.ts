@@ -1,12 +1,10 @@
 // One production host with its panel, and an operator's desk to run rota from: what the demo and the scenes without root play on.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import ssh2 from 'ssh2'
+import { generateKey, startEmbeddedHost } from '../test/support/embedded-host.ts'
 import { type Panel, repository, startPanel } from './panel-host.ts'
-import { startSshHost } from './ssh-host.ts'
 
 export interface Ran {
   readonly code: number | null
@@ -21,8 +19,8 @@ export interface Desk {
   readonly runs: string
   /** Runs the built `dist/rota.mjs` as an operator would; `live` shows its output as it comes. */
   rota(args: readonly string[], options?: { readonly live?: boolean }): Promise<Ran>
-  /** The same, to be killed half way. */
-  start(args: readonly string[]): ChildProcess
+  /** The same, to be killed half way, or in another folder than the repository. */
+  start(args: readonly string[], folder?: string): ChildProcess
 }
 export interface Site {
   /** The root of the host's files: its /opt/proxpanel is `root`/opt/proxpanel. */
@@ -36,11 +34,11 @@ export interface Site {
 
 /** The operator's desk is made in `folder` and stays after `close`; the host goes. */
 export async function openSite(folder: string): Promise<Site> {
-  // Below the system's temporary folder, since the path of a Unix socket may have 103 bytes at most.
-  const root = mkdtempSync(join(tmpdir(), 'rota-host-'))
+  const operator = generateKey()
+  const host = await startEmbeddedHost({ authorizedKey: operator.public })
+  const { root } = host
+  // PostgreSQL runs as another user when this is root, and has to reach its folder.
   chmodSync(root, 0o711)
-  const operator = ssh2.utils.generateKeyPairSync('ed25519')
-  const host = await startSshHost({ root, authorizedKey: operator.public })
   const panel = await startPanel(root).catch(async (error: unknown) => {
     await host.close()
     throw error
@@ -61,7 +59,6 @@ export async function openSite(folder: string): Promise<Site> {
     close: async () => {
       await panel.stop()
       await host.close()
-      rmSync(root, { recursive: true, force: true })
     },
   }
 }
@@ -70,6 +67,8 @@ export async function openSite(folder: string): Promise<Site> {
 function panelVariables(root: string, panel: Panel): Record<string, unknown> {
   return {
     panel_become: false,
+    // The demo may run as root, but its host's /var/lib is not this machine's.
+    rota_host_folder: join(root, 'var', 'lib', 'rota'),
     panel_dir: panel.folder,
     panel_url: panel.url,
     backup_root: join(root, 'opt', 'proxpanel-backups'),
@@ -130,9 +129,9 @@ export function openDesk(
     XDG_CACHE_HOME: join(folder, 'cache'),
     ...(process.stdout.isTTY ? { TERM: process.env['TERM'] ?? 'xterm' } : {}),
   }
-  const start = (args: readonly string[], live: boolean): ChildProcess =>
+  const start = (args: readonly string[], live: boolean, cwd = repository): ChildProcess =>
     spawn(process.execPath, [join(repository, 'dist', 'rota.mjs'), ...args], {
-      cwd: repository,
+      cwd,
       env,
       stdio: live ? 'inherit' : ['ignore', 'pipe', 'pipe'],
     })
@@ -140,7 +139,7 @@ export function openDesk(
     inventory,
     identity: join(folder, 'config', 'rota', 'identity'),
     runs: join(folder, 'state', 'rota', 'runs'),
-    start: args => start(args, false),
+    start: (args, cwd) => start(args, false, cwd),
     rota: async (args, options = {}) => {
       const child = start(args, options.live ?? false)
       let output = ''

@@ -1,6 +1,6 @@
 // `npm test`: sets up everything, runs the tests, and ends with the line `N passed, N failed[, N skipped]`.
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { build, installDependencies, installTestPackages, root } from './setup.mjs'
@@ -30,6 +30,9 @@ try {
   console.error('test: the test runner wrote no outcome')
 }
 rmSync(folder, { recursive: true, force: true })
+// The tests share one private container engine, so none of them ends it.
+if (existsSync(join(root, '.lab/engine/dockerd.pid')))
+  spawnSync('bash', [join(root, 'test/lab/engine.sh'), 'down'], { cwd: root, stdio: 'inherit' })
 // A suite that fails to load has no failed test of its own, but it is a failure.
 const failed = counts.numFailedTests || (done.status === 0 ? 0 : Math.max(1, counts.numFailedTestSuites))
 const skipped = counts.numPendingTests > 0 ? `, ${counts.numPendingTests} skipped` : ''

@@ -1,92 +1,147 @@
-import { exits } from '../core/error.ts'
+import { exits, problem } from '../core/error.ts'
+import type { Rotation } from '../core/play.ts'
 import { createRedactor } from '../core/redact.ts'
 import { fromValue } from '../core/value.ts'
 import type { Inventory } from '../core/vars.ts'
+import { selectHosts } from '../inventory/pattern.ts'
 import { loadText } from '../load/text-file.ts'
 import { modules } from '../modules/index.generated.ts'
 import { createRegistry } from '../modules/registry.ts'
-import { runPlaybooks, type Settings } from '../run/engine.ts'
+import type { Settings } from '../run/engine.ts'
+import type { Config } from './config.ts'
 import { readCredentials } from './credentials.ts'
+import { runEngine } from './engine-run.ts'
 import { parseExtraVars } from './extra-vars.ts'
-import { readGivenSecrets } from './given-secrets.ts'
+import { parseSecretNames, readGivenSecrets } from './given-secrets.ts'
 import { showLists } from './lists.ts'
-import { findRotation, loadPlaybooks, loadRunInventory } from './load-run.ts'
+import { createPlaybookLoader, findRotation, loadRunInventory } from './load-run.ts'
 import type { RunFlags } from './options.ts'
-import { listenForStop, openOutput } from './output.ts'
+import { openOutput } from './output.ts'
 import type { Mode, RotationRun } from './rotation.ts'
 import type { RunState } from './run-state.ts'
-import { selectSettings } from './settings.ts'
+import { selectReason, selectSettings } from './settings.ts'
+import { openRunVault } from './vault-passwords.ts'
 import { loadOperator } from './who.ts'
-import { createDeps } from './wiring.ts'
 
 export interface Execution {
   readonly mode: Mode
   readonly files: readonly string[]
+  /** With the configuration behind them. */
   readonly flags: RunFlags
+  readonly config: Config
   readonly state: RunState
   readonly version: string
 }
 
 const now = (): Date => new Date()
 
+/** Everything that was read before a host is touched. */
+type Loaded = Awaited<ReturnType<typeof loadExecution>>
+
+/** Reads and checks all input. Throws every RotaError that input can have. */
+async function loadExecution({ files, flags, config }: Execution) {
+  const registry = createRegistry(modules)
+  const redactor = createRedactor()
+  const vault = await openRunVault(flags, config.values, redactor.add)
+  const loadPlaybook = createPlaybookLoader({ registry, vault }, config.values)
+  const playbooks = files.map(loadPlaybook)
+  const rotation = findRotation(playbooks, loadPlaybook)
+  checkRotationFlags(flags, rotation)
+  const extraVars = parseExtraVars(flags.extraVars ?? [], vault)
+  const refreshInventory = (): Promise<Inventory> =>
+    loadRunInventory(flags.inventory, files, vault, !rotation)
+  const inventory = await refreshInventory()
+  if (flags.limit !== undefined) selectHosts(inventory, flags.limit, undefined)
+  return {
+    registry,
+    redactor,
+    vault,
+    loadPlaybook,
+    playbooks,
+    rotation,
+    extraVars,
+    inventory,
+    refreshInventory,
+  }
+}
+
 /**
  * Reads everything first, so that bad input is found before a host is touched; then runs the playbooks. In a mode other than `run`
  * only the play with `rotation:` is run. Returns the exit code.
  */
 export async function executePlaybooks(execution: Execution): Promise<number> {
-  const { files, flags, state, mode } = execution
-  const registry = createRegistry(modules)
-  const playbooks = loadPlaybooks(files, registry)
-  const hasRotation = findRotation(playbooks, registry)
-  const extraVars = parseExtraVars(flags.extraVars ?? [])
-  const inventory = await loadRunInventory(flags.inventory, files)
+  const { flags } = execution
+  const loaded = await loadExecution(execution)
   if (flags.syntaxCheck) return exits.ok.code
-  if (flags.listHosts || flags.listTasks || flags.listTags) return showLists(playbooks, inventory, flags)
+  if (flags.listHosts || flags.listTasks || flags.listTags)
+    return showLists(loaded.playbooks, loaded.inventory, flags)
+  return runLoaded(execution, loaded)
+}
 
+async function runLoaded(execution: Execution, loaded: Loaded): Promise<number> {
+  const { files, flags, state, mode, config } = execution
+  const { registry, redactor, vault, loadPlaybook, playbooks, extraVars, inventory, refreshInventory } =
+    loaded
   const settings: Settings = {
-    ...selectSettings(flags, { id: state.id, version: execution.version, extraVars }),
+    ...selectSettings(flags, config.values, { id: state.id, version: execution.version, extraVars }),
     rotationOnly: mode !== 'run',
   }
   const credentials = await readCredentials(flags)
-  const redactor = createRedactor()
-  const operator = hasRotation ? await loadOperator(flags.privateKey) : {}
-  const rotation = hasRotation
+  const operator = loaded.rotation ? await loadOperator(flags.privateKey) : {}
+  const rotation = loaded.rotation
     ? await prepareRotation(execution, { inventory, operator, redactor, settings })
     : undefined
-  const output = openOutput(flags, now, rotation ? [rotation.evidence] : [])
-  const signals = listenForStop()
-  const { emit } = output
-  const common = {
-    flags,
-    credentials,
-    settings,
-    registry,
-    inventory,
-    redactor,
-    state,
-    emit,
-    stop: signals.stop,
+  const output = openOutput(flags, {
     now,
-  }
-  const deps = createDeps(common)
+    clean: redactor.clean,
+    required: rotation ? [rotation.evidence] : [],
+  })
   try {
-    emit({
-      type: 'run.start',
-      run: state.id,
-      version: execution.version,
-      playbooks: files,
-      check: settings.check,
+    const exit = await runEngine({
+      playbooks,
+      files,
+      flags,
+      config: config.values,
+      notes: config.notes,
+      vault,
+      loadPlaybook,
+      credentials,
+      settings,
+      registry,
+      inventory,
+      refreshInventory,
+      redactor,
+      state,
       operator,
+      output,
+      now,
+      join: rotation?.join,
     })
-    const end = await runPlaybooks(playbooks, rotation ? rotation.join(deps) : deps)
-    const exit = exits[end.exit].code
-    emit({ type: 'run.end', run: state.id, exit, recap: end.recap })
+    if (rotation && flags.output !== 'jsonl') process.stdout.write(`evidence: ${rotation.evidenceFolder}\n`)
     return exit
   } finally {
-    signals.close()
-    await deps.connections.close()
-    await output.close()
+    await rotation?.close()
   }
+}
+
+/** A flag of a rotation that would have no effect is refused: it may hold the very value that somebody relies on. */
+function checkRotationFlags(flags: RunFlags, rotation: Rotation | undefined): void {
+  selectReason(flags.reason)
+  const names = parseSecretNames(flags.secret ?? [])
+  const flag = flags.reason === undefined ? names.length > 0 && '--secret' : '--reason'
+  if (!rotation) {
+    if (!flag) return
+    throw problem('E_USAGE', `${flag} is for a play with rotation:, and there is none`, {
+      hint: `leave out ${flag}, or name the playbook that rotates`,
+    })
+  }
+  const known = rotation.secrets.map(spec => spec.name)
+  const unknown = names.find(name => !known.includes(name))
+  if (unknown === undefined) return
+  throw problem('E_USAGE', `--secret ${unknown}: the rotation has no secret of that name`, {
+    at: rotation.at,
+    hint: `its secrets are ${known.join(', ')}`,
+  })
 }
 
 async function prepareRotation(
@@ -98,11 +153,13 @@ async function prepareRotation(
     readonly settings: Settings
   },
 ): Promise<RotationRun> {
-  const { openRotation, selectReason } = await import('./rotation.ts')
+  const { openRotation } = await import('./rotation.ts')
   const reason = selectReason(flags.reason)
   const given = await readGivenSecrets(flags.secret ?? [])
-  if (mode === 'run' && !parts.settings.check)
-    await (await import('./invocation.ts')).writeInvocation(state, files, flags)
+  const isBegun = mode === 'run' && !parts.settings.check
+  const invocation = isBegun
+    ? await (await import('./invocation.ts')).sealInvocation(state, files, flags)
+    : undefined
   const plan = await hashRun(files, parts.inventory, parts.settings)
   return openRotation({
     mode,
@@ -112,6 +169,7 @@ async function prepareRotation(
     given,
     redactor: parts.redactor,
     operator: parts.operator,
+    invocation,
   })
 }
 

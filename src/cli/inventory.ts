@@ -3,14 +3,17 @@ import { fromValue, type Value } from '../core/value.ts'
 import type { Inventory, InventoryHost } from '../core/vars.ts'
 import { selectHosts } from '../inventory/pattern.ts'
 import { scopeOf } from '../vars/scope.ts'
+import { configureFlags } from './config-flags.ts'
 import { loadRunInventory } from './load-run.ts'
 import type { RunFlags } from './options.ts'
+import { openRunVault } from './vault-passwords.ts'
 
 type InventoryFlags = RunFlags & { readonly list?: boolean; readonly graph?: boolean; readonly host?: string }
 
 /** `rota inventory --list | --graph | --host NAME`, in ansible-inventory's forms. Throws E_USAGE without one of them. */
-export async function inventoryCommand(flags: InventoryFlags): Promise<number> {
-  const inventory = await loadRunInventory(flags.inventory, [])
+export async function inventoryCommand(given: InventoryFlags): Promise<number> {
+  const { flags, config } = configureFlags(given)
+  const inventory = await loadRunInventory(flags.inventory, [], await openRunVault(flags, config.values))
   if (flags.host !== undefined) writeJson(variablesOf(findHost(inventory, flags.host)))
   else if (flags.graph) process.stdout.write(renderGraph(inventory, 'all', ''))
   else if (flags.list) writeJson(renderList(inventory, flags.limit))

@@ -74,5 +74,5 @@ function walkItems(
 
 function renderField(value: Value): string {
   if (Array.isArray(value)) return (value as readonly Value[]).map(renderField).join(',')
-  return value instanceof Template ? value.text : String(value)
+  return value instanceof Template ? value.toJSON() : String(value)
 }

@@ -1,54 +1,72 @@
 import { existsSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { problem } from '../core/error.ts'
-import type { Registry } from '../core/module.ts'
-import type { Playbook } from '../core/play.ts'
-import type { Source } from '../core/source.ts'
+import type { Playbook, Rotation } from '../core/play.ts'
 import { Template } from '../core/value.ts'
 import type { Inventory } from '../core/vars.ts'
 import { loadInventory } from '../inventory/inventory.ts'
-import { loadPlaybook } from '../load/playbook.ts'
+import { type LoadOptions, loadPlaybook } from '../load/playbook.ts'
+import type { Vault } from '../load/vault.ts'
+import type { ConfigValues } from './config.ts'
+import { applyPlayDefaults } from './config-flags.ts'
 
 /** Ansible's own default, behind the project's. */
-const defaultSources = ['inventory', '/etc/ansible/hosts']
+const defaultSources = ['inventory/', '/etc/ansible/hosts']
 
-/** The playbooks of the command line. Throws all problems of the first playbook that has some. */
-export function loadPlaybooks(files: readonly string[], registry: Registry): readonly Playbook[] {
-  return files.map(file => loadPlaybook(file, { registry }))
+/** Loads one playbook, with what the configuration says of plays that do not say it themselves. */
+export type LoadPlaybook = (file: string) => Playbook
+
+export function createPlaybookLoader(options: LoadOptions, config: ConfigValues): LoadPlaybook {
+  return file => applyPlayDefaults(loadPlaybook(file, options), config)
 }
 
-/** The inventory of `-i`, or `inventory/` here, or /etc/ansible/hosts; with group_vars and host_vars beside the playbooks. */
+/**
+ * The inventory of `-i`, or `inventory/` here, or /etc/ansible/hosts; with group_vars and host_vars beside the playbooks. With
+ * `isLenient` a source that is not there is warned of and left out, as in Ansible: plays on localhost need none.
+ */
 export function loadRunInventory(
   sources: readonly string[] | undefined,
   playbooks: readonly string[],
+  vault?: Vault,
+  isLenient = false,
 ): Promise<Inventory> {
-  const found = sources ?? defaultSources.filter(source => existsSync(source)).slice(0, 1)
+  const wanted = sources ?? defaultSources.filter(source => existsSync(source)).slice(0, 1)
+  if (isLenient && wanted.length === 0)
+    process.stderr.write('[WARNING]: no inventory is named (-i): only localhost is known\n')
+  const found = isLenient ? wanted.filter(isThere) : wanted
   return loadInventory(found, {
+    vault,
     playbookFolders: [...new Set(playbooks.map(file => resolve(dirname(file))))],
   })
 }
 
-/**
- * How many plays with `rotation:` the playbooks have, imported ones included. A run is one transaction, so two are refused.
- * Throws E_PLAYBOOK for a second one.
- */
-export function findRotation(playbooks: readonly Playbook[], registry: Registry): boolean {
-  const rotations = playbooks.flatMap(playbook => collectRotations(playbook, registry, new Set()))
-  if (rotations.length > 1)
-    throw problem('E_PLAYBOOK', 'a run can hold one rotation, and this is a second one', {
-      at: rotations[1]!,
-      hint: 'run the playbooks one after the other: each rotation is a transaction of its own',
-    })
-  return rotations.length === 1
+function isThere(source: string): boolean {
+  if (source.includes(',') || existsSync(source)) return true
+  process.stderr.write(`[WARNING]: there is no inventory ${source}: only localhost is known without one\n`)
+  return false
 }
 
-function collectRotations(playbook: Playbook, registry: Registry, seen: Set<string>): readonly Source[] {
+/**
+ * The rotation that the playbooks have, imported ones included. A run is one transaction, so two are refused.
+ * Throws E_PLAYBOOK for a second one.
+ */
+export function findRotation(playbooks: readonly Playbook[], load: LoadPlaybook): Rotation | undefined {
+  const rotations = playbooks.flatMap(playbook => collectRotations(playbook, load, new Set()))
+  if (rotations.length > 1)
+    throw problem('E_PLAYBOOK', 'a run can hold one rotation, and this is a second one', {
+      at: rotations[1]!.at,
+      hint: 'run the playbooks one after the other: each rotation is a transaction of its own',
+    })
+  return rotations[0]
+}
+
+function collectRotations(playbook: Playbook, load: LoadPlaybook, seen: Set<string>): readonly Rotation[] {
   if (seen.has(playbook.file)) return []
   seen.add(playbook.file)
   return playbook.plays.flatMap(play => {
-    if (play.kind === 'play') return play.rotation ? [play.rotation.at] : []
+    if (play.kind === 'play') return play.rotation ? [play.rotation] : []
     if (play.playbook instanceof Template || typeof play.playbook !== 'string') return []
     const file = resolve(dirname(playbook.file), play.playbook)
-    return existsSync(file) ? collectRotations(loadPlaybook(file, { registry }), registry, seen) : []
+    return existsSync(file) ? collectRotations(load(file), load, seen) : []
   })
 }

@@ -1,6 +1,7 @@
 import { closeSync, openSync, writeSync } from 'node:fs'
-import { exits, problem } from '../core/error.ts'
+import { errors, exits, type Problem, problem, problemsOf, RotaError } from '../core/error.ts'
 import type { Emit, Reporter } from '../core/event.ts'
+import type { Clean } from '../core/redact.ts'
 import { createJsonlReporter } from '../report/jsonl.ts'
 import { createProgress } from '../report/progress.ts'
 import { createStream } from '../report/stream.ts'
@@ -10,27 +11,76 @@ import { readLine, selectPaint } from './terminal.ts'
 
 export interface Output {
   readonly emit: Emit
+  /** Ends the reports of a run that came to its end. Rejects with E_EVIDENCE when it cannot be proved. */
   close(): Promise<void>
+  /**
+   * Ends the reports of a run that an error stopped, and gives the error to be thrown: redacted, with what ending them met
+   * besides. Every report has it but the terminal's, where the caller shows it last, on stderr.
+   */
+  fail(run: string, error: unknown): Promise<RotaError>
 }
 
 /**
  * The reporters that the flags ask for: text or jsonl on stdout, progress on stderr, `--events FILE`. `required` ones
  * (evidence) are fed first, and their failure is the run's.
  */
-export function openOutput(flags: RunFlags, now: () => Date, required: readonly Reporter[]): Output {
+export function openOutput(
+  flags: RunFlags,
+  options: {
+    readonly now: () => Date
+    readonly clean: (text: string) => Clean
+    readonly required: readonly Reporter[]
+    /** What shows the run as text instead of the terminal's usual reporters. */
+    readonly createText?: (flags: RunFlags) => readonly Reporter[]
+  },
+): Output {
   const reporters: Reporter[] = []
+  let isFailing = false
   const warn = (text: string): void => void process.stderr.write(`[WARNING]: ${text}\n`)
   if (flags.events !== undefined) reporters.push(openEventsFile(flags.events))
   if (flags.output === 'jsonl') reporters.push(createJsonlReporter(line => void process.stdout.write(line)))
-  else if (flags.output === undefined || flags.output === 'text') reporters.push(...createTerminal(flags))
-  else
-    throw problem('E_USAGE', `there is no output format "${flags.output}"`, {
-      hint: 'use --output text or --output jsonl',
-    })
-  return createStream(reporters, { required, now, warn })
+  else {
+    const shown = options.createText?.(flags) ?? createTerminal(flags, options.clean)
+    reporters.push(...shown.map(reporter => silence(reporter, () => isFailing)))
+  }
+  const stream = createStream(reporters, { ...options, warn })
+  return {
+    ...stream,
+    async fail(run, error) {
+      const problems = cleanProblems(error, options.clean)
+      isFailing = true
+      for (const problem of problems) stream.emit({ type: 'problem', problem })
+      const exit = exits[errors[problems[0]!.code].exit].code
+      stream.emit({ type: 'run.end', run, exit, recap: {} })
+      const more = await stream.close().then(
+        () => [],
+        (second: unknown) => cleanProblems(second, options.clean),
+      )
+      const besides = more.filter(({ message }) => !problems.some(known => known.message === message))
+      return new RotaError([...problems, ...besides], { cause: error })
+    },
+  }
 }
 
-function createTerminal(flags: RunFlags): Reporter[] {
+/** The same reporter without the problems that come while `isSilent` says so. */
+function silence(reporter: Reporter, isSilent: () => boolean): Reporter {
+  return {
+    on: event => {
+      if (event.type !== 'problem' || !isSilent()) reporter.on(event)
+    },
+    close: () => reporter.close(),
+  }
+}
+
+function cleanProblems(error: unknown, clean: (text: string) => Clean): readonly Problem[] {
+  return problemsOf(error).map(({ message, hint, ...rest }) => ({
+    ...rest,
+    message: clean(message),
+    hint: hint === undefined ? undefined : clean(hint),
+  }))
+}
+
+function createTerminal(flags: RunFlags, clean: (text: string) => Clean): Reporter[] {
   const isTerminal = process.stderr.isTTY === true && process.stdout.isTTY === true
   const progress = createProgress({
     isTerminal,
@@ -44,7 +94,11 @@ function createTerminal(flags: RunFlags): Reporter[] {
       process.stdout.write(more)
     },
     verbosity: flags.verbose ?? 0,
-    readLine,
+    // The line of a file that is wrong may hold a secret of the run.
+    readLine: (file, line) => {
+      const text = readLine(file, line)
+      return text === undefined ? undefined : clean(text)
+    },
     columns: process.stdout.columns ?? 80,
   })
   return [progress, text]
@@ -64,21 +118,27 @@ function openEventsFile(file: string): Reporter {
   return { on: reporter.on, close: async () => closeSync(descriptor) }
 }
 
-/** Aborts at the first ^C or SIGTERM, so that the run stops cleanly; the second one ends the process at once. */
+const stopSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+
+/**
+ * Aborts at the first ^C, SIGTERM or loss of the terminal, so that the run stops cleanly; the second one ends the process at
+ * once.
+ */
 export function listenForStop(): { readonly stop: AbortSignal; close(): void } {
   const controller = new AbortController()
   const onSignal = (): void => {
-    if (controller.signal.aborted) process.exit(exits.interrupted.code)
+    if (controller.signal.aborted) {
+      process.stderr.write('\nended at once: `rota status` shows what is left open, and what to type\n')
+      process.exit(exits.interrupted.code)
+    }
     process.stderr.write('\nstopping: no new task is started (^C again ends at once)\n')
     controller.abort()
   }
-  process.on('SIGINT', onSignal)
-  process.on('SIGTERM', onSignal)
+  for (const signal of stopSignals) process.on(signal, onSignal)
   return {
     stop: controller.signal,
     close() {
-      process.off('SIGINT', onSignal)
-      process.off('SIGTERM', onSignal)
+      for (const signal of stopSignals) process.off(signal, onSignal)
     },
   }
 }

@@ -1,7 +1,9 @@
+import { inspect } from 'node:util'
 import { Command, CommanderError } from 'commander'
-import { errors, exits, RotaError } from '../core/error.ts'
-import { addConnectionFlags, addOutputFlags, addRunFlags } from './options.ts'
+import { errors, exits, type Problem, problemsOf } from '../core/error.ts'
+import { addConnectionFlags, addOutputFlags, addRunFlags, addVaultFlags } from './options.ts'
 import { showProblems } from './terminal.ts'
+import { addVaultCommands } from './vault-commands.ts'
 
 /** argv to exit code. Prints every error in one form; a stack trace only with ROTA_DEBUG set. */
 export async function main(argv: readonly string[], version: string): Promise<number> {
@@ -9,6 +11,8 @@ export async function main(argv: readonly string[], version: string): Promise<nu
   const program = createProgram(version, code => {
     exit = code
   })
+  // Nobody reads any more (`rota … | head`): what is under way on the targets is not given up for that.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
   process.on('uncaughtException', error => process.exit(showFailure(error)))
   try {
     await program.parseAsync(argv, { from: 'user' })
@@ -20,15 +24,21 @@ export async function main(argv: readonly string[], version: string): Promise<nu
 
 function showFailure(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? exits.ok.code : exits.usage.code
-  if (process.env['ROTA_DEBUG'])
-    process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`)
-  if (error instanceof RotaError) {
-    showProblems(error.problems)
-    return exits[errors[error.code].exit].code
-  }
-  const message = error instanceof Error ? error.message : String(error)
-  showProblems([{ code: 'E_BUG', message, hint: 'set ROTA_DEBUG=1 for the stack trace, and report it' }])
-  return exits.internal.code
+  if (process.env['ROTA_DEBUG']) process.stderr.write(`${inspect(error)}\n`)
+  const problems = problemsOf(error)
+  showProblems(problems)
+  return exits[errors[problems[0]!.code].exit].code
+}
+
+/** commander's own words (`error: unknown option '--limt'\n(Did you mean --limit?)`) in the form of every other error. */
+function toProblem(text: string): Problem {
+  const [what = '', suggestion] = text
+    .replace(/^error: /, '')
+    .trim()
+    .split('\n')
+  const near = suggestion?.replace(/^\(Did you mean (.*)\?\)$/, 'did you mean $1?')
+  const hint = near ?? 'rota --help shows the commands, rota COMMAND --help the flags'
+  return { code: 'E_USAGE', message: what, hint }
 }
 
 type Done = (exit: number) => void
@@ -39,14 +49,21 @@ function createProgram(version: string, done: Done): Command {
       'Run Ansible playbooks over SSH; rotate the secrets of a running application as one transaction.',
     )
     .version(`rota ${version}`, '-V, --version')
-    .showHelpAfterError('(rota --help shows the commands, rota COMMAND --help the flags)')
+    .configureOutput({ outputError: text => showProblems([toProblem(text)]) })
     .showSuggestionAfterError()
     .exitOverride()
     .configureHelp({ sortSubcommands: false })
   addRunCommands(program, version, done)
+  addExecCommand(program, version, done)
   addReadCommands(program, done)
+  addVaultCommands(program, done)
   return program
 }
+
+const fromHost = [
+  '--from-host <host>',
+  'take RUN over from the copy on this host: on another machine, by a recipient of the run',
+] as const
 
 function addRunCommands(program: Command, version: string, done: Done): void {
   addRunFlags(
@@ -57,33 +74,74 @@ function addRunCommands(program: Command, version: string, done: Done): void {
   addRunFlags(
     program
       .command('resume [run]')
-      .description('carry an interrupted rotation to its end (default: the newest run)'),
+      .description('carry an interrupted rotation to its end (default: the newest open one)')
+      .option(...fromHost),
   ).action(async (run: string | undefined, flags) =>
     done(await (await import('./recover.ts')).recoverCommand('resume', run, flags, version)),
   )
   addRunFlags(
-    program.command('rollback [run]').description('undo an uncommitted rotation (default: the newest run)'),
+    program
+      .command('rollback [run]')
+      .description('undo an uncommitted rotation (default: the newest open one)')
+      .option(...fromHost),
   ).action(async (run: string | undefined, flags) =>
     done(await (await import('./recover.ts')).recoverCommand('rollback', run, flags, version)),
   )
   addRunFlags(
     program
       .command('finalise [run]')
-      .description('run the finalise phase of a committed rotation (default: the newest run)'),
+      .description('run the finalise phase of a committed rotation (default: the newest one)'),
   ).action(async (run: string | undefined, flags) =>
     done(await (await import('./recover.ts')).recoverCommand('finalise', run, flags, version)),
   )
+}
+
+function addExecCommand(program: Command, version: string, done: Done): void {
+  addOutputFlags(
+    addVaultFlags(
+      addConnectionFlags(
+        program.command('exec <pattern>').description('run one module on hosts (takes ansible’s flags)'),
+      ),
+    ),
+  )
+    .option('-m, --module-name <module>', 'the module (command)')
+    .option('-a, --args <args>', 'its arguments: k=v, free text, or JSON')
+    .option('-o, --one-line', 'a line for each host')
+    .option('-C, --check', 'change nothing; say what would change')
+    .option('-D, --diff', 'show what changes in files and states')
+    .option('-B, --background <seconds>', 'give up after this time', Number)
+    .option('-P, --poll <seconds>', 'how often to look, with -B', Number)
+    .option('--task-timeout <seconds>', 'give up after this time', Number)
+    .option('--playbook-dir <folder>', 'where group_vars, files and templates are looked for')
+    .option('--list-hosts', 'list the hosts and stop')
+    .action(async (pattern: string, flags) =>
+      done(await (await import('./exec.ts')).execCommand(pattern, flags, version)),
+    )
 }
 
 function addReadCommands(program: Command, done: Done): void {
   addOutputFlags(
     program.command('status [run]').description('state of the runs on this machine, or of one run'),
   ).action(async (run: string | undefined) => done(await (await import('./status.ts')).statusCommand(run)))
-  addConnectionFlags(program.command('inventory').description('show the inventory as ansible-inventory does'))
+  addVaultFlags(
+    addConnectionFlags(
+      program.command('inventory').description('show the inventory as ansible-inventory does'),
+    ),
+  )
     .option('--list', 'everything as JSON')
     .option('--graph', 'groups as a tree')
     .option('--host <name>', 'the variables of one host as JSON')
     .action(async flags => done(await (await import('./inventory.ts')).inventoryCommand(flags)))
+  addVaultFlags(
+    addConnectionFlags(
+      program
+        .command('vars <host>')
+        .description('what the inventory says of a host, and which place decides it'),
+    ),
+  )
+    .option('--explain <name>', 'every definition of one variable, the one in force first')
+    .option('--playbook-dir <folder>', 'with the group_vars and host_vars beside playbooks in this folder')
+    .action(async (host: string, flags) => done(await (await import('./vars.ts')).varsCommand(host, flags)))
   program
     .command('doc [module]')
     .description('the documentation of a module; without a name, the list')

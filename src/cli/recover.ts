@@ -1,30 +1,66 @@
-import { findRun, stateFolder } from '../rotation/run-folder.ts'
+import { exits, problem } from '../core/error.ts'
+import { readJournal } from '../rotation/journal.ts'
+import { findNewestRotation, findRun, type RunFolder, stateFolder } from '../rotation/run-folder.ts'
+import { configureFlags } from './config-flags.ts'
 import { executePlaybooks } from './execute.ts'
-import { readInvocation } from './invocation.ts'
+import { openInvocation, placePlaybooks, selectFolder } from './invocation.ts'
 import type { RunFlags } from './options.ts'
 import { createRunState } from './run-state.ts'
 
+export interface RecoverFlags extends RunFlags {
+  /** Name of a host that has a copy of the run's journal. */
+  readonly fromHost?: string
+}
+
 /**
  * `rota resume|rollback|finalise [RUN]`: takes a rotation up again with what it was begun with. Flags given now win; passwords
- * are never kept, so `-k` and `-K` are asked again. Without a name: the newest run.
+ * are never kept, so `-k` and `-K` are asked again. Without a name: the newest open run. `--from-host` first fetches the run from
+ * its hosts, for an operator on another machine.
  */
 export async function recoverCommand(
   mode: 'resume' | 'rollback' | 'finalise',
   name: string | undefined,
-  flags: RunFlags,
+  { fromHost, ...flags }: RecoverFlags,
   version: string,
 ): Promise<number> {
-  const { id, folder } = await findRun(stateFolder(process.env), name ?? 'latest')
+  const found = await selectRun(mode, name, fromHost, flags)
+  if (found === undefined) {
+    process.stdout.write(`run ${name} had changed nothing: ${fromHost} is free again\n`)
+    return exits.ok.code
+  }
+  const { id, folder } = found
+  const records = await readJournal(folder)
+  if (records.length === 0)
+    throw problem('E_USAGE', `run ${id} never began: it changed nothing, and there is nothing to ${mode}`, {
+      hint: '`rota status` lists the rotations',
+    })
   const state = createRunState(id, folder, flags.recipient ?? [])
-  const invocation = await readInvocation(state)
+  const invocation = await openInvocation(state, records)
+  const base = selectFolder(invocation, process.cwd(), fromHost !== undefined)
+  // Values that were given are in the journal by then, and nobody is asked for them again.
+  const isSettled = mode !== 'resume' || records.some(({ type }) => type === 'pending')
+  if (isSettled && flags.secret !== undefined)
+    throw problem('E_USAGE', `run ${id} holds its values already`, { hint: 'leave out --secret' })
   // Inventory, variables and keys may have been given relative to where the run was begun.
-  process.chdir(invocation.folder)
+  process.chdir(base)
   const given = Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined))
   return executePlaybooks({
     mode,
-    files: invocation.playbooks,
-    flags: { ...invocation.flags, ...given },
+    files: placePlaybooks(invocation, base),
+    ...configureFlags({ ...invocation.flags, ...(isSettled && { secret: [] }), ...given }),
     state,
     version,
   })
+}
+
+async function selectRun(
+  mode: 'resume' | 'rollback' | 'finalise',
+  name: string | undefined,
+  fromHost: string | undefined,
+  flags: RunFlags,
+): Promise<RunFolder | undefined> {
+  const state = stateFolder(process.env)
+  if (fromHost === undefined) return name === undefined ? findNewestRotation(state) : findRun(state, name)
+  const { fetchRun } = await import('./from-host.ts')
+  return fetchRun(state, mode, name, fromHost, flags)
 }

@@ -1,14 +1,20 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { join } from 'node:path'
-import { type Exit, problem } from '../core/error.ts'
+import { type Exit, problemsOf, RotaError } from '../core/error.ts'
 import type { Redactor } from '../core/redact.ts'
 import { fingerprint, type Secret } from '../core/secret.ts'
 import type { Reason, RotationWorld } from '../core/transaction.ts'
 import { type Evidence, openEvidence } from '../evidence/folder.ts'
 import { checkRotation } from '../rotation/check.ts'
+import { realDisk } from '../rotation/disk.ts'
+import type { RunOnHost } from '../rotation/host-folder.ts'
+import { createHostJournal } from '../rotation/host-journal.ts'
+import { createHostLocks } from '../rotation/host-lock.ts'
+import { readJournal } from '../rotation/journal.ts'
+import { lockFolder, realProcesses } from '../rotation/lock.ts'
 import type { RotationOutcome } from '../rotation/outcome.ts'
 import type { RotationDeps } from '../rotation/run.ts'
-import { refuseOverlap, stateFolder } from '../rotation/run-folder.ts'
+import { readSummary, refuseOverlap, stateFolder } from '../rotation/run-folder.ts'
 import { finaliseRotation, resumeRotation, rollbackRotation, runRotation } from '../rotation/transaction.ts'
 import type { RunDeps } from '../run/engine.ts'
 import { generateSecret } from '../secrets/generate.ts'
@@ -16,15 +22,6 @@ import { createSealer } from '../secrets/seal.ts'
 import type { RunState } from './run-state.ts'
 
 export type Mode = 'run' | 'resume' | 'rollback' | 'finalise'
-
-const reasons: readonly Reason[] = ['scheduled', 'incident', 'offboarding', 'key-compromise', 'drill']
-
-/** The reason a flag names; `scheduled` without one. Throws E_USAGE. */
-export function selectReason(flag: string | undefined): Reason {
-  const reason = reasons.find(known => known === (flag ?? 'scheduled'))
-  if (reason) return reason
-  throw problem('E_USAGE', `there is no reason "${flag}"`, { hint: `use one of: ${reasons.join(', ')}` })
-}
 
 export interface RotationOptions {
   readonly mode: Mode
@@ -35,11 +32,16 @@ export interface RotationOptions {
   readonly given: ReadonlyMap<string, Secret>
   readonly redactor: Redactor
   readonly operator: Readonly<Record<string, string>>
+  /** What was typed, sealed; when the run is begun. */
+  readonly invocation: string | undefined
 }
 export interface RotationRun {
   readonly evidence: Evidence
+  readonly evidenceFolder: string
   /** Makes the engine's deps run a play with `rotation:` as a transaction of this run. */
   join(deps: RunDeps): RunDeps
+  /** Unlocks the run folder; after the evidence is closed. */
+  close(): Promise<void>
 }
 
 const work = {
@@ -54,11 +56,15 @@ export async function openRotation(options: RotationOptions): Promise<RotationRu
   const { state, mode, redactor } = options
   const folder = await state.folder()
   const keys = await state.keys()
-  const evidence = await openEvidence(join(folder, 'evidence'), options.operator)
+  // Before the evidence is opened: another process may be writing it.
+  const unlock = await lockFolder(folder, realDisk, realProcesses)
+  const evidenceFolder = join(folder, 'evidence')
+  const evidence = await openEvidence(evidenceFolder, options.operator)
   const sealer = createSealer(keys.identity, keys.recipients)
 
   const refuse = (hosts: readonly string[]) => refuseOverlap(stateFolder(process.env), hosts, state.id)
   const depsOf = (world: RotationWorld, deps: RunDeps): RotationDeps => ({
+    ...keepOnHosts(world, deps, options),
     folder,
     run: state.id,
     plan: options.plan,
@@ -73,14 +79,23 @@ export async function openRotation(options: RotationOptions): Promise<RotationRu
     settleEvidence: evidence.settle,
     refuseOverlap: () => refuse(world.hosts),
     stop: deps.stop,
+    invocation: options.invocation,
+    isLocked: true,
   })
   const runWorld = async (world: RotationWorld, deps: RunDeps): Promise<RotationOutcome> => {
     if (deps.settings.check) return checkRotation(world, depsOf(world, deps))
     if (mode === 'run') await refuse(world.hosts)
-    return work[mode](world, depsOf(world, deps))
+    const before = (await readJournal(folder)).length
+    try {
+      return await work[mode](world, depsOf(world, deps))
+    } catch (error) {
+      throw await explainStop(error, folder, before, deps)
+    }
   }
   return {
     evidence,
+    evidenceFolder,
+    close: unlock,
     join: deps => ({
       ...deps,
       async runRotation(world): Promise<Exit> {
@@ -92,16 +107,68 @@ export async function openRotation(options: RotationOptions): Promise<RotationRu
   }
 }
 
-/** What a person does next, and where the evidence is. */
+/** The copies of the journal on the hosts, and the run's hold of them. */
+function keepOnHosts(
+  world: RotationWorld,
+  { now }: RunDeps,
+  { state, operator }: RotationOptions,
+): Pick<RotationDeps, 'hostJournal' | 'hostLocks'> {
+  const who = `${operator['user']}@${operator['machine']}`
+  const token = randomBytes(16).toString('hex')
+  const runOnHost: RunOnHost = (...call) => world.runOnHost(...call)
+  const setFence: RotationWorld['setFence'] = (...hold) => world.setFence(...hold)
+  const hostLocks = createHostLocks({ run: state.id, operator: who, token, now, runOnHost, setFence })
+  return { hostLocks, hostJournal: createHostJournal(state.id, runOnHost, hostLocks.prove) }
+}
+
+/** What a person does next, and what stands on the hosts. */
 function sayNext(deps: RunDeps, { state }: RotationOutcome, { state: run, redactor }: RotationOptions): void {
+  const { check } = deps.settings
+  if (check && state === 'running') return
+  const again = 'mend what is red above, then start again'
   const next: Partial<Record<RotationOutcome['state'], string>> = {
     held: `a person has to decide: rota resume ${run.id} goes forward, rota rollback ${run.id} goes back`,
     in_doubt: `a host did not answer: when it does, rota resume ${run.id} or rota rollback ${run.id}`,
     rolling_back: `the undo is not finished: rota rollback ${run.id}`,
     running: `the run is not finished: rota resume ${run.id} or rota rollback ${run.id}`,
+    refused: `${check ? 'the run would be refused' : 'refused'}: no secret was changed on any host; ${again}`,
+    rolled_back: `undone: every host is on its old secrets; ${again}`,
+    committed_with_warnings:
+      'the new secrets are in force on every host; what is red above comes after that: do it by hand',
   }
   const text = next[state]
-  if (text) deps.emit({ type: 'note', level: 'warn', text: redactor.clean(text) })
+  const isOpen = ['held', 'in_doubt', 'rolling_back', 'running'].includes(state)
+  if (text) deps.emit({ type: 'note', level: isOpen ? 'warn' : 'info', text: redactor.clean(text) })
+}
+
+const standing = {
+  no: 'nothing was changed',
+  undone: 'what was changed is undone',
+  yes: 'changed; not committed',
+} as const
+
+/**
+ * An error that stopped a rotation half way (its journal or evidence could not be written): says where each host stands, and puts
+ * before the error that a person has to decide. `before` is how many records the journal had when this process began.
+ */
+async function explainStop(error: unknown, folder: string, before: number, deps: RunDeps): Promise<unknown> {
+  // Whoever took the run over says how it stands; what is here is out of date.
+  if (error instanceof RotaError && error.code === 'E_LOCKED') return error
+  const records = await readJournal(folder).catch(() => [])
+  const summary = await readSummary(folder).catch(() => undefined)
+  if (!summary?.isOpen || records.length <= before) return error
+  const isCommitted = records.some(({ type }) => type === 'commit')
+  for (const [host, changed] of Object.entries(summary.changed)) {
+    const message = deps.redactor.clean(isCommitted ? 'the new secrets are in force' : standing[changed])
+    deps.emit({ type: 'rotation.state', host, state: 'held', message })
+  }
+  const stopped = `run ${records[0]!.type === 'begin' ? records[0]!.run : ''} stopped half way and is open`
+  return new RotaError(
+    [{ code: 'E_HELD', message: stopped, hint: summary.ways.join(', or ') }, ...problemsOf(error)],
+    {
+      cause: error,
+    },
+  )
 }
 
 /** sha256 over parts, each with its length, so that no two lists of parts read the same. */

@@ -27,7 +27,9 @@ export function createRunState(id: string, path: string, recipients: readonly st
   let made: Promise<string> | undefined
   let keys: Promise<Keys> | undefined
   const folder = (): Promise<string> => {
-    made ??= mkdir(path, { recursive: true, mode: 0o700 }).then(() => path)
+    made ??= import('../rotation/run-folder.ts')
+      .then(({ makeRunFolder }) => makeRunFolder(path))
+      .then(() => path)
     return made
   }
   const loadKeys = (): Promise<Keys> => {

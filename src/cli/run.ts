@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { createRunId, stateFolder } from '../rotation/run-folder.ts'
+import { configureFlags } from './config-flags.ts'
 import { executePlaybooks } from './execute.ts'
 import type { RunFlags } from './options.ts'
 import { createRunState } from './run-state.ts'
@@ -8,10 +9,11 @@ import { createRunState } from './run-state.ts'
 /** `rota run PLAYBOOK…` */
 export async function runCommand(
   files: readonly string[],
-  flags: RunFlags,
+  given: RunFlags,
   version: string,
 ): Promise<number> {
+  const { flags, config } = configureFlags(given)
   const id = createRunId(new Date(), randomBytes)
   const state = createRunState(id, join(stateFolder(process.env), 'runs', id), flags.recipient ?? [])
-  return executePlaybooks({ mode: 'run', files, flags, state, version })
+  return executePlaybooks({ mode: 'run', files, flags, config, state, version })
 }

@@ -1,13 +1,24 @@
 import { problem } from '../core/error.ts'
+import type { Reason } from '../core/transaction.ts'
 import type { Value } from '../core/value.ts'
 import type { Settings } from '../run/engine.ts'
+import type { ConfigValues } from './config.ts'
 import type { RunFlags } from './options.ts'
 
 const FORKS = 50
+const reasons: readonly Reason[] = ['scheduled', 'incident', 'offboarding', 'key-compromise', 'drill']
 
-/** Flags to what the engine is told about the whole run. Throws E_USAGE. */
+/** The reason a flag names; `scheduled` without one. Throws E_USAGE. */
+export function selectReason(flag: string | undefined): Reason {
+  const reason = reasons.find(known => known === (flag ?? 'scheduled'))
+  if (reason) return reason
+  throw problem('E_USAGE', `there is no reason "${flag}"`, { hint: `use one of: ${reasons.join(', ')}` })
+}
+
+/** Flags and configuration to what the engine is told about the whole run. Throws E_USAGE. */
 export function selectSettings(
   flags: RunFlags,
+  config: ConfigValues,
   run: { readonly id: string; readonly version: string; readonly extraVars: ReadonlyMap<string, Value> },
 ): Settings {
   const forks = flags.forks ?? FORKS
@@ -26,7 +37,8 @@ export function selectSettings(
     extraVars: run.extraVars,
     verbosity: flags.verbose ?? 0,
     forceHandlers: flags.forceHandlers ?? false,
-    gatherFacts: false,
+    gatherFacts: config.gathering !== 'explicit',
+    rolesPath: config.rolesPath,
     runId: run.id,
     version: run.version,
   }

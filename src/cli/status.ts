@@ -15,7 +15,7 @@ export async function statusCommand(name: string | undefined): Promise<number> {
 async function renderRun({ id, folder }: RunFolder): Promise<{ text: string; isOpen: boolean } | undefined> {
   const summary = await readSummary(folder)
   if (!summary) return undefined
-  const next = summary.isOpen ? `  → rota resume ${id}, or rota rollback ${id}` : ''
+  const next = summary.isOpen ? `  → ${summary.ways.join(', or ')}` : ''
   const text = `${id}  ${summary.state.padEnd(23)} ${summary.reason.padEnd(14)} ${summary.hosts.join(',')}${next}`
   return { text, isOpen: summary.isOpen }
 }

@@ -8,9 +8,12 @@ import { hostname, userInfo } from 'node:os'
  */
 export async function loadOperator(keyFile: string | undefined): Promise<Readonly<Record<string, string>>> {
   const key = keyFile === undefined ? undefined : readFingerprint(`${keyFile}.pub`)
+  // Where a person who is logged in here by ssh came from: the address sshd tells.
+  const cameFrom = process.env['SSH_CONNECTION']?.split(' ')[0]
   return {
     user: readUser(),
     machine: hostname(),
+    ...(cameFrom && { from: cameFrom }),
     ...(process.env['SUDO_USER'] && { sudoUser: process.env['SUDO_USER'] }),
     ...(key && { sshKey: key }),
     ...(await readJob()),

@@ -7,28 +7,34 @@ import type { Value } from '../core/value.ts'
 import type { Inventory } from '../core/vars.ts'
 import { selectHosts } from '../inventory/pattern.ts'
 import { checkArgs } from '../load/params.ts'
-import { loadPlaybook, loadTasks } from '../load/playbook.ts'
+import { loadTasks } from '../load/playbook.ts'
 import { loadVarsFile } from '../load/vars-file.ts'
-import { parseAll, parseYaml } from '../load/yaml.ts'
-import { dumpYaml } from '../load/yaml-dump.ts'
 import { addressOf, becomeOf } from '../remote/address.ts'
 import { createConnections } from '../remote/connections.ts'
 import { renderDiff } from '../report/diff.ts'
 import type { BecomeKeywords, ConnectionKeywords, GetVariable, RunDeps, VarsPrompt } from '../run/deps.ts'
 import type { Settings } from '../run/engine.ts'
-import { createTemplar, type LookupTemplar } from '../template/templar.ts'
+import { mergingScopeOf } from '../vars/merge.ts'
 import { scopeOf } from '../vars/scope.ts'
+import type { ConfigValues } from './config.ts'
 import type { Credentials } from './credentials.ts'
+import type { LoadPlaybook } from './load-run.ts'
 import type { RunFlags } from './options.ts'
 import { ask, askSecret } from './prompt.ts'
 import type { RunState } from './run-state.ts'
+import { createOperatorTemplar } from './templar.ts'
+import type { RunVault } from './vault-passwords.ts'
 
 export interface WiringOptions {
   readonly flags: RunFlags
+  readonly config: ConfigValues
+  readonly vault: RunVault
+  readonly loadPlaybook: LoadPlaybook
   readonly credentials: Credentials
   readonly settings: Settings
   readonly registry: Registry
   readonly inventory: Inventory
+  readonly refreshInventory?: () => Promise<Inventory>
   readonly redactor: Redactor
   readonly state: RunState
   readonly emit: Emit
@@ -38,77 +44,76 @@ export interface WiringOptions {
 
 /** The engine's world made of the real parts. The caller closes `connections`. */
 export function createDeps(options: WiringOptions): RunDeps {
-  const { flags, credentials, registry, state, redactor } = options
-  const templar = createRealTemplar(options.now)
-  const loading = { registry }
+  const { credentials, registry, state, redactor, vault } = options
+  const templar = createOperatorTemplar(options.now, vault)
+  const loading = { registry, vault }
   return {
     registry,
     templar,
     redactor,
     inventory: options.inventory,
+    ...(options.refreshInventory && { refreshInventory: options.refreshInventory }),
     settings: options.settings,
     emit: options.emit,
     stop: options.stop,
     now: options.now,
     random: randomBytes,
-    connections: createConnections({ redactor }),
+    connections: createConnections({
+      redactor,
+      onLogin: ({ name, by, ...login }) =>
+        options.emit({ type: 'login', host: name, ...login, by: redactor.clean(by) }),
+    }),
     checkArgs,
-    loadPlaybook: file => loadPlaybook(file, loading),
+    loadPlaybook: options.loadPlaybook,
     loadTasks: file => loadTasks(file, loading),
     loadHandlers: file => loadTasks(file, { ...loading, isHandlers: true }),
-    loadVarsFile,
+    loadVarsFile: file => loadVarsFile(file, { vault }),
     selectHosts,
-    scopeOf,
+    scopeOf: selectScopeOf(options.config),
     runLookup: (name, terms, scope) => templar.runLookup(name, terms, scope),
-    addressOf: (name, get, keywords) => selectAddress(name, get, keywords, flags, credentials),
-    becomeOf: (get, keywords) => selectBecome(get, keywords, flags, credentials),
+    addressOf: (name, get, keywords) => selectAddress(name, get, keywords, options),
+    becomeOf: (get, keywords) => selectBecome(get, keywords, options.flags, credentials),
     renderDiff,
     askVariable,
+    openVault: (armored, file) => vault.open(armored, file).plain,
     backupFolder: state.backupFolder,
     seal: state.seal,
     unseal: state.unseal,
   }
 }
 
-function createRealTemplar(now: () => Date): LookupTemplar {
-  return createTemplar({
-    now,
-    random: Math.random,
-    env: name => process.env[name],
-    parseYaml: (text, file) => parseYaml(text, file, { templates: false }).value,
-    parseYamlAll: (text, file) => parseAll(text, file, { templates: false }).map(document => document.value),
-    dumpYaml,
-  })
+/** How layers of variables become a scope: `hash_behaviour`. */
+export function selectScopeOf(config: ConfigValues): typeof mergingScopeOf {
+  return config.hashBehaviour?.toLowerCase() === 'merge' ? mergingScopeOf : scopeOf
 }
 
 const SECOND_MS = 1000
 
 /** Variables of the host win over keywords of the play, those over flags: Ansible's order. */
-function selectAddress(
+export function selectAddress(
   name: string,
   get: GetVariable,
   keywords: ConnectionKeywords,
-  flags: RunFlags,
-  credentials: Credentials,
+  { flags, config, credentials }: Pick<WiringOptions, 'flags' | 'config' | 'credentials'>,
 ): Address {
   const connection = keywords.connection ?? flags.connection
   const find = (variable: string): unknown =>
     get(variable) ?? (variable === 'ansible_connection' ? connection : undefined)
-  const sshArgs = [flags.sshCommonArgs, flags.sshExtraArgs].flatMap(
-    args => args?.split(/\s+/).filter(Boolean) ?? [],
-  )
   return addressOf(name, find, {
     user: keywords.user ?? flags.user,
-    port: keywords.port,
+    port: keywords.port ?? config.remotePort,
     password: credentials.password,
-    sshArgs,
+    sshArgs: config.sshArgs,
+    sshCommonArgs: flags.sshCommonArgs,
+    sshExtraArgs: flags.sshExtraArgs,
+    shell: config.executable,
     ...(flags.privateKey !== undefined && { identityFiles: [flags.privateKey] }),
     ...(flags.timeout !== undefined && { connectTimeoutMs: flags.timeout * SECOND_MS }),
     ...(flags.acceptNewHostKeys && { hostKeyChecking: 'accept-new' as const }),
   })
 }
 
-function selectBecome(
+export function selectBecome(
   get: GetVariable,
   keywords: BecomeKeywords,
   flags: RunFlags,
@@ -124,6 +129,8 @@ function selectBecome(
 
 async function askVariable(prompt: VarsPrompt): Promise<Value> {
   const instead = `give -e ${prompt.name}=…`
+  // As in ansible-playbook the default answers where nobody can.
+  if (prompt.default !== undefined && !process.stdin.isTTY) return prompt.default
   if (prompt.private) return askSecret(prompt.text, prompt.name, `${instead} or run it in a terminal`)
   return ask(prompt.text, { hidden: false, instead })
 }

@@ -27,6 +27,10 @@ export type Exit = keyof typeof exits
 /** Every kind of error a user can meet. docs/errors.md is generated from this table. */
 export const errors = {
   E_USAGE: { exit: 'usage', say: 'the command line is wrong' },
+  E_CONFIG: {
+    exit: 'input',
+    say: 'ansible.cfg or an ANSIBLE_* variable has something rota does not understand',
+  },
   E_FILE: { exit: 'input', say: 'a file cannot be read' },
   E_YAML: { exit: 'input', say: 'the file is not valid YAML' },
   E_PLAYBOOK: { exit: 'input', say: 'the playbook has something rota does not understand' },
@@ -91,4 +95,35 @@ export function problem(
   more: { at?: Source | undefined; hint?: string | undefined; cause?: unknown } = {},
 ): RotaError {
   return new RotaError({ code, message, at: more.at, hint: more.hint }, { cause: more.cause })
+}
+
+/** What to do about an error of this machine's own system, by its code (errno(3)). */
+const systemHints: Readonly<Record<string, string>> = {
+  ENOSPC: 'make room on the disk of this machine',
+  EDQUOT: 'make room: the quota is used up',
+  EFBIG: 'the file is larger than the file system or `ulimit -f` allows',
+  EROFS: 'the file system is mounted read-only',
+  EACCES: 'check the owner and mode of the file and of the folders above it',
+  EPERM: 'check the owner and mode of the file and of the folders above it',
+  ENOENT: 'check the path',
+  ENOTDIR: 'check the path: something above it is no folder',
+  EISDIR: 'check the path: it is a folder',
+  ELOOP: 'check the path: its links go round in a circle',
+  ENAMETOOLONG: 'check the path',
+  EMFILE: 'raise the limit of open files: ulimit -n',
+  ENFILE: 'this machine has too many open files',
+  EIO: 'check the disk',
+}
+
+/**
+ * Whatever was thrown, as problems. A full disk or a forbidden file of this machine is E_FILE; what is no RotaError otherwise is
+ * a bug.
+ */
+export function problemsOf(error: unknown): readonly Problem[] {
+  if (error instanceof RotaError) return error.problems
+  const message = error instanceof Error ? error.message : String(error)
+  const { code, syscall } = (error ?? {}) as { readonly code?: unknown; readonly syscall?: unknown }
+  const hint = typeof code === 'string' && typeof syscall === 'string' ? systemHints[code] : undefined
+  if (hint !== undefined) return [{ code: 'E_FILE', message, hint }]
+  return [{ code: 'E_BUG', message, hint: 'set ROTA_DEBUG=1 for the stack trace, and report it' }]
 }

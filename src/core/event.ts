@@ -79,6 +79,8 @@ export type RunEvent =
       readonly label: Clean
       readonly message?: Clean
       readonly diff?: Clean
+      /** As of `host.end`. */
+      readonly result?: Clean
     } & TaskRef)
   | ({ readonly type: 'host.retry'; readonly left: number } & TaskRef)
   | ({
@@ -126,6 +128,15 @@ export type RunEvent =
       readonly host: string
       readonly state: RotationState
       readonly message?: Clean
+    }
+  | {
+      /** A connection to a host that was opened: as whom, proven by which key, and which key the host proved itself with. */
+      readonly type: 'login'
+      readonly host: string
+      readonly address: string
+      readonly user: string
+      readonly by: Clean
+      readonly hostKey: string
     }
   | { readonly type: 'note'; readonly level: 'info' | 'warn'; readonly text: Clean }
   | { readonly type: 'problem'; readonly problem: Problem }

@@ -20,6 +20,11 @@ export interface Operator {
     extra?: Readonly<Record<string, Value>>,
     options?: TemplateOptions,
   ): string | Secret
+  /**
+   * What is in a file of the operator's that is an ansible-vault; base64 when it is no UTF-8 text. `renderFile` opens them itself.
+   * Throws E_VAULT.
+   */
+  openVault(armored: string, file: string): { readonly text: Secret; readonly encoding?: 'base64' }
   /** Evaluates a bare expression (as in `when`). */
   evaluate(expression: Value): Value
   /** Renders a value deeply. */
@@ -166,11 +171,13 @@ export interface Backup {
   readonly proof: string
 }
 
-/** A module that does something: it cannot be undone and is skipped in check mode, unless it only reads. */
+/** A module that does something: it cannot be undone and is skipped in check mode, unless it only reads or can foresee. */
 export interface ActionModule<P extends Params> extends Described<P> {
   readonly kind: 'action'
   /** It changes nothing anywhere, so it also runs in check mode. */
   readonly reads?: boolean
+  /** It runs in check mode too and then (`t.check`) changes nothing, only says what it would do. */
+  readonly foresees?: boolean
   run(t: Target, args: Args<P>): Promise<Outcome>
 }
 
@@ -190,6 +197,7 @@ export type Module =
   | (Described<Params> & {
       readonly kind: 'action'
       readonly reads?: boolean
+      readonly foresees?: boolean
       run(t: Target, args: Erased): Promise<Outcome>
     })
 

@@ -64,6 +64,8 @@ export interface Task extends Conditional {
   readonly args: Dict
   /** Free text of `command: ls -l`. */
   readonly freeForm?: Field
+  /** A variable that holds options: `add_host: "{{ host }}"`, `args: "{{ more }}"`. Those that are written out win. */
+  readonly argsFrom?: Field
   /** Where each argument's key stands. */
   readonly argsAt: ReadonlyMap<string, Source>
   readonly loop?: Loop
@@ -128,6 +130,8 @@ export interface Play extends Common {
   readonly order?: Field
   readonly gatherFacts?: Field
   readonly gatherSubset?: Field
+  readonly gatherTimeout?: Field
+  readonly factPath?: Field
   readonly maxFailPercentage?: Field
   readonly forceHandlers?: Field
   readonly varsFiles?: readonly Field[]

@@ -46,10 +46,22 @@ function quoteRegex(text: string): string {
   return text.replace(/[.*+?^${}()|[\]\\/-]/g, '\\$&')
 }
 
+/** Whether a longer one of the sorted forms begins with the text: the first form that is not before it would. */
+function isBeginning(sorted: readonly string[], text: string): boolean {
+  let [low, high] = [0, sorted.length]
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (sorted[middle]! <= text) low = middle + 1
+    else high = middle
+  }
+  return sorted[low]?.startsWith(text) ?? false
+}
+
 /** Makes an empty redactor. Cost of `clean`: one pass of one regular expression over all known forms. */
 export function createRedactor(): Redactor {
   const known = new Map<string, string>()
   let pattern: RegExp | undefined
+  let sorted: readonly string[] = []
   let longest = 0
 
   const matcher = (): RegExp | undefined => {
@@ -57,6 +69,7 @@ export function createRedactor(): Redactor {
       const all = [...known.keys()].sort((a, b) => b.length - a.length)
       pattern = new RegExp(all.map(quoteRegex).join('|'), 'g')
       longest = all[0]!.length
+      sorted = [...all].sort()
     }
     return pattern
   }
@@ -83,8 +96,9 @@ export function createRedactor(): Redactor {
           const find = matcher()
           const text = held + chunk
           if (!find) return text as Clean
-          // Hold back what could be the start of a secret; a match that begins in the tail stays whole.
+          // Hold back what could be the start of a secret; a match that begins before that stays whole.
           let cut = Math.max(0, text.length - (longest - 1))
+          while (cut < text.length && !isBeginning(sorted, text.slice(cut))) cut++
           for (const match of text.matchAll(find))
             if (match.index < cut && match.index + match[0].length > cut) cut = match.index + match[0].length
           held = text.slice(cut)

@@ -86,6 +86,17 @@ export interface Session {
   close(): Promise<void>
 }
 
+/** A login that was accepted, for the evidence. Fingerprints as `ssh-keygen -l` shows them. */
+export interface AcceptedLogin {
+  /** The inventory name; of a jump host the host behind it. */
+  readonly name: string
+  readonly address: string
+  readonly user: string
+  /** What the server took: "key ~/.ssh/id_ed25519 (SHA256:…)", "password". */
+  readonly by: string
+  readonly hostKey: string
+}
+
 /** Opens sessions and keeps them: one connection a host, one shell a user on it. */
 export interface Connections {
   /** Throws RotaError E_UNREACHABLE, E_HOST_KEY, E_AUTH or E_BECOME. */

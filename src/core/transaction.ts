@@ -1,5 +1,8 @@
+import type { Prove } from './fence.ts'
 import type { Phase, SecretSpec } from './play.ts'
 import type { Clean } from './redact.ts'
+import type { Ran, ScriptParams } from './remote.ts'
+import type { Script } from './script.ts'
 import type { Secret } from './secret.ts'
 import type { State } from './value.ts'
 
@@ -66,6 +69,13 @@ export interface RotationWorld {
   /** Registered variables and facts of the hosts, to be sealed into the journal after each phase, and back. */
   snapshot(): State
   restore(snapshot: State): void
+  /**
+   * Runs a script of the transaction's own on a host, as the user that the play becomes, without proving the host's fence.
+   * `$p_folder` is added: the host's variable `rota_host_folder`, or empty. Throws E_UNREACHABLE or E_UNKNOWN.
+   */
+  runOnHost(host: string, script: Script, params: ScriptParams): Promise<Ran>
+  /** From now on every script of a task on the host proves first that the host is still the run's. */
+  setFence(host: string, prove: Prove): void
 }
 
 /** Seals the payloads of one run's journal. `context` is authenticated with the payload: moved to another record it does not open. */

@@ -9,12 +9,16 @@ import type { Source } from './source.ts'
 export class Template {
   readonly text: string
   readonly at: Source
-  constructor(text: string, at: Source) {
+  /** Set when the text itself is secret, since it came out of a vault: it is not shown, and what it renders to is a Secret of this label. */
+  readonly secretLabel: string | undefined
+  constructor(text: string, at: Source, secretLabel?: string) {
     this.text = text
     this.at = at
+    this.secretLabel = secretLabel
   }
+  /** The text for people to see. */
   toJSON(): string {
-    return this.text
+    return this.secretLabel === undefined ? this.text : `[secret ${this.secretLabel}]`
   }
 }
 
@@ -73,7 +77,7 @@ export function toValue(data: unknown): Value {
 export function fromValue(value: Value): unknown {
   if (Array.isArray(value)) return value.map(fromValue)
   if (value instanceof Float) return value.value
-  if (value instanceof Template) return value.text
+  if (value instanceof Template) return value.toJSON()
   if (isDict(value))
     return Object.fromEntries([...value].map(([key, member]) => [String(key), fromValue(member)]))
   return value

@@ -59,6 +59,11 @@ export interface Inventory {
   readonly groups: ReadonlyMap<string, InventoryGroup>
   /** What `localhost` is when no source names it; it belongs to no group, and is not among `hosts`. */
   readonly localhost?: InventoryHost
+  /** What the sources hold for hosts and groups that come up while playbooks run (add_host, group_by). */
+  readonly layersOf?: {
+    readonly group: (name: string) => readonly Layer[]
+    readonly host: (name: string) => readonly Layer[]
+  }
   /** Files and lists it was made from. */
   readonly sources: readonly string[]
 }

@@ -13,6 +13,7 @@ const durable: ReadonlySet<RunEvent['type']> = new Set([
   'change',
   'check',
   'backup',
+  'login',
   'secret',
   'rotation.state',
   'problem',

@@ -16,6 +16,7 @@ export interface Summary {
   readonly exit: number | undefined
   readonly hosts: Readonly<Record<string, { readonly state: RotationState; readonly message?: string }>>
   readonly secrets: readonly Listed<'secret'>[]
+  readonly logins: readonly Listed<'login'>[]
   readonly backups: readonly Listed<'backup'>[]
   readonly checks: readonly Listed<'check'>[]
   readonly changes: readonly Listed<'change'>[]
@@ -50,6 +51,7 @@ export function summarize(events: readonly Stamped[], operator: Readonly<Record<
     exit: selectOf(events, 'run.end').at(-1)?.exit,
     hosts: Object.fromEntries(states),
     secrets: selectListed(events, 'secret'),
+    logins: selectListed(events, 'login'),
     backups: selectListed(events, 'backup'),
     checks: selectListed(events, 'check'),
     changes: changes.filter(({ record }) => record === 'done'),
@@ -71,7 +73,7 @@ function renderList(title: string, lines: readonly string[]): readonly string[] 
 
 /** The summary for people, in plain text. */
 export function renderSummary(summary: Summary): string {
-  const { hosts, sessions, backups, checks, changes, undos, secrets, problems } = summary
+  const { hosts, sessions, logins, backups, checks, changes, undos, secrets, problems } = summary
   const say = (text: string | undefined): string => (text === undefined ? '' : `: ${text}`)
   const lines = [
     `Run        ${summary.run}`,
@@ -83,6 +85,10 @@ export function renderSummary(summary: Summary): string {
     ...renderList(
       'Hosts',
       Object.entries(hosts).map(([host, { state, message }]) => `${host}  ${state}${say(message)}`),
+    ),
+    ...renderList(
+      'Logins',
+      logins.map(l => `${l.at}  ${l.host}  ${l.user}@${l.address}  by ${l.by}  host key ${l.hostKey}`),
     ),
     ...renderList(
       'Secrets (keyed fingerprints)',

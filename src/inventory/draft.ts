@@ -1,6 +1,8 @@
 import type { Source } from '../core/source.ts'
 import type { Value } from '../core/value.ts'
 import type { Layer, Rank } from '../core/vars.ts'
+import type { Vault } from '../load/vault.ts'
+import { hideValue } from '../load/vaulted.ts'
 
 /** Variables of one host or group from one source. */
 interface DraftLayer {
@@ -21,6 +23,8 @@ export interface DraftGroup {
 export class InventoryDraft {
   readonly groups = new Map<string, DraftGroup>()
   readonly hosts = new Map<string, DraftLayer[]>()
+  /** Sources that are vaults: the texts of their variables are Secrets. */
+  readonly secretSources = new Map<string, Vault | undefined>()
 
   constructor() {
     this.group('all')
@@ -43,13 +47,17 @@ export class InventoryDraft {
   }
 
   setHostVar(host: string, name: string, value: Value, from: string, at?: Source): void {
-    setIn(this.hosts.get(host)!, name, value, from, at)
+    setIn(this.hosts.get(host)!, name, this.#hide(name, value, from), from, at)
   }
 
   setGroupVar(groupName: string, name: string, value: Value, from: string, at?: Source): void {
     const group = this.group(groupName)
     if (name === 'ansible_group_priority') group.priority = Number(value)
-    else setIn(group.layers, name, value, from, at)
+    else setIn(group.layers, name, this.#hide(name, value, from), from, at)
+  }
+
+  #hide(name: string, value: Value, from: string): Value {
+    return this.secretSources.has(from) ? hideValue(value, name, this.secretSources.get(from)) : value
   }
 
   /** Whether `child` may become a child of `parent`: false when the parent is below it. */

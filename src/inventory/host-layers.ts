@@ -44,9 +44,25 @@ export class HostLayers {
     return { name, groups, layers: [...this.#layersOfGroups(groups), ...this.#layersOfHost(name)] }
   }
 
+  /** group_vars of a group that no source names. */
+  layersOfGroup(name: string): readonly Layer[] {
+    const all = new Set(this.#layersOfGroups([]))
+    return name === 'all' ? [...all] : this.#layersOfGroups([name]).filter(layer => !all.has(layer))
+  }
+
+  /** host_vars of a host that no source names. */
+  layersOfHost(name: string): readonly Layer[] {
+    return this.#layersOfHost(name)
+  }
+
   /** What `localhost` is when no source names it: it has only what all hosts have. */
   localhost(): InventoryHost {
-    const layers = [...this.#layersOfGroups([]), ...this.#layersOfHost('localhost')]
+    const reached: Layer = {
+      rank: 'inventory file host vars',
+      from: 'the implied localhost',
+      values: new Map([['ansible_connection', 'local']]),
+    }
+    const layers = [...this.#layersOfGroups([]), reached, ...this.#layersOfHost('localhost')]
     return { name: 'localhost', groups: [], layers }
   }
 

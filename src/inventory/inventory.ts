@@ -81,6 +81,7 @@ function readFile(file: string, draft: InventoryDraft, options: InventoryOptions
   const raw = loadText(file)
   if (raw.startsWith('#!'))
     throw problem('E_INVENTORY', `${file} is a script, and may not be executed`, { hint: `chmod +x ${file}` })
+  if (isVaultText(raw)) draft.secretSources.set(file, options.vault)
   const text = isVaultText(raw) ? openVaultText(raw, file, options.vault) : raw
   const doc = parseTree(text, file, options.vault)
   if (doc) readTree(doc, draft)
@@ -127,5 +128,9 @@ function finish(draft: InventoryDraft, sources: readonly string[], options: Inve
     ]),
   )
   const hosts = new Map<string, InventoryHost>([...draft.hosts.keys()].map(host => [host, vars.hostOf(host)]))
-  return { hosts, groups, sources, localhost: vars.localhost() }
+  const layersOf = {
+    group: (name: string) => vars.layersOfGroup(name),
+    host: (name: string) => vars.layersOfHost(name),
+  }
+  return { hosts, groups, sources, localhost: vars.localhost(), layersOf }
 }

@@ -89,7 +89,7 @@ function unknownName(inventory: Inventory, name: string) {
     ? `did you mean ${near}?`
     : inventory.hosts.size === 0
       ? 'the inventory is empty: name one with -i'
-      : 'see rota inventory for what there is'
+      : 'rota inventory --graph shows what there is (with the same -i)'
   return problem('E_HOSTS', `there is no host and no group ${name}`, { hint })
 }
 

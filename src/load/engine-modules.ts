@@ -15,11 +15,19 @@ const role: Params = {
   apply,
 }
 
+const { apply: _1, public: _2, ...importedRole } = role
+
 const signatures: readonly Signature[] = [
   { name: 'include_tasks', freeForm: 'file', params: { file, apply } },
-  { name: 'import_tasks', freeForm: 'file', params: { file, apply } },
+  { name: 'import_tasks', freeForm: 'file', params: { file } },
+  {
+    name: 'include',
+    freeForm: 'file',
+    params: { file },
+    otherParams: { type: 'any', doc: 'A variable for the tasks.' },
+  },
   { name: 'include_role', params: role },
-  { name: 'import_role', params: role },
+  { name: 'import_role', params: importedRole },
   {
     name: 'include_vars',
     freeForm: 'file',

@@ -13,6 +13,8 @@ export interface Place {
   readonly isHandler: boolean
   /** No module_defaults can add options to the tasks here. */
   readonly isComplete: boolean
+  /** A rescue or ignore_errors is there for failures: options that are wrong are one of those, as in Ansible, when the task runs. */
+  readonly isForgiving?: boolean
   /** Of a rotation. */
   readonly phase?: Phase | undefined
 }
@@ -42,15 +44,23 @@ function readItem(reader: Reader, dict: Dict, at: Source, place: Place): Item | 
 function readBlock(reader: Reader, dict: Dict, at: Source, place: Place): Block {
   reader.checkKeywords(dict, 'block', at)
   const inner = dict.has('module_defaults') ? { ...place, isComplete: false } : place
-  const part = (key: string): Item[] => readItems(reader, dict.get(key), inner)
+  const isForgiving = inner.isForgiving === true || isIgnoring(dict)
+  const part = (key: string, isRescued = false): Item[] =>
+    readItems(reader, dict.get(key), { ...inner, isForgiving: isForgiving || isRescued })
   return {
     kind: 'block',
     ...readFields(reader, dict, 'block'),
-    block: part('block'),
+    block: part('block', dict.has('rescue')),
     ...(dict.has('rescue') ? { rescue: part('rescue') } : {}),
     ...(dict.has('always') ? { always: part('always') } : {}),
     at,
   }
+}
+
+/** Whether the author expects a failure here. */
+function isIgnoring(dict: Dict): boolean {
+  const ignore = dict.get('ignore_errors') ?? false
+  return (ignore !== false && ignore !== 'no') || dict.has('failed_when')
 }
 
 /** The module of a task: its name, its value, and the key that holds both. */
@@ -76,13 +86,11 @@ function readTask(reader: Reader, dict: Dict, at: Source, place: Place): Task | 
   if (call === undefined) return undefined
   const moduleAt = reader.doc.keyAt(dict, call.key)
   const given = readGiven(reader, dict, call)
-  checkModule(
-    reader,
-    call,
-    given,
-    moduleAt,
-    dict.has('module_defaults') ? { ...place, isComplete: false } : place,
-  )
+  checkModule(reader, call, given, moduleAt, {
+    ...place,
+    isComplete: place.isComplete && !dict.has('module_defaults'),
+    isForgiving: place.isForgiving === true || isIgnoring(dict),
+  })
   checkRegister(reader, dict)
   const loop = readLoop(reader, dict, loopKeys)
   const loopControl = readLoopControl(reader, dict)
@@ -178,7 +186,8 @@ function readGiven(reader: Reader, dict: Dict, call: Call): TaskArgs | undefined
   if (own === undefined) return undefined
   const args = new Map([...(extra?.args ?? []), ...own.args])
   const argsAt = new Map([...(extra?.argsAt ?? []), ...own.argsAt])
-  return withExpressions(reader, signature, { ...own, args, argsAt })
+  const from = more instanceof Template ? { argsFrom: more } : {}
+  return withExpressions(reader, signature, { ...from, ...own, args, argsAt })
 }
 
 function checkModule(
@@ -195,14 +204,17 @@ function checkModule(
     if (call.key === 'action' || call.key === 'local_action') sayNoModule(reader, call.module, at)
     return
   }
-  if (given === undefined) return
+  if (given === undefined || (place.isForgiving && place.phase === undefined)) return
   const { freeForm } = given
   const args =
     freeForm === undefined || signature.freeForm === undefined
       ? given.args
       : new Map([...given.args, [signature.freeForm, freeForm] as const])
   const where = { at, argsAt: given.argsAt }
-  reader.problems.push(...checkLiterals(signature, args, where, place.isComplete))
+  // What a variable holds, or a text that is refused when the task runs, may be all that is missing.
+  const isOpen = given.argsFrom !== undefined || (freeForm !== undefined && signature.freeForm === undefined)
+  const isComplete = place.isComplete && !isOpen
+  reader.problems.push(...checkLiterals(signature, args, where, isComplete))
 }
 
 /** Only what is undone by its own inverse may stand in the change phase of a rotation. */

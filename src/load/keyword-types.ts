@@ -114,6 +114,13 @@ export const shapes = {
     accepts: isDict,
     schema: { type: 'object' },
   },
+  /** Options of a module. */
+  options: {
+    say: 'a mapping of options to values',
+    example: '{ option: value }',
+    accepts: value => isTemplate(value) || isDict(value),
+    schema: orTemplate({ type: 'object' }),
+  },
   /** Variables: a mapping, or the older list of mappings. */
   vars: {
     say: 'a mapping of names to values',

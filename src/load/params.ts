@@ -91,7 +91,7 @@ class ArgsCheck {
       const written = String(key)
       const name = names.get(written) ?? (this.#module.otherParams ? written : undefined)
       if (name === undefined) this.#unknown(written, [...names.keys()])
-      else if (value === null || value === OMIT) continue
+      else if (value === OMIT || (value === null && names.has(written))) continue
       else if (given.has(name)) this.#twice(written, given.get(name)!.written)
       else given.set(name, { written, value })
     }

@@ -10,12 +10,13 @@ import { renderKind } from './problem.ts'
 import { Reader } from './reader.ts'
 import { readRotation } from './rotation.ts'
 import { loadText, throwAll } from './text-file.ts'
-import { isVaultText, type Vault } from './vault.ts'
+import { isVaultText, openVaultText, type Vault } from './vault.ts'
+import { hideItem, hidePlay } from './vaulted.ts'
 import { parseYaml } from './yaml.ts'
 
 export interface LoadOptions {
   readonly registry: Registry
-  /** Opens `!vault` values. */
+  /** Opens `!vault` values, and files that are a vault as a whole: nothing of what those do is shown (see vaulted.ts). */
   readonly vault?: Vault | undefined
 }
 
@@ -45,7 +46,7 @@ export function parsePlaybook(text: string, file: string, options: LoadOptions):
     return []
   })
   throwInOrder(reader)
-  return { file, plays }
+  return { file, plays: isVaultText(text) ? plays.map(play => hidePlay(play, options.vault)) : plays }
 }
 
 /**
@@ -57,8 +58,9 @@ export function loadTasks(
   file: string,
   options: LoadOptions & { readonly isHandlers?: boolean; readonly at?: Source },
 ): readonly Item[] {
+  const text = loadText(file, options.at)
   const { reader, list } = openList(
-    loadText(file, options.at),
+    text,
     file,
     options,
     'a file of tasks is a list',
@@ -78,7 +80,7 @@ export function loadTasks(
       ? []
       : readItems(reader, list, { isHandler: options.isHandlers === true, isComplete: false })
   throwInOrder(reader)
-  return items
+  return isVaultText(text) ? items.map(item => hideItem(item, options.vault)) : items
 }
 
 function openList(
@@ -88,13 +90,8 @@ function openList(
   say: string,
   hint: string,
 ): { readonly reader: Reader; readonly list: readonly Value[] } {
-  const start = { file, line: 1, col: 1 }
-  if (isVaultText(text))
-    throw problem('E_VAULT', 'rota reads no playbook or task file that is a vault as a whole', {
-      at: start,
-      hint: 'keep the tasks plain, and put the secrets into a file of variables in a vault',
-    })
-  const doc = parseYaml(text, file, { vault: options.vault })
+  const plain = isVaultText(text) ? openVaultText(text, file, options.vault) : text
+  const doc = parseYaml(plain, file, { vault: options.vault })
   const { value } = doc
   if (value !== null && !Array.isArray(value))
     throw problem('E_PLAYBOOK', `${say}, and this is ${renderKind(value)}`, { at: doc.at([]), hint })

@@ -41,6 +41,7 @@ export class Reader {
     for (const [key, value] of dict) {
       if (skip.has(key)) continue
       const keyword = typeof key === 'string' && Object.hasOwn(table, key) ? table[key] : undefined
+      if (keyword === undefined && value === null && refused[String(key)]) continue
       if (keyword === undefined) this.sayUnknown(dict, String(key), level)
       else if (value !== null && !shapes[keyword.shape].accepts(value)) wrong.push(key as string)
     }

@@ -12,6 +12,8 @@ export interface TaskArgs {
   readonly args: Dict
   readonly argsAt: ReadonlyMap<string, Source>
   readonly freeForm?: Field
+  /** A variable that holds options. */
+  readonly argsFrom?: Field
 }
 
 /** The options that Ansible takes out of the text of these modules; all other `k=v` in it belongs to the command. */
@@ -25,6 +27,14 @@ const commandOptions = [
   'strip_empty_ends',
 ]
 const commands = new Set(['command', 'shell', 'script', 'raw'])
+
+/** Ansible refuses a free text of these only when the task runs, so that it can be ignored or rescued. */
+const lenient = new Set(['add_host', 'group_by', 'set_fact'])
+
+/** `{{ name }}` and nothing else. */
+function isVariable(text: string): boolean {
+  return /^\s*\{\{(?:(?!\}\}).)*\}\}\s*$/s.test(text)
+}
 
 /** Reads a module's value: a mapping, or the short form `src=a dest=b`, or free text. Undefined when it cannot be read, which is said. */
 export function readArgs(
@@ -73,15 +83,14 @@ function readText(
   const args = new Map<Value, Value>([...parsed.options].map(([option, part]) => [option, field(part)]))
   const argsAt = new Map([...parsed.options.keys()].map(option => [option, at]))
   if (parsed.rest.trim() === '') return { args, argsAt }
-  if (signature !== undefined && signature.freeForm === undefined) {
-    // Options out of a variable could hold anything, so Ansible warns of them.
-    const isVariable = parsed.rest.includes('{{')
-    const message = isVariable
-      ? 'takes no options out of a variable'
-      : `takes options, and "${parsed.rest.trim()}" is none`
-    reader.say(`${name} ${message}`, at, `write ${name}: { option: value }, or option=value`)
+  if (signature !== undefined && signature.freeForm === undefined && !lenient.has(signature.name)) {
+    if (isVariable(parsed.rest)) return { args, argsAt, argsFrom: field(parsed.rest.trim()) }
+    const message = `${name} takes options, and "${parsed.rest.trim()}" is none`
+    reader.say(message, at, `write ${name}: { option: value }, or option=value`)
     return undefined
   }
+  if (lenient.has(signature?.name ?? '') && isVariable(parsed.rest))
+    return { args, argsAt, argsFrom: field(parsed.rest.trim()) }
   return { args, argsAt, freeForm: field(parsed.rest) }
 }
 

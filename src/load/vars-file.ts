@@ -20,7 +20,7 @@ export interface VarsFileOptions {
 
 /**
  * Reads a file of variables: YAML or JSON with a mapping at the top; an empty file has none. In a file that is a vault as a
- * whole every text is a Secret, and only a text that is one `{{ … }}` is a Template. Throws E_FILE, E_YAML, E_VARS and E_VAULT.
+ * whole every text is a Secret, and templates render to Secrets. Throws E_FILE, E_YAML, E_VARS and E_VAULT.
  */
 export function loadVarsFile(file: string, options: VarsFileOptions = {}): VarsFile {
   const text = loadText(file, options.at)

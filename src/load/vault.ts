@@ -1,5 +1,5 @@
 import { problem } from '../core/error.ts'
-import type { Secret } from '../core/secret.ts'
+import { Secret } from '../core/secret.ts'
 import type { Source } from '../core/source.ts'
 
 /** Opens what ansible-vault sealed. Both throw E_VAULT. */
@@ -8,6 +8,28 @@ export interface Vault {
   decrypt(armored: string, label: string, at: Source): Secret
   /** The text of a whole file that begins with `$ANSIBLE_VAULT;`. */
   decryptFile(armored: string, file: string): string
+  /** Hears of each Secret that a text of an opened file became, so that it can be found in output. */
+  note?(secret: Secret): void
+}
+
+/**
+ * Variables that say how a host is reached. A vault cannot keep them secret, since they are shown wherever the host is spoken of;
+ * passwords are none of them.
+ */
+export function isConnectionVariable(name: string): boolean {
+  return name.startsWith('ansible_') && !/pass/.test(name)
+}
+
+/**
+ * A text of an opened file as a Secret, labelled with the name of its variable, and made known to the vault. A short word or number is a
+ * Secret too, but taking every `production` and `80` out of all output would make that unreadable, so it is only known as one where the
+ * name says that it is a password.
+ */
+export function sealText(text: string, label: string, vault: Vault | undefined): Secret {
+  const secret = new Secret(text, label)
+  const isOrdinary = /^(?:[a-z]{1,10}|\d{1,5})$/.test(text) && !/pass|secret|token|key/i.test(label)
+  if (!isOrdinary) vault?.note?.(secret)
+  return secret
 }
 
 const HINT = 'give the vault password: --vault-password-file FILE or --ask-vault-pass'

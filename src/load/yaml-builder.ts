@@ -1,16 +1,15 @@
 import { isAlias, isMap, isScalar, isSeq, type LineCounter, type Node, type Scalar, type YAMLMap } from 'yaml'
 import { type Problem, RotaError } from '../core/error.ts'
-import { Secret } from '../core/secret.ts'
 import type { Source } from '../core/source.ts'
 import { Float, isDict, Template, type Value } from '../core/value.ts'
 import { parsePlain, parseTagged, type ScalarType } from './scalar.ts'
-import { openVaultValue, type Vault } from './vault.ts'
+import { isConnectionVariable, openVaultValue, sealText, type Vault } from './vault.ts'
 
 export interface YamlOptions {
   readonly vault?: Vault | undefined
   /** False for data that is not the operator's own (from_yaml): braces stay plain text. Default true. */
   readonly templates?: boolean
-  /** Every text becomes a Secret: the file was a vault. Default false. */
+  /** The file was a vault: every text becomes a Secret, and a template that is more than a variable's name a secret one. Default false. */
   readonly secret?: boolean
 }
 
@@ -192,9 +191,10 @@ export class ValueBuilder {
 
   #string(node: Scalar, text: string, name: string): Value {
     const isTemplate = this.#unsafe === 0 && this.#options.templates !== false && /\{[{%#]/.test(text)
-    if (isTemplate && this.#options.secret && !/^\s*\{\{[^{}]*\}\}\s*$/.test(text)) this.#sayMixed(node, name)
-    if (isTemplate) return new Template(text, this.#contentAt(node))
-    return this.#options.secret ? new Secret(text, name) : text
+    const isSecret = this.#options.secret === true && !isConnectionVariable(name)
+    if (!isTemplate) return isSecret ? sealText(text, name, this.#options.vault) : text
+    const isReference = /^\s*\{\{\s*[\w.]+\s*\}\}\s*$/.test(text)
+    return new Template(text, this.#contentAt(node), isSecret && !isReference ? name : undefined)
   }
 
   /** Where the text itself begins: after the quote, or on the line after `|` and `>`. */
@@ -212,22 +212,13 @@ export class ValueBuilder {
   #vaulted(node: Scalar, text: string, name: string): Value {
     const at = sourceAt(this.file, this.lines, node.range![0])
     try {
-      return openVaultValue(text, name, at, this.#options.vault)
+      const secret = openVaultValue(text, name, at, this.#options.vault)
+      return isConnectionVariable(name) ? this.#options.vault!.decryptFile(text, name) : secret
     } catch (error) {
       if (!(error instanceof RotaError)) throw error
       this.problems.push(...error.problems)
       return null
     }
-  }
-
-  /** A template is shown in messages, so none of a vault's own text may be part of one. */
-  #sayMixed(node: Node, name: string): void {
-    this.problems.push({
-      code: 'E_VAULT',
-      message: `${name} is in a vault, and mixes text with braces`,
-      at: sourceAt(this.file, this.lines, node.range![0]),
-      hint: 'give the secret part a variable of its own in the vault, and join the parts outside of it',
-    })
   }
 
   #checkTag(node: Node): void {

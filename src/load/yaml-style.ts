@@ -1,3 +1,4 @@
+import { SecretTouched } from '../core/secret.ts'
 import { Float, Template, type Value } from '../core/value.ts'
 import { typeOfPlain } from './scalar.ts'
 
@@ -61,6 +62,7 @@ export interface ScalarText {
 /** What a scalar value is written as. Throws SecretTouched for a Secret. */
 export function scalarText(value: Value): ScalarText {
   if (typeof value === 'string') return { text: value, isTyped: !isText(value) }
+  if (value instanceof Template && value.secretLabel !== undefined) throw new SecretTouched(value.secretLabel)
   if (value instanceof Template) return scalarText(value.text)
   if (value === null) return { text: 'null', isTyped: false }
   if (value instanceof Float || (typeof value === 'number' && !Number.isInteger(value)))

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { createReadStream, createWriteStream, existsSync } from 'node:fs'
-import { rename, stat } from 'node:fs/promises'
+import { rename, rm, stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { Transform, Writable } from 'node:stream'
 import { problem } from '../core/error.ts'
@@ -51,9 +51,29 @@ async function digestOfSealed(t: Target, dest: string): Promise<string> {
   return hash.digest('hex')
 }
 
-/** Writes the copy under another name first: a file called `dest` is always whole and proven. */
+/** Of the encrypted bytes, as `sha256sum` prints it. */
+async function digestOfFile(path: string): Promise<string> {
+  const hash = createHash('sha256')
+  for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer)
+  return hash.digest('hex')
+}
+
+/**
+ * Writes the copy under another name first: a file called `dest` is always whole and proven. What fails leaves nothing: on a full
+ * disk the journal and the evidence need the room.
+ */
 async function keep(t: Target, src: string, dest: string, expected: string): Promise<void> {
   const part = `${dest}.part`
+  try {
+    await writeProven(t, src, part, expected)
+    await rename(part, dest)
+  } catch (error) {
+    await rm(part, { force: true })
+    throw error
+  }
+}
+
+async function writeProven(t: Target, src: string, part: string, expected: string): Promise<void> {
   const sha256 = await fetchSealed(t, src, part)
   if (sha256 !== expected || (await digestOfSealed(t, part)) !== expected)
     throw problem('E_TASK', `backup: the copy of ${src} is not the file`, {
@@ -62,7 +82,6 @@ async function keep(t: Target, src: string, dest: string, expected: string): Pro
           ? 'the encrypted copy is damaged: check the disk'
           : 'the file changed while it was read: try again',
     })
-  await rename(part, dest)
 }
 
 /** A run that is resumed finds its own copy; another file under that name is never overwritten. */
@@ -104,6 +123,11 @@ export const backup = defineAction({
     if (existsSync(dest)) await checkKept(t, src, dest, expected)
     else await keep(t, src, dest, expected)
     const { size } = await stat(dest)
-    return { changed: true, values: { dest, sha256: expected, size, proof } }
+    const sealed = await digestOfFile(dest)
+    return {
+      changed: true,
+      values: { dest, sha256: expected, size, proof },
+      backups: [{ path: dest, sha256: sealed, sizeBytes: size, proof }],
+    }
   },
 })

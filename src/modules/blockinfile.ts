@@ -90,23 +90,34 @@ function blockEdit(args: BlockArgs): Edit {
   }
 }
 
-/** The index of the line that a new block gets. Expressions see a line with its line end. */
+/** The index of the line that a new block gets. Expressions without (?m) see a line with its line end. */
 function placeOf({ insertafter, insertbefore }: BlockArgs, text: string): number {
   const lines = text.match(/[^\n]*\n|[^\n]+$/g) ?? []
   if (insertbefore === 'BOF' || insertafter === 'BOF') return 0
   const where = insertbefore ?? insertafter
   if (where === undefined || where === 'EOF') return lines.length
   const pattern = parseRegex(where)
-  const found = lines.findLastIndex(line => line.search(pattern) >= 0)
+  const isBefore = insertbefore !== undefined
+  const found = /^\(\?\w*m/.test(where)
+    ? lineOfMatch(pattern, text, isBefore)
+    : lines.findLastIndex(line => line.search(pattern) >= 0)
   if (found < 0) return lines.length
-  return insertbefore === undefined ? found + 1 : found
+  return isBefore ? found : found + 1
+}
+
+/** With (?m) an expression is looked for in the whole text: the line in which its first match begins or ends. */
+function lineOfMatch(pattern: RegExp, text: string, isBefore: boolean): number {
+  const match = new RegExp(pattern, pattern.flags.replace('g', '')).exec(text)
+  if (match === null) return -1
+  return text.slice(0, match.index + (isBefore ? 0 : match[0].length)).split('\n').length - 1
 }
 
 function edit({ args }: EditInput<BlockArgs>, before: FileState) {
   if (before.kind === 'absent' && args.state === 'absent' && !args.create)
     return { after: before, message: `File ${before.path} not present` }
   requireFile(before, args.create)
-  return wantEdit(before, args, [args.block], blockEdit(args))
+  const edited = wantEdit(before, args, [args.block], blockEdit(args))
+  return before.kind === 'absent' ? { ...edited, message: 'File created' } : edited
 }
 
 export const blockinfile = defineState<typeof params, FileState, EditInput<BlockArgs>>({
@@ -115,7 +126,7 @@ export const blockinfile = defineState<typeof params, FileState, EditInput<Block
   params,
   rules: { mutuallyExclusive: [['insertbefore', 'insertafter']] },
   returns: {
-    msg: { doc: '`Block inserted`, `Block removed` or empty.' },
+    msg: { doc: '`Block inserted`, `Block removed`, `File created` or empty.' },
     backup_file: { doc: 'Path of the backup, when one was made.' },
   },
   examples: `

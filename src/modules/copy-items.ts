@@ -1,6 +1,5 @@
-import { readFileSync, statSync } from 'node:fs'
+import { closeSync, openSync, readFileSync, readSync, statSync } from 'node:fs'
 import { basename } from 'node:path'
-import { problem } from '../core/error.ts'
 import type { Target } from '../core/module.ts'
 import { Secret } from '../core/secret.ts'
 import { fromValue, isDict, type Value } from '../core/value.ts'
@@ -72,6 +71,19 @@ export async function loadItems(
   return { items, isFolder: true }
 }
 
+const VAULT = '$ANSIBLE_VAULT;'
+
+/** Of a big file only the beginning is read. */
+function isVaultFile(path: string): boolean {
+  const file = openSync(path, 'r')
+  try {
+    const head = Buffer.alloc(VAULT.length)
+    return readSync(file, head) === head.length && head.toString('latin1') === VAULT
+  } finally {
+    closeSync(file)
+  }
+}
+
 async function fileItem(
   t: Target,
   path: string,
@@ -79,15 +91,11 @@ async function fileItem(
   mode: string | undefined,
   isDecrypted: boolean,
 ): Promise<Item> {
-  const { content, upload, sha1, md5 } = await loadContent(path, t.undoable)
-  if (
-    isDecrypted &&
-    upload === undefined &&
-    readFileSync(path).subarray(0, 14).toString() === '$ANSIBLE_VAULT'
-  )
-    throw problem('E_VAULT', `${path} is encrypted with ansible-vault, which copy does not open`, {
-      hint: 'put the value into a variable, or set decrypt: false to copy it as it is',
-    })
   const sourceMode = mode ?? (statSync(path).mode & 0o7777).toString(8).padStart(4, '0')
+  if (isDecrypted && isVaultFile(path)) {
+    const content = t.operator.openVault(readFileSync(path, 'latin1'), path)
+    return { relative, kind: 'file', sourceMode, content }
+  }
+  const { content, upload, sha1, md5 } = await loadContent(path, t.undoable)
   return { relative, kind: 'file', sourceMode, content, upload, sha1, md5 }
 }

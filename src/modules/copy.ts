@@ -30,7 +30,11 @@ const params = {
   directory_mode: { type: 'mode', doc: 'Permissions of folders that are copied.' },
   follow: { type: 'bool', default: false, doc: 'When the destination is a link, write where it leads.' },
   local_follow: { type: 'bool', default: true, doc: 'Copy what links in `src` lead to, not the links.' },
-  decrypt: { type: 'bool', default: true, doc: 'Vault files are refused; `false` copies them as they are.' },
+  decrypt: {
+    type: 'bool',
+    default: true,
+    doc: 'Open vault files: their content is a secret then. `false` copies them as they are.',
+  },
   checksum: { type: 'string', doc: 'sha1 that the file has to have.' },
   backup,
   validate,
@@ -61,9 +65,16 @@ async function prepare(t: Target, args: CopyArgs): Promise<CopyInput> {
     isFollowed: args.local_follow,
     isDecrypted: args.decrypt,
   })
-  if (args.checksum !== undefined && !isFolder && items[0]?.sha1 !== args.checksum)
-    throw problem('E_TASK', `${args.src} does not match the expected checksum ${args.checksum}`)
+  if (args.checksum !== undefined && !isFolder) requireChecksum(args.src, args.checksum, items[0]?.sha1)
   return { args, items, isFolder, suffix }
+}
+
+function requireChecksum(src: string, wanted: string, sha1: string | undefined): void {
+  if (sha1 === undefined)
+    throw problem('E_PARAMS', `${src} is in a vault, and the checksum of a secret is not compared`, {
+      hint: 'remove checksum: the vault itself tells whether it was changed',
+    })
+  if (sha1 !== wanted) throw problem('E_TASK', `${src} does not match the expected checksum ${wanted}`)
 }
 
 function optionsOf(
@@ -188,7 +199,7 @@ function result({ args, items, isFolder }: CopyInput, before: FileSet, after: Fi
     ...source,
     dest: file.path,
     checksum: item?.sha1 ?? checksumOf(text?.text ?? file.content, text?.encoding),
-    ...(item?.md5 === undefined ? {} : { md5sum: item.md5 }),
+    md5sum: item?.md5 ?? checksumOf(text?.text, text?.encoding, 'md5'),
     ...(isReplaced && file.terms.backup !== undefined ? { backup_file: file.terms.backup } : {}),
   }
 }
@@ -206,7 +217,7 @@ export const copy = defineState<typeof params, FileSet, CopyInput>({
     dest: { doc: 'Where it is on the target.' },
     src: { doc: 'What was copied.' },
     checksum: { doc: 'sha1 of the content; not for secrets.' },
-    md5sum: { doc: "md5 of a file of the operator's." },
+    md5sum: { doc: 'md5 of the content; not for secrets, and not with remote_src.' },
     backup_file: { doc: 'Path of the backup, when one was made.' },
     mode: { doc: 'Permissions.' },
     owner: { doc: 'Name of the user that owns it.' },

@@ -16,7 +16,7 @@ function evaluateShown(t: Target, expression: Value): Value {
 function show(name: string, value: Value): Outcome {
   const plain = fromValue(value)
   const shown =
-    name === 'msg' && typeof plain === 'string' ? plain : JSON.stringify({ [name]: plain }, renderBigint, 2)
+    name === 'msg' && typeof plain === 'string' ? plain : JSON.stringify({ [name]: plain }, renderBigint, 4)
   return { changed: false, values: { [name]: value }, shown }
 }
 
@@ -29,7 +29,6 @@ export const debug = defineAction({
   summary: 'Shows a message or a variable.',
   notes: ['Secrets are shown by their names only.'],
   reads: true,
-  freeForm: 'msg',
   params: {
     msg: { type: 'any', doc: 'What to show; a text, or any other value.' },
     var: { type: 'expression', doc: 'A variable or expression, without braces.' },

@@ -36,7 +36,13 @@ export const env_read = defineAction({
   async run(t, { path, names, dialect }) {
     const file = await readFile(t, path, { follow: true, content: 'secret' })
     if (file.kind !== 'file')
-      throw problem('E_TASK', file.kind === 'absent' ? `${path} does not exist` : `${path} is a ${file.kind}`)
+      throw problem(
+        'E_TASK',
+        file.kind === 'absent' ? `${path} does not exist` : `${path} is a ${file.kind}`,
+        {
+          hint: 'check the path of the env file; become: true reads files of root',
+        },
+      )
     const all = secretsOf(file, dialect)
     makeKnown(t.redactor, all)
     const missing = names?.filter(name => !all.some(one => one.name === name)) ?? []

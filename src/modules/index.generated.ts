@@ -22,6 +22,7 @@ import { fail } from './fail.ts'
 import { fetch } from './fetch.ts'
 import { file } from './file.ts'
 import { find } from './find.ts'
+import { gatherFactsModule } from './gather-facts.ts'
 import { getUrl } from './get-url.ts'
 import { getent } from './getent.ts'
 import { git } from './git.ts'
@@ -47,6 +48,7 @@ import { serviceFacts } from './service-facts.ts'
 import { service } from './service.ts'
 import { setFact } from './set-fact.ts'
 import { setStats } from './set-stats.ts'
+import { setup } from './setup.ts'
 import { shell } from './shell.ts'
 import { slurp } from './slurp.ts'
 import { stat } from './stat.ts'
@@ -84,6 +86,7 @@ export const modules: readonly Module[] = [
   fetch,
   file,
   find,
+  gatherFactsModule,
   getUrl,
   getent,
   git,
@@ -109,6 +112,7 @@ export const modules: readonly Module[] = [
   serviceFacts,
   setFact,
   setStats,
+  setup,
   shell,
   slurp,
   stat,

@@ -135,6 +135,7 @@ export const postgresqlDump = defineAction({
         proof,
         ...(args.host_dest === undefined ? {} : { host_path: args.host_dest }),
       },
+      backups: [{ path: sealed.path, sha256: sealed.sha256, sizeBytes: sealed.sizeBytes, proof }],
     }
   },
 })

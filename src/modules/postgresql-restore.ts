@@ -19,6 +19,7 @@ exec pg_restore -w --clean --if-exists --single-transaction --exit-on-error "$@"
 const restoreInContainer = joinScripts(
   composeCli,
   sh`
+# shellcheck disable=SC2016 # the container's shell expands it
 compose exec -T "$p_service" sh -c '
   user=\${1:-\${POSTGRES_USER:-postgres}}
   exec pg_restore -w --clean --if-exists --single-transaction --exit-on-error -U "$user" -d "\${2:-\${POSTGRES_DB:-$user}}"

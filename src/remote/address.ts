@@ -7,8 +7,15 @@ import { Float } from '../core/value.ts'
 /** One of the host's variables, rendered; undefined when there is none. */
 export type Get = (variable: string) => unknown
 
-/** What flags and play keywords say; variables of the host win over it. */
-export type AddressDefaults = Partial<Omit<Address, 'name' | 'host'>>
+/** What flags, play keywords and configuration say; variables of the host win over it. */
+export type AddressDefaults = Partial<{
+  readonly [K in Exclude<keyof Address, 'name' | 'host' | 'sshArgs'>]: Address[K] | undefined
+}> & {
+  /** Arguments of ssh as they are typed, and as ansible_ssh_args, _common_args and _extra_args replace them. */
+  readonly sshArgs?: string | undefined
+  readonly sshCommonArgs?: string | undefined
+  readonly sshExtraArgs?: string | undefined
+}
 
 /** Ansible's `timeout` setting. */
 const CONNECT_TIMEOUT_MS = 10_000
@@ -30,10 +37,9 @@ export function addressOf(name: string, get: Get, defaults: AddressDefaults = {}
   const host = reader(name, get)
   host.refuse('ansible_ssh_executable', 'put the ssh that is meant first in PATH')
   const sshArgs = [
-    ...(defaults.sshArgs ?? []),
-    ...host.args('ansible_ssh_args'),
-    ...host.args('ansible_ssh_common_args'),
-    ...host.args('ansible_ssh_extra_args'),
+    ...host.args('ansible_ssh_args', defaults.sshArgs),
+    ...host.args('ansible_ssh_common_args', defaults.sshCommonArgs),
+    ...host.args('ansible_ssh_extra_args', defaults.sshExtraArgs),
   ]
   const keyFile = host.text('ansible_ssh_private_key_file', 'ansible_private_key_file')
   const timeoutS = host.number('ansible_ssh_timeout', 'ansible_timeout')
@@ -125,8 +131,8 @@ function reader(name: string, get: Get) {
       if (found === undefined || found.value === '') return undefined
       return found.value instanceof Secret ? found.value : new Secret(text(...variables)!, found.variable)
     },
-    args(variable: string): string[] {
-      const value = text(variable)
+    args(variable: string, otherwise: string | undefined): string[] {
+      const value = text(variable) ?? otherwise
       try {
         return value === undefined ? [] : split(value)
       } catch (cause) {

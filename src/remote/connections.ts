@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { Duplex } from 'node:stream'
 import { problem } from '../core/error.ts'
 import type { Redactor } from '../core/redact.ts'
-import type { Address, Become, Connections, Session } from '../core/remote.ts'
+import type { AcceptedLogin, Address, Become, Connections, Session } from '../core/remote.ts'
 import type { KeyCache } from './auth.ts'
 import { openBecomeLink } from './become.ts'
 import { type Channel, type Connection, shellWord } from './connection.ts'
@@ -19,6 +19,8 @@ export interface ConnectionsOptions {
   readonly redactor: Redactor
   /** How often a silent host is asked whether it is there; after four silences the link is lost. Default 15 s. */
   readonly keepaliveIntervalMs?: number
+  /** Told of each login that is accepted by the built-in ssh; the system's says nothing of it. */
+  readonly onLogin?: ((login: AcceptedLogin) => void) | undefined
 }
 
 /** An empty pool. Connections are made when first asked for, jump hosts' shared by all that go through them. */
@@ -101,7 +103,8 @@ class Pool implements Connections {
   async #openLogin(login: Login): Promise<Connection> {
     const { via, proxyCommand } = login
     const keepaliveIntervalMs = this.#options.keepaliveIntervalMs ?? 15_000
-    const options = { login, keys: this.#keys, keepaliveIntervalMs }
+    const { onLogin } = this.#options
+    const options = { login, keys: this.#keys, keepaliveIntervalMs, ...(onLogin && { onLogin }) }
     if (via !== undefined)
       return await openSsh2({
         ...options,

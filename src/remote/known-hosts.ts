@@ -1,8 +1,9 @@
-import { createHash, createHmac } from 'node:crypto'
+import { createHash, createHmac, randomBytes } from 'node:crypto'
 import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { problem } from '../core/error.ts'
 import type { Source } from '../core/source.ts'
+import { type Certificate, type Flaw, findHostFlaw } from './certificate.ts'
 
 /** One line of a known_hosts file; the format is in sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT". */
 export interface KnownHost {
@@ -22,7 +23,9 @@ export type Verdict =
   | { readonly kind: 'changed'; readonly known: KnownHost }
   | { readonly kind: 'revoked'; readonly by: KnownHost }
   /** Only a certificate authority is known for the host, and the key is no certificate. */
-  | { readonly kind: 'certificate'; readonly by: KnownHost }
+  | { readonly kind: 'uncertified'; readonly by: KnownHost }
+  /** It is a certificate that does not hold. `by`: the authority's line, where it is its certificate. */
+  | { readonly kind: 'flawed'; readonly flaw: Flaw; readonly by: KnownHost | undefined }
 
 /** Lines that are no entries (comments, other versions, damage) are passed over, as ssh does. */
 export function parseKnownHosts(text: string, file: string): KnownHost[] {
@@ -78,11 +81,13 @@ export function isAbout(entry: KnownHost, name: string): boolean {
   return !isOut && patterns.some(pattern => !pattern.startsWith('!') && matchesGlob(pattern, name))
 }
 
-/** Lines about a host. As ssh does, a host on another port may be known by its bare name. */
+/** Lines about a host. As ssh does, a host on another port may be known by its bare name; what is revoked, is on any port. */
 export function selectKnown(entries: readonly KnownHost[], host: string, port: number): KnownHost[] {
   const found = entries.filter(entry => isAbout(entry, knownName(host, port)))
-  if (found.some(entry => entry.marker !== 'revoked') || port === 22) return found
-  return [...found, ...entries.filter(entry => isAbout(entry, knownName(host, 22)))]
+  if (port === 22) return found
+  const bare = entries.filter(entry => isAbout(entry, knownName(host, 22)))
+  const isKnown = found.some(entry => entry.marker !== 'revoked')
+  return [...found, ...bare.filter(entry => !isKnown || entry.marker === 'revoked')]
 }
 
 /**
@@ -99,7 +104,41 @@ export function decideHostKey(known: readonly KnownHost[], key: string): Verdict
   const other = plain.find(entry => entry.keyType === type) ?? plain[0]
   if (other) return { kind: 'changed', known: other }
   const authority = known.find(entry => entry.marker === 'cert-authority')
-  return authority ? { kind: 'certificate', by: authority } : { kind: 'new' }
+  return authority ? { kind: 'uncertified', by: authority } : { kind: 'new' }
+}
+
+/**
+ * The same for a certificate, which counts when one of the host's authorities has signed it and nothing is wrong with it.
+ * When not, its key may still be known for itself, as with ssh. `host` is the name without a port.
+ */
+export function decideCertificate(
+  known: readonly KnownHost[],
+  certificate: Certificate,
+  host: string,
+  nowS: number,
+): Verdict {
+  const [key, authority, whole] = [certificate.key, certificate.authority, certificate.bytes].map(bytes =>
+    bytes.toString('base64'),
+  )
+  const revoked = known.find(
+    entry => entry.marker === 'revoked' && [key, authority, whole].includes(entry.key),
+  )
+  if (revoked) return { kind: 'revoked', by: revoked }
+  const by = known.find(entry => entry.marker === 'cert-authority' && entry.key === authority)
+  const flaw = by ? findHostFlaw(certificate, host.toLowerCase(), nowS) : strangeAuthority(known, authority!)
+  if (by && flaw === undefined) return { kind: 'known', by }
+  const plain = known.find(entry => entry.marker === undefined && entry.key === key)
+  return plain ? { kind: 'known', by: plain } : { kind: 'flawed', flaw: flaw!, by }
+}
+
+function strangeAuthority(known: readonly KnownHost[], authority: string): Flaw {
+  const trusted = known
+    .filter(entry => entry.marker === 'cert-authority')
+    .map(entry => keyFingerprint(entry.key))
+  return {
+    why: `it is signed by ${keyFingerprint(authority)}, and known_hosts trusts ${trusted.join(', ')}`,
+    hint: 'if that authority is to be trusted, add a line for it to known_hosts: @cert-authority HOST_PATTERN KEY',
+  }
 }
 
 /** The type that a public key in wire format (base64) begins with. */
@@ -121,10 +160,22 @@ export function orderAlgorithms(all: readonly string[], known: readonly KnownHos
   return [...all.filter(isKnown), ...all.filter(algorithm => !isKnown(algorithm))]
 }
 
+/** The name as ssh-keygen -H writes it: salted, since the list of one's hosts helps whoever steals it. */
+function hashName(name: string): string {
+  const salt = randomBytes(20)
+  return `|1|${salt.toString('base64')}|${createHmac('sha1', salt).update(name).digest('base64')}`
+}
+
 /** Appends a line to a known_hosts file, which is made when it is not there. */
-export function writeKnownHost(file: string, host: string, port: number, key: string): void {
+export function writeKnownHost(
+  file: string,
+  host: { readonly name: string; readonly port: number; readonly isHashed: boolean },
+  key: string,
+): void {
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
   const before = existsSync(file) ? readFileSync(file, 'utf8') : ''
   const newline = before === '' || before.endsWith('\n') ? '' : '\n'
-  appendFileSync(file, `${newline}${knownName(host, port)} ${keyTypeOf(key)} ${key}\n`, { mode: 0o600 })
+  const name = knownName(host.name, host.port)
+  const shown = host.isHashed ? hashName(name) : name
+  appendFileSync(file, `${newline}${shown} ${keyTypeOf(key)} ${key}\n`, { mode: 0o600 })
 }

@@ -6,13 +6,31 @@ import { problem } from '../core/error.ts'
 import type { Ended, Session } from '../core/remote.ts'
 import type { Channel } from './connection.ts'
 
+/** Leaders of the groups that run now. */
+const running = new Set<number>()
+process.on('exit', () => {
+  for (const pid of running) hangUp(pid)
+})
+
+/** What sshd's end does to a program on a target: without it, a second ^C here would leave a task's program running. */
+function hangUp(pid: number): void {
+  try {
+    process.kill(-pid, 'SIGHUP')
+  } catch {
+    // the group has ended meanwhile
+  }
+}
+
 /**
- * Starts a program on this machine, as the leader of a process group of its own.
- * Example: `openLocalLink(['/bin/sh', '-c', bootstrap])`. Throws E_UNREACHABLE when it cannot be started.
+ * Starts a program on this machine, as the leader of a process group and session of its own; `env` is added to its
+ * environment. Example: `openLocalLink(['/bin/sh', '-c', bootstrap])`. Throws E_UNREACHABLE when it cannot be started.
  */
-export async function openLocalLink(argv: readonly string[]): Promise<Channel> {
+export async function openLocalLink(
+  argv: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<Channel & { readonly pid: number }> {
   const [file = '', ...args] = argv
-  const child = spawn(file, args, { detached: true, stdio: 'pipe' })
+  const child = spawn(file, args, { detached: true, stdio: 'pipe', env: { ...process.env, ...env } })
   let close = (): void => {}
   const ended = new Promise<Ended>(resolve => {
     close = () => {
@@ -29,7 +47,10 @@ export async function openLocalLink(argv: readonly string[]): Promise<Channel> {
   } catch (cause) {
     throw problem('E_UNREACHABLE', `${file} cannot be started on this machine`, { cause })
   }
-  return { stdin: child.stdin, stdout: child.stdout, stderr: child.stderr, ended, exited, close }
+  const { stdin, stdout, stderr, pid = 0 } = child
+  running.add(pid)
+  child.once('exit', () => running.delete(pid))
+  return { stdin, stdout, stderr, ended, exited, close, pid }
 }
 
 /** A connection from this machine. Throws E_UNREACHABLE. */

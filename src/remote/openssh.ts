@@ -1,7 +1,7 @@
-import { spawn } from 'node:child_process'
 import { Duplex } from 'node:stream'
 import { type ErrorCode, problem } from '../core/error.ts'
 import type { Address, Ended } from '../core/remote.ts'
+import { type Askpass, openAskpass } from './askpass.ts'
 import type { Channel, Connection } from './connection.ts'
 import { openLocalLink } from './local.ts'
 
@@ -9,19 +9,18 @@ import { openLocalLink } from './local.ts'
 const SSH_FAILED = 255
 
 /**
- * The system's ssh as transport, for what ssh2 cannot: GSSAPI, PKCS#11, security keys, certificates, post-quantum
- * key exchange. Each channel is one ssh process; with ControlMaster in ssh_config they share a connection.
- * Throws E_AUTH for a password or passphrase: ssh takes those from a terminal only.
+ * The system's ssh as transport, for what ssh2 cannot: GSSAPI, PKCS#11, keys of a security key's in files, post-quantum
+ * key exchange. Each channel is one ssh process; with ControlMaster in ssh_config they share a connection. Passwords and
+ * passphrases get to ssh by `openAskpass`.
  */
 export function openOpenssh(address: Address): Connection {
-  if (address.password !== undefined || address.passphrase !== undefined)
-    throw problem('E_AUTH', `${address.name}: the openssh transport takes no password or passphrase`, {
-      hint: 'use a key in ssh-agent, or set ansible_connection: ssh',
-    })
   const argv = renderSsh(address)
+  const asking = new Set<Askpass>()
   return {
     isOver: false,
-    start: async command => watchEnd(await openLocalLink([...argv, '--', address.host, command])),
+    async start(command) {
+      return watchEnd(await startSsh(address, [...argv, '--', address.host, command], asking))
+    },
     async forward(to) {
       if ('socket' in to)
         throw problem(
@@ -31,17 +30,40 @@ export function openOpenssh(address: Address): Connection {
             hint: 'set ansible_connection: ssh',
           },
         )
-      const child = spawn(argv[0]!, [...argv.slice(1), '-W', `${to.host}:${to.port}`, '--', address.host], {
-        stdio: ['pipe', 'pipe', 'ignore'],
-      })
-      child.on('error', () => {})
-      return Duplex.from({ writable: child.stdin, readable: child.stdout })
+      const through = ['-W', `${to.host}:${to.port}`]
+      const link = await startSsh(address, [...argv, ...through, '--', address.host], asking)
+      link.stderr.resume()
+      return Duplex.from({ writable: link.stdin, readable: link.stdout })
     },
-    close() {},
+    close() {
+      for (const askpass of asking) askpass.close()
+    },
   }
 }
 
-/** ssh with the address's options; never asks anything. */
+const isAsking = ({ password, passphrase }: Address): boolean =>
+  password !== undefined || passphrase !== undefined
+
+async function startSsh(address: Address, argv: readonly string[], asking: Set<Askpass>): Promise<Channel> {
+  if (!isAsking(address)) return await openLocalLink(argv)
+  const askpass = await openAskpass(address)
+  asking.add(askpass)
+  const close = (): void => {
+    asking.delete(askpass)
+    askpass.close()
+  }
+  try {
+    const link = await openLocalLink(argv, askpass.env)
+    askpass.allow(link.pid)
+    void link.ended.then(close)
+    return link
+  } catch (error) {
+    close()
+    throw error
+  }
+}
+
+/** ssh with the address's options. It asks nothing, or once for each secret that the address has. */
 export function renderSsh(address: Address): string[] {
   const option = (name: string, value: string | number): string[] => ['-o', `${name}=${value}`]
   const files = address.knownHostsFiles
@@ -49,7 +71,7 @@ export function renderSsh(address: Address): string[] {
     'ssh',
     '-T',
     ...address.sshArgs,
-    ...option('BatchMode', 'yes'),
+    ...renderAsking(address).flatMap(([name, value]) => option(name, value)),
     ...option('StrictHostKeyChecking', address.hostKeyChecking === 'strict' ? 'yes' : 'accept-new'),
     ...option('ConnectTimeout', Math.max(1, Math.ceil(address.connectTimeoutMs / 1000))),
     ...option('ServerAliveInterval', 15),
@@ -59,6 +81,15 @@ export function renderSsh(address: Address): string[] {
     ...(address.user === undefined ? [] : ['-l', address.user]),
     ...address.identityFiles.flatMap(file => ['-i', file]),
   ]
+}
+
+/** A second prompt for a passphrase tells that it was wrong; one for a password would cost an attempt to log in. */
+function renderAsking(address: Address): [name: string, value: string | number][] {
+  if (!isAsking(address)) return [['BatchMode', 'yes']]
+  const asking: [string, string | number] = ['BatchMode', 'no']
+  if (address.password !== undefined) return [asking, ['NumberOfPasswordPrompts', 1]]
+  const noPassword = ['PasswordAuthentication', 'KbdInteractiveAuthentication'] as const
+  return [asking, ['NumberOfPasswordPrompts', 2], ...noPassword.map((name): [string, string] => [name, 'no'])]
 }
 
 /** ssh's own failure is no exit status of the shell's. */

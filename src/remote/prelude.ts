@@ -24,6 +24,7 @@ set +u
 
 rt_target=
 if read -r rt_stat 2>/dev/null </proc/$$/stat; then
+  # shellcheck disable=SC2086 # the fields are to be split
   set -- \${rt_stat##*) }
   rt_target=$3
 else
@@ -52,9 +53,9 @@ rt_end() {
 rt_probe() {
   [ -z "$rt_how" ] || return 0
   if dd if=/dev/null of=/dev/null bs=1 count=1 iflag=fullblock 2>/dev/null; then
-    rt_how=dd
+    rt_how='dd'
   elif [ "$(printf ab | { head -c 1 >/dev/null; cat; })" = b ]; then
-    rt_how=head
+    rt_how='head'
   else
     rt_how=bytes
   fi

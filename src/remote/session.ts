@@ -122,10 +122,13 @@ export class ShellSession implements Session {
 
   async #noShell(shell: Shell): Promise<RotaError> {
     const { name, path } = this.#options
-    const said = shell.noise === '' ? '' : `; it said: ${shell.noise.replace(/\s*\n\s*/g, '; ')}`
+    const noise = shell.noise.replace(/\s*\n\s*/g, '; ')
+    const said = noise === '' ? '' : `; it said: ${noise}`
     const ended = await shell.over
     const how = 'code' in ended ? `exit status ${ended.code}` : describeEnd(ended)
     const code = this.#options.blame?.(shell.noise) ?? 'E_UNREACHABLE'
+    if (this.#options.blame && !('code' in ended) && noise !== '')
+      return problem(code, `${name}: ssh did not log in: ${noise}`, { hint: `try: ssh -v ${name} true` })
     return problem(code, `${path} did not start on ${name}: ${how}${said}`, {
       hint: `try: ssh ${name} ${path} -c true`,
     })

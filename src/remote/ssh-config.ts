@@ -6,6 +6,7 @@ import { promisify } from 'node:util'
 import { problem } from '../core/error.ts'
 import type { Address } from '../core/remote.ts'
 import type { Login } from './login.ts'
+import { checkSshOptions, parseSshArgs } from './ssh-args.ts'
 
 /** What `ssh -G` says: lower-case keywords to their values, in order. */
 export type SshConfig = ReadonlyMap<string, readonly string[]>
@@ -55,9 +56,11 @@ function readIfThere(file: string): string {
   }
 }
 
-async function loadSshConfig(host: string, args: readonly string[]): Promise<SshConfig> {
+/** HashKnownHosts matters only to those who may write a new host's key. */
+async function loadSshConfig({ host, sshArgs: args, hostKeyChecking }: Wanted): Promise<SshConfig> {
   const files = [join(homedir(), '.ssh/config'), '/etc/ssh/ssh_config']
-  if (args.length === 0 && !hasBearing(files.map(readIfThere))) return new Map()
+  const isNeeded = args.length > 0 || hostKeyChecking === 'accept-new' || hasBearing(files.map(readIfThere))
+  if (!isNeeded) return new Map()
   try {
     const { stdout } = await promisify(execFile)('ssh', ['-G', ...args, '--', host])
     return parseSshConfig(stdout)
@@ -86,9 +89,11 @@ type Wanted = Pick<
   | 'passphrase'
 >
 
-/** Asks `ssh -G` how to reach a host, so that whatever ssh_config says holds here. Throws E_UNREACHABLE. */
+/** Asks `ssh -G` how to reach a host, so that whatever ssh_config and ssh's arguments say holds here. Throws E_UNREACHABLE, E_VARS. */
 export async function resolveLogin(wanted: Wanted): Promise<Login> {
-  const config = await loadSshConfig(wanted.host, wanted.sshArgs)
+  const options = parseSshArgs(wanted.name, wanted.sshArgs)
+  checkSshOptions(wanted.name, options)
+  const config = await loadSshConfig(wanted)
   const first = (keyword: string): string | undefined => {
     const value = config.get(keyword)?.[0]
     return value === 'none' ? undefined : value
@@ -96,24 +101,34 @@ export async function resolveLogin(wanted: Wanted): Promise<Login> {
   const host = first('hostname') ?? wanted.host
   const port = wanted.port ?? Number(first('port') ?? 22)
   const user = wanted.user ?? first('user') ?? userInfo().username
+  const alias = first('hostkeyalias')
   const expand = (text: string): string => expandTokens(text, { host, port, user, alias: wanted.host })
+  // ssh -G leaves out a file that is not there; here it is kept, so that a refused login can say so.
+  const typed = options.flatMap(({ flag, value }) => (flag === 'i' && value !== undefined ? [value] : []))
   const given = config.get('identityfile')?.filter(file => !DEFAULT_IDENTITIES.includes(file)) ?? []
+  // As ssh does: its default files are tried only where none is named.
+  const named = [...wanted.identityFiles, ...typed, ...given]
   const proxy = first('proxycommand')
+  const revoked = first('revokedhostkeys')
   return {
     name: wanted.name,
     host,
     port,
     user,
-    knownAs: first('hostkeyalias') ?? host,
+    knownAs: alias ?? host,
+    knownPort: alias === undefined ? port : 22,
     knownHostsFiles: wanted.knownHostsFiles ?? knownHostsFiles(config),
+    revokedHostKeys: revoked && expand(revoked),
     hostKeyChecking: wanted.hostKeyChecking,
-    identityFiles: [...wanted.identityFiles, ...(given.length > 0 ? given : DEFAULT_IDENTITIES)].map(expand),
-    isIdentityGiven: wanted.identityFiles.length + given.length > 0,
+    isHashingNames: first('hashknownhosts') === 'yes',
+    identityFiles: [...new Set((named.length > 0 ? named : DEFAULT_IDENTITIES).map(expand))],
+    isIdentityGiven: named.length > 0,
     identitiesOnly: first('identitiesonly') === 'yes',
+    certificateFiles: (config.get('certificatefile') ?? []).filter(file => file !== 'none').map(expand),
     agent: agentOf(config.get('identityagent')?.[0]),
     password: wanted.password,
     passphrase: wanted.passphrase,
-    connectTimeoutMs: wanted.connectTimeoutMs,
+    connectTimeoutMs: timeoutOf(first('connecttimeout')) ?? wanted.connectTimeoutMs,
     via: await resolveJumps(first('proxyjump'), wanted),
     proxyCommand: proxy && expand(proxy),
   }
@@ -133,12 +148,21 @@ const DEFAULT_IDENTITIES = [
 function knownHostsFiles(config: SshConfig): string[] {
   const files = [...(config.get('userknownhostsfile') ?? []), ...(config.get('globalknownhostsfile') ?? [])]
   if (files.length === 0) return [join(homedir(), '.ssh/known_hosts'), '/etc/ssh/ssh_known_hosts']
-  return files.flatMap(line => line.split(' ')).map(file => file.replace(/^~(?=\/)/, homedir()))
+  return files
+    .flatMap(line => line.split(' '))
+    .filter(file => file !== 'none')
+    .map(file => file.replace(/^~(?=\/)/, homedir()))
+}
+
+/** ConnectTimeout in seconds; ssh -G turns `1m` into them. */
+function timeoutOf(seconds: string | undefined): number | undefined {
+  return seconds === undefined || !(Number(seconds) > 0) ? undefined : Number(seconds) * 1000
 }
 
 function agentOf(identityAgent: string | undefined): string | undefined {
   if (identityAgent === 'none') return undefined
-  if (identityAgent === undefined || identityAgent === 'SSH_AUTH_SOCK') return process.env['SSH_AUTH_SOCK']
+  const given = process.env['SSH_AUTH_SOCK'] || undefined
+  if (identityAgent === undefined || identityAgent === 'SSH_AUTH_SOCK') return given
   if (identityAgent.startsWith('$')) return process.env[identityAgent.slice(1).replace(/[{}]/g, '')]
   return identityAgent.replace(/^~(?=\/)/, homedir())
 }

@@ -1,12 +1,20 @@
 import type { Duplex } from 'node:stream'
 import type { Client, ClientChannel, ConnectConfig } from 'ssh2'
 import { problem, RotaError } from '../core/error.ts'
-import type { Ended, Session } from '../core/remote.ts'
-import { type Auth, type KeyCache, loadAuth, signAtOnce } from './auth.ts'
+import type { AcceptedLogin, Ended, Session } from '../core/remote.ts'
+import { type Auth, type KeyCache, loadAuth } from './auth.ts'
+import { certificateAlgorithm } from './certificate.ts'
 import type { Channel, Connection } from './connection.ts'
 import { checkHostKey } from './host-key.ts'
-import { loadKnownHosts, orderAlgorithms, selectKnown } from './known-hosts.ts'
-import type { Login } from './login.ts'
+import {
+  type KnownHost,
+  keyFingerprint,
+  loadKnownHosts,
+  orderAlgorithms,
+  selectKnown,
+} from './known-hosts.ts'
+import { type Login, renderSsh } from './login.ts'
+import { extendClient } from './ssh2-internals.ts'
 
 export interface Ssh2Options {
   readonly login: Login
@@ -15,6 +23,8 @@ export interface Ssh2Options {
   openSocket?(): Promise<Duplex>
   /** How often a silent host is asked whether it is there; after the fourth silence the connection is lost. */
   readonly keepaliveIntervalMs: number
+  /** Told of each login that is accepted. */
+  onLogin?(login: AcceptedLogin): void
 }
 
 /** What ssh2 1.17.0 can verify, in OpenSSH's order of preference. */
@@ -66,6 +76,7 @@ function login(
   const connection = new Ssh2Connection(client, options.login)
   return new Promise(resolve => {
     let hostKeyError: RotaError | undefined
+    let verified: Buffer | undefined
     let isHandshakeDone = false
     const refuse = (cause: Error): void => {
       const error = hostKeyError ?? explain(cause, options.login, auth)
@@ -76,7 +87,12 @@ function login(
     client.on('handshake', () => {
       isHandshakeDone = true
     })
-    client.on('ready', () => resolve(connection))
+    client.on('ready', () => {
+      const { name, host, port, user } = options.login
+      const hostKey = keyFingerprint(verified?.toString('base64') ?? '')
+      options.onLogin?.({ name, address: `${host}:${port}`, user, by: auth.accepted(), hostKey })
+      resolve(connection)
+    })
     // Stays: ssh2 may emit a second error after the first, and one that nobody hears ends the process.
     client.on('error', error => {
       // An agent that does not sign is one attempt that failed; the next one is on its way.
@@ -89,7 +105,6 @@ function login(
       refuse(new Error('the host closed the connection'))
     })
     client.on('change password', () => refuse(new Error('the password has expired and must be changed')))
-    let verified: Buffer | undefined
     const verify = (key: Buffer): boolean => {
       // Each exchange of keys asks again.
       if (verified?.equals(key)) return true
@@ -102,14 +117,32 @@ function login(
         return false
       }
     }
-    client.connect({ ...configOf(options, auth), hostVerifier: verify, ...(socket && { sock: socket }) })
+    const known = selectKnown(
+      loadKnownHosts(options.login.knownHostsFiles),
+      options.login.knownAs,
+      options.login.knownPort,
+    )
+    client.connect({
+      ...configOf(options, auth, known),
+      hostVerifier: verify,
+      ...(socket && { sock: socket }),
+    })
     client.setNoDelay(true)
-    signAtOnce(client)
+    extendClient(client, certificateAlgorithms(known))
   })
 }
 
-function configOf({ login, keepaliveIntervalMs }: Ssh2Options, auth: Auth): ConnectConfig {
-  const known = selectKnown(loadKnownHosts(login.knownHostsFiles), login.knownAs, login.port)
+/** Certificates are asked for where an authority is known, as ssh does; else a host shows its plain key. */
+function certificateAlgorithms(known: readonly KnownHost[]): string[] {
+  const isAsked = known.some(entry => entry.marker === 'cert-authority')
+  return isAsked ? HOST_KEY_ALGORITHMS.map(certificateAlgorithm) : []
+}
+
+function configOf(
+  { login, keepaliveIntervalMs }: Ssh2Options,
+  auth: Auth,
+  known: readonly KnownHost[],
+): ConnectConfig {
   return {
     host: login.host,
     port: login.port,
@@ -128,7 +161,7 @@ function explain(cause: Error & { level?: string; code?: string }, login: Login,
   const where = `${login.user}@${login.host}:${login.port}`
   if (cause.level === 'client-authentication' || /authentication|expired/i.test(cause.message))
     return problem('E_AUTH', `${login.name}: ${where} refused the login: ${auth.describe()}`, {
-      hint: `try: ssh -v -p ${login.port} ${login.user}@${login.host} true`,
+      hint: `try: ${renderSsh(login)}`,
       cause,
     })
   const isAlgorithm = /no matching/i.test(cause.message)
@@ -137,7 +170,7 @@ function explain(cause: Error & { level?: string; code?: string }, login: Login,
   return problem('E_UNREACHABLE', `${login.name}: cannot connect to ${where}: ${message}`, {
     hint: isAlgorithm
       ? 'set ansible_connection: openssh for the host, to use what the system’s ssh can do'
-      : `try: ssh -v -p ${login.port} ${login.user}@${login.host} true`,
+      : `try: ${renderSsh(login)}`,
     cause,
   })
 }

@@ -5,6 +5,19 @@ import { renderSource } from '../core/source.ts'
 /** Reads a line of a user's file for the caret; undefined when it cannot. Lines count from 1. */
 export type ReadLine = (file: string, line: number) => string | undefined
 
+const LONGEST = 160
+const AROUND = 60
+
+/** A long line (JSON, a key) is shown only near the caret. `before` is what stands before the caret in `shown`. */
+function cutAround(text: string, at: number): { readonly shown: string; readonly before: string } {
+  if (text.length <= LONGEST) return { shown: text, before: text.slice(0, at) }
+  const start = Math.max(0, at - AROUND)
+  const end = at + AROUND
+  const lead = start > 0 ? '…' : ''
+  const shown = `${lead}${text.slice(start, end)}${end < text.length ? '…' : ''}`
+  return { shown, before: lead + text.slice(start, at) }
+}
+
 /**
  * A problem as people read it: what and its code, the place with the line and a caret, what to type next.
  * Shape: lines without a trailing newline.
@@ -16,8 +29,9 @@ export function renderProblem(problem: Problem, paint: ChalkInstance, readLine: 
     const text = readLine(problem.at.file, problem.at.line)
     if (text !== undefined) {
       const number = String(problem.at.line)
-      const lead = text.slice(0, problem.at.col - 1).replace(/[^\t]/g, ' ')
-      lines.push(`  ${paint.dim(`${number} |`)} ${text}`)
+      const { shown, before } = cutAround(text, problem.at.col - 1)
+      const lead = before.replace(/[^\t]/g, ' ')
+      lines.push(`  ${paint.dim(`${number} |`)} ${shown}`)
       lines.push(`  ${paint.dim(`${' '.repeat(number.length)} |`)} ${lead}${paint.red('^')}`)
     }
   }

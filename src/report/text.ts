@@ -1,6 +1,7 @@
 import type { ChalkInstance } from 'chalk'
 import type { HostStatus, Recap, Reporter, RotationState, Stamped } from '../core/event.ts'
 import { paintDiff } from './diff.ts'
+import { renderHostLine } from './host-line.ts'
 import { type ReadLine, renderProblem } from './problem.ts'
 
 export interface TextOptions {
@@ -14,17 +15,6 @@ export interface TextOptions {
   readonly columns: number
 }
 type Event<T extends Stamped['type']> = Extract<Stamped, { type: T }>
-
-const words: Readonly<Record<HostStatus, string>> = {
-  ok: 'ok',
-  changed: 'changed',
-  skipped: 'skipping',
-  failed: 'failed',
-  unreachable: 'unreachable',
-  unknown: 'unknown',
-  rescued: 'rescued',
-  ignored: 'ignored',
-}
 
 type Handlers = { readonly [T in Stamped['type']]?: (event: Event<T>) => void }
 
@@ -45,14 +35,8 @@ export function createTextReporter(options: TextOptions): Reporter {
 interface Printer extends TextOptions {
   line(text: string): void
   heading(text: string): void
-  /** `status: [host] => message`, with a diff above and a long message below. */
-  host(event: HostEvent, item?: string): void
-}
-interface HostEvent {
-  readonly status: HostStatus
-  readonly host: string
-  readonly message?: string
-  readonly diff?: string
+  /** The line of a host's result, with a diff above. */
+  host(event: Event<'host.end' | 'host.item'>, module: string | undefined): void
 }
 
 function createPrinter(options: TextOptions): Printer {
@@ -73,12 +57,9 @@ function createPrinter(options: TextOptions): Printer {
     line,
     heading: text =>
       line(`\n${paint.bold(text)} ${paint.dim('*'.repeat(Math.max(3, options.columns - text.length - 1)))}`),
-    host(event, item = '') {
+    host(event, module) {
       if (event.diff) line(paintDiff(event.diff.replace(/\n$/, ''), paint))
-      const head = `${words[event.status]}: [${event.host}]${item}`
-      const inline = event.message !== undefined && !event.message.includes('\n')
-      line(colour[event.status](inline ? `${head} => ${event.message}` : head))
-      if (event.message !== undefined && !inline) line(indent(event.message))
+      line(colour[event.status](renderHostLine(event, module, options.verbosity)))
     },
   }
 }
@@ -87,21 +68,38 @@ function indent(text: string): string {
   return text.replace(/^(?=.)/gm, '    ').replace(/\n+$/, '')
 }
 
-function taskHandlers({ line, heading, host, paint, verbosity, readLine }: Printer): Handlers {
+function taskHandlers({ line, heading, host, paint, readLine }: Printer): Handlers {
+  /** Hosts whose task was shown as a check: the same is not said again as `ok`. */
+  const checked = new Set<string>()
+  const modules = new Map<string, string>()
+  /** Tasks whose items have been shown on a host. */
+  const looped = new Set<string>()
   return {
+    check: event => {
+      const mark = event.ok ? paint.green('✔') : paint.red('✘')
+      line(`${mark} [${event.host}] ${event.name}${event.message ? ` (${event.message})` : ''}`)
+      checked.add(event.host)
+    },
     'play.start': event => {
       heading(`PLAY [${event.name}]`)
       if (event.hosts.length === 0) line(paint.cyan('skipping: no hosts matched'))
     },
-    'task.start': event => heading(`${event.handler ? 'RUNNING HANDLER' : 'TASK'} [${event.name}]`),
+    'task.start': event => {
+      modules.set(event.task, event.module)
+      heading(`${event.handler ? 'RUNNING HANDLER' : 'TASK'} [${event.name}]`)
+    },
     'host.text': event => line(paint.dim(indent(`${event.host} | ${event.text.replace(/\n$/, '')}`))),
-    'host.item': event => host(event, ` => (item=${event.label})`),
+    'host.item': event => {
+      looped.add(`${event.task} ${event.host}`)
+      host(event, modules.get(event.task))
+    },
     'host.retry': event => line(paint.dim(`RETRYING: [${event.host}] (${event.left} retries left)`)),
     'host.end': event => {
-      host(event)
+      const isShown = looped.delete(`${event.task} ${event.host}`) && event.status !== 'skipped'
+      const isChecked = checked.delete(event.host) && (event.status === 'ok' || event.status === 'failed')
+      if (!isShown && !isChecked) host(event, modules.get(event.task))
       if (event.problem) line(indent(renderProblem(event.problem, paint, readLine)))
-      if (event.result !== undefined && verbosity > 0 && event.status !== 'skipped')
-        line(indent(event.result))
+      if (event.status === 'ignored') line(paint.cyan('...ignoring'))
     },
   }
 }
@@ -123,10 +121,6 @@ function rotationHandlers({ line, heading, paint, verbosity }: Printer): Handler
     change: event => {
       if (verbosity > 0 || event.record === 'undone' || event.record === 'held')
         line(paint.dim(`    ${event.record}: [${event.host}] ${event.what}`))
-    },
-    check: event => {
-      const mark = event.ok ? paint.green('✔') : paint.red('✘')
-      line(`  ${mark} [${event.host}] ${event.name}${event.message ? ` (${event.message})` : ''}`)
     },
     backup: event =>
       line(

@@ -176,7 +176,9 @@ export function parsePath(path: string): string {
 export function accept(t: Target, ran: Ran): Ran {
   if (ran.exit === 0) return ran
   const said = t.redactor.clean(ran.stderr.toString().trim())
-  throw problem('E_TASK', said === '' ? `the script ended with exit status ${ran.exit}` : said)
+  throw problem('E_TASK', said === '' ? `the script ended with exit status ${ran.exit}` : said, {
+    hint: 'look on the host: free space (df -h), owner and mode of the folder',
+  })
 }
 
 interface Read {

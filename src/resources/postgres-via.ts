@@ -242,6 +242,8 @@ async function runForward(t: Target, via: Forward, sql: Sql): Promise<readonly A
   const client = await openForward(t, via)
   const answers: Answer[] = []
   try {
+    // The channel may have been open for long; in a rotation this proves anew that the host is still the run's.
+    if (sql.writes && t.undoable) await t.run(alive)
     for (const statement of sql.statements) {
       const text = statement instanceof Secret ? reveal(statement) : statement
       const answer = await ask(t, client, text, sql.writes)

@@ -1,11 +1,22 @@
-import { problem } from '../core/error.ts'
+import { problem, RotaError } from '../core/error.ts'
 import type { Phase } from '../core/play.ts'
 import type { Clean } from '../core/redact.ts'
 import { goBack } from './back.ts'
 import { isForwardOnly } from './decide.ts'
 import { createUniform, type HostOutcome, type RotationOutcome } from './outcome.ts'
 import { emitSecrets, settleSecrets, showGiven } from './pending.ts'
-import { emitStates, endRun, holdRun, note, type Red, type Run, record, runPhase, toMessage } from './run.ts'
+import {
+  emitStates,
+  endRun,
+  holdRun,
+  note,
+  type Red,
+  type Run,
+  record,
+  runPhase,
+  takeHosts,
+  toMessage,
+} from './run.ts'
 import { createApply, redoStep, settleStep } from './steps.ts'
 
 /** With a reason that forbids going back, a red wave is tried this often before a person has to decide. */
@@ -36,6 +47,7 @@ async function prepare(run: Run): Promise<RotationOutcome | undefined> {
   const { hosts } = run.world
   try {
     await run.deps.refuseOverlap?.()
+    await takeHosts(run, { required: true })
     showGiven(run)
     for (const phase of ['preflight', 'backup'] as const) {
       if (run.deps.stop?.aborted) return refuse(run, new Map(), 'stopped by the operator')
@@ -47,7 +59,9 @@ async function prepare(run: Run): Promise<RotationOutcome | undefined> {
     await settleSecrets(run)
     await run.deps.settleEvidence?.()
   } catch (error) {
-    return refuse(run, new Map(), toMessage(run, error))
+    const refusal = await refuse(run, new Map(), toMessage(run, error))
+    if (error instanceof RotaError && error.code === 'E_LOCKED') throw error
+    return refusal
   }
   return undefined
 }

@@ -1,7 +1,9 @@
 import { join } from 'node:path'
 import { problem } from '../core/error.ts'
-import { type Script, sh } from '../core/script.ts'
+import { type Fence, fenceParams, guardScript, requireHeld } from '../core/fence.ts'
+import { joinScripts, sh } from '../core/script.ts'
 import { type Disk, realDisk } from './disk.ts'
+import { locate, type RunOnHost } from './host-folder.ts'
 import { parseJournal, parseLine } from './journal.ts'
 
 /** A second copy of the journal on the targets, so that a run can be taken up when the operator's machine is lost. */
@@ -10,48 +12,50 @@ export interface HostJournal {
   append(host: string, lines: string): Promise<void>
 }
 
-/** Runs a script on a host as root; params and stdin as in core/remote.ts. Throws E_UNREACHABLE or E_UNKNOWN. */
-export type RunOnHost = (
-  host: string,
-  script: Script,
-  params: { readonly run: string },
-  stdin?: string,
-) => Promise<{ readonly exit: number; readonly stdout: string; readonly stderr: string }>
-
-/** A torn append must not swallow the next one's first line, so each begins with a newline. `sync FILE` is newer than plain `sync`. */
-const appendLines = sh`
+/** A torn append must not swallow the next one's first line, so each begins with a newline. No program is started but sync. `sync FILE` is newer than plain `sync`. */
+const appendLines = guardScript(
+  joinScripts(
+    locate,
+    sh`
 umask 077
-folder=/var/lib/rota/$p_run
-mkdir -p "$folder" || exit 1
-{ printf '\n' && cat; } >>"$folder/journal" || exit 1
-sync "$folder/journal" 2>/dev/null || sync
-`
-const readLines = sh`cat "/var/lib/rota/$p_run/journal"`
+journal=$folder/$p_run/journal
+[ -d "$folder/$p_run" ] || mkdir -p "$folder/$p_run" || exit 1
+printf '\n%s' "$p_lines" >>"$journal" || exit 1
+sync "$journal" 2>/dev/null || sync
+`,
+  ),
+)
 
-/** Keeps the copy in /var/lib/rota/RUN/journal, mode 0600, of each host. Its text is sealed like the operator's own. */
-export function createHostJournal(run: string, runOnHost: RunOnHost): HostJournal {
+/**
+ * Keeps the copy in RUN/journal, mode 0600 in a folder 0700, below /var/lib/rota where the play becomes root, else below
+ * ~/.local/state/rota of the user that it runs as; or below the host's `rota_host_folder`. Its text is sealed like the operator's own.
+ *
+ * A record that no host has confirmed yet goes along with every later one, to whichever host: so the copies together
+ * never lack a record before their last, however many hosts are written to at once and whichever of them dies.
+ */
+export function createHostJournal(
+  run: string,
+  runOnHost: RunOnHost,
+  fenceOf: (host: string) => Promise<Fence>,
+): HostJournal {
+  const unkept = new Set<string>()
   return {
     async append(host, lines) {
-      const { exit, stderr } = await runOnHost(host, appendLines, { run }, lines)
-      if (exit !== 0)
+      unkept.add(lines)
+      const batch = [...unkept]
+      const fence = await fenceOf(host)
+      const params = { run, lines: batch.join(''), ...fenceParams(fence) }
+      const ran = await runOnHost(host, appendLines, params)
+      requireHeld(host, fence, ran)
+      if (ran.exit !== 0)
         throw problem(
           'E_JOURNAL',
-          `${host}: /var/lib/rota/${run}/journal cannot be written: ${stderr.trim()}`,
-          {
-            hint: 'make room there; the rotation needs root on the host',
-          },
+          `${host}: the journal of run ${run} cannot be written: ${ran.stderr.toString('utf8').trim()}`,
+          { hint: 'make room there, or set rota_host_folder to a folder that the play’s user may write' },
         )
+      for (const each of batch) unkept.delete(each)
     },
   }
-}
-
-/** Reads the copy on a host. Throws E_JOURNAL when there is none. */
-export async function readHostJournal(host: string, run: string, runOnHost: RunOnHost): Promise<string> {
-  const { exit, stdout } = await runOnHost(host, readLines, { run })
-  if (exit === 0) return stdout
-  throw problem('E_JOURNAL', `${host} has no journal of run ${run}`, {
-    hint: `look into /var/lib/rota there`,
-  })
 }
 
 function refuse(folder: string, message: string, hint: string): never {

@@ -17,6 +17,8 @@ export type Entry =
       readonly plan: string
       readonly reason: Reason
       readonly hosts: readonly string[]
+      /** What was typed, sealed: whoever takes the run up needs no flags. */
+      readonly invocation?: string
     }
   /** Payload: the current and pending secrets of every host. */
   | { readonly type: 'pending' }
@@ -65,6 +67,8 @@ export interface JournalOptions {
   readonly now: () => Date
   readonly disk?: Disk | undefined
   readonly processes?: Processes | undefined
+  /** The caller has locked the folder already, and unlocks it. */
+  readonly isLocked?: boolean | undefined
 }
 
 const NAME = 'journal'
@@ -79,6 +83,11 @@ function sha256(data: string | Uint8Array): string {
 export function renderLine(record: JournalRecord): string {
   const json = JSON.stringify(record)
   return `${Buffer.byteLength(json)} ${sha256(json).slice(0, SUM_CHARS)} ${json}\n`
+}
+
+/** A line's own sum: what tells two records apart. */
+export function sumOf(line: string): string {
+  return line.split(' ', 2)[1]!
 }
 
 /** A line without its newline; undefined when it is not whole. */
@@ -211,7 +220,9 @@ function createAppender(
 export async function openJournal(folder: string, options: JournalOptions): Promise<Journal> {
   const disk = options.disk ?? realDisk
   await disk.createFolder(folder)
-  const unlock = await lockFolder(folder, disk, options.processes ?? realProcesses)
+  const unlock = options.isLocked
+    ? async () => {}
+    : await lockFolder(folder, disk, options.processes ?? realProcesses)
   try {
     const { file, found } = await openFile(folder, disk)
     const sealed = found.records[0]?.key

@@ -1,6 +1,6 @@
-import { mkdir, readdir } from 'node:fs/promises'
+import { mkdir, readdir, stat } from 'node:fs/promises'
 import { homedir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { problem, RotaError } from '../core/error.ts'
 import type { RotationState } from '../core/event.ts'
 import type { Reason } from '../core/transaction.ts'
@@ -20,6 +20,10 @@ export interface RunFolder {
 }
 
 const ID = /^\d{8}T\d{6}Z-[a-z0-9]{4}$/
+/** True for a whole run id. */
+export function isRunId(text: string): boolean {
+  return ID.test(text)
+}
 const letters = 'abcdefghijkmnpqrstuvwxyz23456789'
 
 /** UTC to the second, and four characters that tell runs of one second apart (32 letters: a byte's low five bits each). */
@@ -28,31 +32,60 @@ export function createRunId(now: Date, random: (sizeBytes: number) => Buffer): s
   return `${time}-${[...random(4)].map(byte => letters[byte % letters.length]).join('')}`
 }
 
-/** Makes the folder of a new run, mode 0700, under `STATE/runs`. Throws E_FILE. */
+/**
+ * Makes the folder of a run, mode 0700, with the folders above it, so that its name would survive a power cut; a folder that is
+ * there stays as it is. Throws E_FILE.
+ */
+export async function makeRunFolder(folder: string): Promise<void> {
+  try {
+    await makeFolder(folder)
+    // The journal in it is only as durable as the names that lead to it.
+    for (const up of ['..', '../..', '../../..']) await realDisk.syncFolder(join(folder, up))
+  } catch (cause) {
+    throw problem(
+      'E_FILE',
+      `cannot make the run folder ${folder}: ${(cause as NodeJS.ErrnoException).code}`,
+      {
+        hint: 'mend the folder, or put runs elsewhere with XDG_STATE_HOME',
+        cause,
+      },
+    )
+  }
+}
+
+/** Makes the folder of a new run under `STATE/runs`; of two runs of one second each gets its own. Throws E_FILE. */
 export async function createRunFolder(
   state: string,
   now: Date,
   random: (sizeBytes: number) => Buffer,
 ): Promise<RunFolder> {
-  const runs = join(state, 'runs')
   for (;;) {
     const id = createRunId(now, random)
-    const folder = join(runs, id)
-    try {
-      await mkdir(runs, { recursive: true, mode: 0o700 })
-      await mkdir(folder, { mode: 0o700 })
-      // The journal in it is only as durable as the names that lead to it.
-      for (const parent of [runs, state, dirname(state)]) await realDisk.syncFolder(parent)
-      return { id, folder }
-    } catch (cause) {
-      const { code } = cause as NodeJS.ErrnoException
-      if (code === 'EEXIST') continue
-      throw problem('E_FILE', `cannot make the run folder ${folder}: ${code}`, {
-        hint: 'mend the folder, or put runs elsewhere with XDG_STATE_HOME',
-        cause,
-      })
-    }
+    const folder = join(state, 'runs', id)
+    const isTaken = await stat(folder).then(
+      () => true,
+      () => false,
+    )
+    if (isTaken) continue
+    await makeRunFolder(folder)
+    return { id, folder }
   }
+}
+
+/** One level at a time: mkdir with `recursive` never comes back where a parent cannot be made, as below /proc. */
+async function makeFolder(folder: string): Promise<void> {
+  const make = (): Promise<unknown> => mkdir(folder, { mode: 0o700 })
+  const isThere = await make().then(
+    () => true,
+    async (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EEXIST') return (await stat(folder)).isDirectory()
+      if (error.code === 'ENOENT' && dirname(folder) !== folder) return false
+      throw error
+    },
+  )
+  if (isThere) return
+  await makeFolder(dirname(folder))
+  await make()
 }
 
 /** Every run of this operator, newest first. */
@@ -85,6 +118,21 @@ export async function findRun(state: string, name: string): Promise<RunFolder> {
   )
 }
 
+/**
+ * The rotation that a command without a run's name is about: the newest one that is open; else the newest of all. Runs that never
+ * began (refused by another run, `--check`) are passed over. Throws E_USAGE when there is none.
+ */
+export async function findNewestRotation(state: string): Promise<RunFolder> {
+  let newest: RunFolder | undefined
+  for (const run of await listRuns(state)) {
+    const summary = await readSummary(run.folder).catch(() => undefined)
+    if (summary?.isOpen) return run
+    if (summary) newest ??= run
+  }
+  if (newest) return newest
+  throw problem('E_USAGE', `there is no rotation in ${state}`, { hint: 'rota run PLAYBOOK begins one' })
+}
+
 /** What a run folder's journal says in plain, for lists: no key is needed. */
 export interface RotationSummary {
   readonly reason: Reason
@@ -95,6 +143,39 @@ export interface RotationSummary {
   readonly state: RotationState
   /** It has no `end`: it is under way, or waits for `resume` or `rollback`. */
   readonly isOpen: boolean
+  /** What to type next, best first; empty when nothing is open. */
+  readonly ways: readonly string[]
+  /** What the journal knows of each host: whether something was changed there. */
+  readonly changed: Readonly<Record<string, 'no' | 'undone' | 'yes'>>
+}
+
+/** What is committed only goes forward, and an undo that was begun only goes back. */
+function selectWays(run: string, records: readonly JournalRecord[]): readonly string[] {
+  if (records.some(({ type }) => type === 'end')) return []
+  if (records.some(({ type }) => type === 'commit')) return [`rota resume ${run}`]
+  const isUndoing = records.some(record => record.type === 'phase' && record.phase === 'undo')
+  return isUndoing ? [`rota rollback ${run}`] : [`rota resume ${run}`, `rota rollback ${run}`]
+}
+
+function selectChanged(
+  hosts: readonly string[],
+  records: readonly JournalRecord[],
+): RotationSummary['changed'] {
+  const open = new Map<string, Set<string>>()
+  for (const record of records) {
+    if (!('step' in record)) continue
+    const steps = open.get(record.host) ?? new Set()
+    open.set(record.host, steps)
+    if (record.type === 'undone') steps.delete(record.step)
+    else steps.add(record.step)
+  }
+  const all = [...new Set([...hosts, ...open.keys()])]
+  return Object.fromEntries(
+    all.map(host => {
+      const steps = open.get(host)
+      return [host, steps === undefined ? 'no' : steps.size === 0 ? 'undone' : 'yes']
+    }),
+  )
 }
 
 function selectState(records: readonly JournalRecord[]): RotationState {
@@ -113,7 +194,16 @@ export async function readSummary(folder: string): Promise<RotationSummary | und
   if (!begin) return undefined
   const { reason, plan, hosts, at } = begin
   const isOpen = !records.some(({ type }) => type === 'end')
-  return { reason, plan, hosts, began: at, state: selectState(records), isOpen }
+  return {
+    reason,
+    plan,
+    hosts,
+    began: at,
+    state: selectState(records),
+    isOpen,
+    ways: selectWays(basename(folder), records),
+    changed: selectChanged(hosts, records),
+  }
 }
 
 /**
@@ -137,7 +227,7 @@ export async function refuseOverlap(state: string, hosts: readonly string[], exc
     const shared = summary?.isOpen ? hosts.filter(host => summary.hosts.includes(host)) : []
     if (shared.length > 0)
       throw problem('E_LOCKED', `run ${id} (${summary!.state}) still holds ${shared.join(', ')}`, {
-        hint: `rota resume ${id}, or rota rollback ${id}`,
+        hint: summary!.ways.join(', or '),
       })
   }
 }

@@ -7,7 +7,8 @@ import type { Apply, InForce, PhaseResult, Reason, RotationWorld, Sealer } from 
 import type { State } from '../core/value.ts'
 import type { Disk } from './disk.ts'
 import type { HostJournal } from './host-journal.ts'
-import { type Entry, type Journal, renderLine } from './journal.ts'
+import type { HostLocks } from './host-lock.ts'
+import { type Entry, type Journal, renderLine, sumOf } from './journal.ts'
 import type { Ledger } from './ledger.ts'
 import type { Processes } from './lock.ts'
 import { createOutcome, type HostOutcome, type RotationOutcome, selectRunState } from './outcome.ts'
@@ -40,9 +41,15 @@ export interface RotationDeps {
   readonly settleEvidence?: (() => Promise<void>) | undefined
   /** Aborted by ^C: no phase is begun after it, except to go back. */
   readonly stop?: AbortSignal | undefined
+  /** What was typed, sealed; kept with the journal's first record. */
+  readonly invocation?: string | undefined
+  /** The copies on the hosts, and whose the hosts are. */
   readonly hostJournal?: HostJournal | undefined
+  readonly hostLocks?: HostLocks | undefined
   readonly disk?: Disk | undefined
   readonly processes?: Processes | undefined
+  /** The caller has locked the run folder, for what it keeps there besides the journal. */
+  readonly isLocked?: boolean | undefined
   /** How often and after what pause a host that does not answer is asked again. Default: 4 times, 1 s, doubling. */
   readonly retry?: { readonly times: number; readonly waitMs: number } | undefined
   readonly wait?: ((ms: number) => Promise<void>) | undefined
@@ -71,10 +78,13 @@ export async function record(
   entry: Entry,
   options: { readonly payload?: State; readonly required?: boolean } = {},
 ): Promise<void> {
+  run.deps.hostLocks?.checkHeld()
   const line = await run.journal.append(entry, options.payload)
   // Until secrets are pending nothing is at stake, and a run that may yet be refused leaves no trace on a host.
   if (!run.journal.records.some(({ type }) => type === 'pending')) return
   if (entry.type === 'pending') await sendJournal(run, options)
+  // The copy of a done is not waited for: it goes along with what comes next, and without it the target is asked.
+  else if (entry.type === 'done') void send(run, selectKeepers(run, entry), line, {})
   else await send(run, selectKeepers(run, entry), line, options)
 }
 
@@ -133,6 +143,22 @@ function selectRed(run: Run, hosts: readonly string[], results: ReadonlyMap<stri
   )
 }
 
+/** What changes hosts is known on them before it begins. Resolves with what is in the way. */
+async function announcePhase(
+  run: Run,
+  phase: Phase,
+  hosts: readonly string[],
+): Promise<{ readonly status: 'unreachable'; readonly message: Clean } | undefined> {
+  const required = phase === 'change' || (phase === 'converge' && !run.ledger.isUndoing)
+  try {
+    await record(run, { type: 'phase', phase, status: 'start', hosts }, { required })
+    return undefined
+  } catch (error) {
+    run.deps.hostLocks?.checkHeld()
+    return { status: 'unreachable', message: toMessage(run, error) }
+  }
+}
+
 /** Runs a phase between its durable records. An exception of the engine makes every host of it red. */
 export async function runPhase(
   run: Run,
@@ -141,7 +167,8 @@ export async function runPhase(
   inForce: InForce,
   apply: Apply = writeAtOnce,
 ): Promise<Red> {
-  await record(run, { type: 'phase', phase, status: 'start', hosts })
+  const unkept = await announcePhase(run, phase, hosts)
+  if (unkept) return new Map(hosts.map(host => [host, unkept]))
   run.deps.emit({ type: 'phase.start', phase, hosts })
   const results = await run.world.runPhase(phase, hosts, inForce, apply).catch(error => {
     const message = toMessage(run, error)
@@ -181,6 +208,45 @@ async function close(
 ): Promise<RotationOutcome> {
   const states = Object.fromEntries([...hosts].map(([host, outcome]) => [host, outcome.state]))
   await record(run, { type, state, hosts: states })
+  if (type === 'end') await freeHosts(run)
   emitStates(run, hosts)
   return createOutcome(state, hosts)
+}
+
+/**
+ * Holds every host for this run. The first one by name decides between two that begin on the same hosts at the same moment.
+ * `required`: throws for a host that does not answer; else it is taken when it does.
+ */
+export async function takeHosts(run: Run, options: { readonly required?: boolean } = {}): Promise<void> {
+  const { hostLocks } = run.deps
+  if (!hostLocks) return
+  const known = run.journal.records.map(record => sumOf(renderLine(record)))
+  const take = async (host: string): Promise<void> => {
+    await hostLocks.take(host, known).catch(error => {
+      const { code } = error as { code?: unknown }
+      if (options.required || code === 'E_LOCKED' || code === 'E_JOURNAL') throw error
+      note(run, 'warn', `${host} is not locked yet: ${toMessage(run, error)}`)
+    })
+  }
+  const [first, ...others] = [...run.world.hosts].sort()
+  if (first !== undefined) await take(first)
+  await Promise.all(others.map(take))
+}
+
+/** Gives the hosts of a run that has ended back. What cannot be freed is said: the next run would be refused. */
+export async function freeHosts(run: Run): Promise<void> {
+  const { hostLocks } = run.deps
+  if (!hostLocks) return
+  const freed = run.world.hosts.map(host =>
+    hostLocks
+      .free(host)
+      .catch(error =>
+        note(
+          run,
+          'warn',
+          `${host} is still locked (rota resume ${run.deps.run} frees it): ${toMessage(run, error)}`,
+        ),
+      ),
+  )
+  await Promise.all(freed)
 }

@@ -24,6 +24,7 @@ export async function probeStep(run: Run, { change }: Step): Promise<Probed> {
     try {
       return { probe: selectProbe(change, await run.world.reread(change)) }
     } catch (error) {
+      run.deps.hostLocks?.checkHeld()
       if (attempt >= times) return { probe: 'unreachable', why: toMessage(run, error) }
       await wait(waitMs * 2 ** attempt)
     }

@@ -7,7 +7,18 @@ import { openJournal } from './journal.ts'
 import { isTouched, readLedger, readStates } from './ledger.ts'
 import { createOutcome, createUniform, type HostOutcome, type RotationOutcome } from './outcome.ts'
 import { showSecrets } from './pending.ts'
-import { endRun, note, type RotationDeps, type Run, record, runPhase, sendJournal } from './run.ts'
+import {
+  emitStates,
+  endRun,
+  freeHosts,
+  note,
+  type RotationDeps,
+  type Run,
+  record,
+  runPhase,
+  sendJournal,
+  takeHosts,
+} from './run.ts'
 
 /*
  * Which way an interrupted run goes:
@@ -28,8 +39,8 @@ async function openRun(
   deps: RotationDeps,
   work: (run: Run) => Promise<RotationOutcome>,
 ): Promise<RotationOutcome> {
-  const { disk, processes, sealer, now } = deps
-  const journal = await openJournal(deps.folder, { disk, processes, sealer, now })
+  const { disk, processes, isLocked, sealer, now } = deps
+  const journal = await openJournal(deps.folder, { disk, processes, isLocked, sealer, now })
   try {
     return await work({ world, deps, journal, ledger: readLedger(journal) })
   } finally {
@@ -46,20 +57,37 @@ export async function runRotation(world: RotationWorld, deps: RotationDeps): Pro
   return openRun(world, deps, async run => {
     if (run.ledger.begin)
       throw problem('E_JOURNAL', `run ${deps.run} was begun before`, { hint: `rota resume ${deps.run}` })
-    const { reason, plan } = deps
-    await record(run, { type: 'begin', run: deps.run, plan, reason, hosts: world.hosts })
+    const { reason, plan, invocation } = deps
+    await record(run, {
+      type: 'begin',
+      run: deps.run,
+      plan,
+      reason,
+      hosts: world.hosts,
+      ...(invocation !== undefined && { invocation }),
+    })
     return goForward(run)
   })
 }
 
-/** The outcome of a run with nothing left to do: ended, or stopped before its first record was whole. */
-function selectSettled(run: Run): RotationOutcome | undefined {
+/**
+ * The outcome of a run with nothing left to do but to give its hosts back: ended, or stopped before its first record was
+ * whole. Says so of each host.
+ */
+async function answerSettled(run: Run): Promise<RotationOutcome | undefined> {
   const { begin, end } = run.ledger
-  if (begin === undefined) {
-    const message = run.deps.clean('the run stopped before it began')
-    return createUniform('refused', run.world.hosts, message)
+  const settled =
+    begin === undefined
+      ? createUniform('refused', run.world.hosts, run.deps.clean('the run stopped before it began'))
+      : end?.type === 'end'
+        ? createOutcome(end.state, readStates(end))
+        : undefined
+  if (settled) {
+    note(run, 'info', `run ${run.deps.run} has ended before; nothing is done now`)
+    emitStates(run, settled.hosts)
   }
-  return end?.type === 'end' ? createOutcome(end.state, readStates(end)) : undefined
+  if (begin && settled) await freeHosts(run)
+  return settled
 }
 
 function checkHosts(run: Run): void {
@@ -76,7 +104,9 @@ async function restore(run: Run): Promise<void> {
   checkHosts(run)
   showSecrets(run)
   if (run.ledger.snapshot !== undefined) run.world.restore(run.ledger.snapshot)
-  if (run.ledger.secrets) await sendJournal(run)
+  if (!run.ledger.secrets) return
+  await takeHosts(run)
+  await sendJournal(run)
 }
 
 /** The reason of the run is the journal's, whatever the caller believes. */
@@ -98,7 +128,7 @@ function checkPlan(run: Run): void {
  */
 export async function resumeRotation(world: RotationWorld, deps: RotationDeps): Promise<RotationOutcome> {
   return openRun(world, deps, async opened => {
-    const settled = selectSettled(opened)
+    const settled = await answerSettled(opened)
     if (settled) return settled
     const run = withReason(opened)
     await restore(run)
@@ -116,7 +146,7 @@ function checkMayGoBack(run: Run): void {
       'E_HELD',
       `run ${deps.run} is ${state ?? 'committed'}: its old values are no longer in force anywhere`,
       {
-        hint: 'playbooks/rollback.yml puts the backup of a committed run back, as a change of its own',
+        hint: 'to put its backup back: rota run playbooks/rollback.yml -i INVENTORY -e backup=TIMESTAMP',
       },
     )
   if (isForwardOnly(deps.reason) && world.hosts.some(host => isTouched(ledger, host)))
@@ -137,7 +167,7 @@ export async function rollbackRotation(world: RotationWorld, deps: RotationDeps)
   return openRun(world, deps, async opened => {
     const run = withReason(opened)
     checkMayGoBack(run)
-    const settled = selectSettled(run)
+    const settled = await answerSettled(run)
     if (settled) return settled
     await restore(run)
     if (run.ledger.begin?.plan !== deps.plan)

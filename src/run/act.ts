@@ -1,4 +1,4 @@
-import { problem } from '../core/error.ts'
+import { problem, RotaError } from '../core/error.ts'
 import type { TaskRef } from '../core/event.ts'
 import type { Address, Become } from '../core/remote.ts'
 import { Secret } from '../core/secret.ts'
@@ -86,11 +86,24 @@ function renderVariable({ templar, scope }: Reading, name: string): Value | unde
   return value === undefined ? undefined : templar.render(value, scope)
 }
 
+/** What facts are gathered for cannot be had before: an environment made of `ansible_env` is left out then, as in Ansible. */
+function renderFor(act: Act, field: Value): Value {
+  const { task } = act.step.node
+  try {
+    return act.templar.render(field, act.scope)
+  } catch (error) {
+    const isGathering = task.module === 'gather_facts' || task.module === 'setup'
+    if (isGathering && error instanceof RotaError && /ansible_env|ansible_facts/.test(error.message))
+      return new Map()
+    throw error
+  }
+}
+
 /** The `environment` keyword: dicts from the play inwards, the inner ones win. Throws E_TASK when it is no dict. */
 export function renderEnvironment(act: Act): Readonly<Record<string, string | Secret>> {
   const environment: Record<string, string | Secret> = {}
   for (const field of act.step.node.keywords.environment) {
-    const value = act.templar.render(field, act.scope)
+    const value = renderFor(act, field)
     for (const dict of Array.isArray(value) ? (value as readonly Value[]) : [value]) {
       if (!isDict(dict))
         throw problem('E_TASK', 'environment is no dict', {

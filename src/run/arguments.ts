@@ -1,3 +1,4 @@
+import { problem } from '../core/error.ts'
 import type { Module } from '../core/module.ts'
 import type { Source } from '../core/source.ts'
 import { type Dict, isDict, Omit, Template, type Value } from '../core/value.ts'
@@ -16,10 +17,10 @@ export function renderArguments(
   const { task, keywords } = act.step.node
   const raw = new Map<Value, Value>()
   for (const defaults of keywords.moduleDefaults)
-    for (const each of [name, `ansible.builtin.${name}`, `ansible.legacy.${name}`])
-      addDefaults(act, raw, defaults.get(each))
-  for (const [key, value] of task.args) raw.set(key, value)
-  if (task.freeForm !== undefined && module.freeForm !== undefined) raw.set(module.freeForm, task.freeForm)
+    for (const each of namesOf(name)) addDefaults(act, raw, defaults.get(each))
+  addVariable(act, raw, name)
+  for (const [key, value] of task.args) raw.set(renderKey(act, key, module), value)
+  if (task.freeForm !== undefined) raw.set(requireFreeForm(act, name, module), task.freeForm)
   const unrendered = expressionsOf(module)
   const rendered = new Map<Value, Value>()
   for (const [key, value] of raw) {
@@ -31,6 +32,40 @@ export function renderArguments(
     if (!(member instanceof Omit)) rendered.set(key, member)
   }
   return rendered
+}
+
+/** Options out of a variable; text that came from a target is data there, as everywhere. */
+function addVariable(act: Act, raw: Map<Value, Value>, name: string): void {
+  const { argsFrom } = act.step.node.task
+  if (argsFrom === undefined) return
+  const value = act.templar.render(argsFrom, act.scope)
+  if (value === null || value instanceof Omit) return
+  if (!isDict(value))
+    throw problem('E_PARAMS', `the variable that holds the options of ${name} is no mapping`, {
+      at: act.at,
+      hint: `write ${name}: { option: value }`,
+    })
+  for (const [key, member] of value) raw.set(key, member)
+}
+
+/** The names of variables that set_fact and its like are given may be templates; those of options may not. */
+function renderKey(act: Act, key: Value, { otherParams }: Pick<Module, 'otherParams'>): Value {
+  if (!otherParams || typeof key !== 'string' || !key.includes('{{')) return key
+  return act.templar.render(new Template(key, act.at), act.scope)
+}
+
+function requireFreeForm(act: Act, name: string, { freeForm }: Pick<Module, 'freeForm'>): string {
+  if (freeForm !== undefined) return freeForm
+  throw problem('E_PARAMS', `${name} takes options, and no text`, {
+    at: act.at,
+    hint: `write ${name}: { option: value }`,
+  })
+}
+
+/** gather_facts does what setup does, and with its defaults. */
+function namesOf(name: string): string[] {
+  const names = name === 'gather_facts' ? ['setup', name] : [name]
+  return names.flatMap(each => [each, `ansible.legacy.${each}`, `ansible.builtin.${each}`])
 }
 
 function addDefaults(act: Act, raw: Map<Value, Value>, defaults: Value | undefined): void {

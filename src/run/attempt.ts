@@ -4,8 +4,9 @@ import { Template } from '../core/value.ts'
 import { type Act, renderEnvironment, selectWhereabouts, type Whereabouts } from './act.ts'
 import { actions } from './actions.ts'
 import { renderArguments } from './arguments.ts'
+import { passBadInput } from './bad-input.ts'
 import { searchPath } from './host-vars.ts'
-import { renderBoolean, renderNumber, renderText } from './keyword.ts'
+import { renderBoolean, renderName, renderNumber, renderText } from './keyword.ts'
 import { shortName } from './module-name.ts'
 import { createOperator } from './operator.ts'
 import { failedBy, fromOutcome, skipped, type TaskResult } from './result.ts'
@@ -18,7 +19,7 @@ export async function attempt(act: Act): Promise<TaskResult> {
   try {
     const name = shortName(renderModuleName(act))
     const action = actions.get(name)
-    if (action) return await action(act, renderArguments(act, name, { params: {}, freeForm: '_raw' }))
+    if (action) return await action(act, renderArguments(act, name, actionSignature(name)))
     const module = run.deps.registry.get(name)
     if (!module)
       throw problem('E_MODULE', `there is no module "${name}"`, {
@@ -27,8 +28,15 @@ export async function attempt(act: Act): Promise<TaskResult> {
       })
     return await runModule(act, name, module)
   } catch (error) {
+    passBadInput(error)
     return failedBy(error, act.at)
   }
+}
+
+/** Free text is `_raw`; what has variables for options takes none. */
+function actionSignature(name: string): Pick<Module, 'params' | 'freeForm' | 'otherParams'> {
+  if (name === 'add_host') return { params: {}, otherParams: { type: 'any', doc: 'A variable of the host.' } }
+  return name === 'group_by' ? { params: {} } : { params: {}, freeForm: '_raw' }
 }
 
 function renderModuleName(act: Act): string {
@@ -42,7 +50,7 @@ async function runModule(act: Act, name: string, module: Module): Promise<TaskRe
   const isCheck = renderBoolean(act, 'check_mode', keywords.checkMode) ?? run.deps.settings.check
   const isDiff = renderBoolean(act, 'diff', keywords.diff) ?? run.deps.settings.diff
   const args = run.deps.checkArgs(module, renderArguments(act, name, module), task)
-  if (isCheck && module.kind === 'action' && !module.reads)
+  if (isCheck && module.kind === 'action' && !module.reads && !module.foresees)
     return skipped({ msg: `${name} is skipped in check mode: it does not only read` })
   const timeoutMs = 1000 * (renderNumber(act, 'timeout', keywords.timeout) ?? asyncSeconds(act))
   const where = selectWhereabouts(act)
@@ -50,6 +58,7 @@ async function runModule(act: Act, name: string, module: Module): Promise<TaskRe
     const target = createTarget({
       deps: run.deps,
       ...where,
+      fence: run.fleet.fences.get(where.name),
       environment: keywords.environment.length > 0 ? renderEnvironment(act) : {},
       operator: createOperator(run.deps, act.scope, () => searchPath(run, keywords), act.at),
       ref: act.ref,
@@ -82,7 +91,7 @@ function showBackups({ run }: Act, host: string, { backups = [] }: Outcome): voi
 function changeRef(act: Act, module: string, where: Whereabouts): Parameters<typeof runStateModule>[3] {
   const { run, step, host, index } = act
   const become = where.become()
-  const name = renderText(act, 'name', step.node.task.name) ?? module
+  const name = renderName(act, { ...step.node.task, module })
   const item = index === undefined ? '' : `:${index}`
   return {
     step: `${run.stepId}.${step.at.join('.')}:${host}${item}`,

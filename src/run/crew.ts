@@ -2,14 +2,15 @@ import pLimit, { type LimitFunction } from 'p-limit'
 import { renderSource } from '../core/source.ts'
 import { Template } from '../core/value.ts'
 import { onceForAll } from './actions.ts'
+import { passBadInput } from './bad-input.ts'
 import { hasTooManyFailures } from './batch.ts'
 import { scopeOfTask } from './host-vars.ts'
-import { type Reading, renderBoolean, renderNumber, renderText } from './keyword.ts'
+import { type Reading, renderBoolean, renderName, renderNumber } from './keyword.ts'
 import { takeMeta } from './meta.ts'
 import { shortName } from './module-name.ts'
 import type { PlayRun } from './play-run.ts'
 import { cleanProblem } from './report.ts'
-import { failedBy, renderLabel } from './result.ts'
+import { failedBy } from './result.ts'
 import type { Answers, Crew, Due } from './strategy.ts'
 import { runTask, type Verdict } from './task.ts'
 import type { Answer } from './walk.ts'
@@ -33,6 +34,7 @@ export function createCrew(run: PlayRun, maxFailPercentage: number | undefined):
       try {
         return await takeTask(run, due, id, name, throttles)
       } catch (error) {
+        passBadInput(error)
         return failAll(run, due, error)
       }
     },
@@ -66,7 +68,7 @@ function moduleName({ step }: Due): string {
 function startTask(run: PlayRun, due: Due, id: string): string {
   const { task, keywords } = due.step.node
   const module = moduleName(due)
-  const title = task.name instanceof Template ? renderTitle(run, due) : renderLabel(task.name ?? module)
+  const title = renderName(readingOf(run, due), { ...task, module })
   run.deps.emit({
     type: 'task.start',
     task: id,
@@ -76,16 +78,6 @@ function startTask(run: PlayRun, due: Due, id: string): string {
     handler: run.handlers.all.some(handler => handler.node === due.step.node),
   })
   return title
-}
-
-function renderTitle(run: PlayRun, due: Due): string {
-  const { task } = due.step.node
-  try {
-    return renderText(readingOf(run, due), 'name', task.name) ?? ''
-  } catch {
-    // Ansible shows a name that cannot be rendered as it is written.
-    return task.name instanceof Template ? task.name.text : ''
-  }
 }
 
 function readingOf(run: PlayRun, { host, step }: Due): Reading {
@@ -116,7 +108,9 @@ async function takeTask(
   const verdicts = await Promise.all(
     takers.map(taker => limit(() => takeAlone(run, taker, id, isOnce ? hosts : [taker.host]))),
   )
-  return decideAnswers(due, isOnce, verdicts, isTrue('any_errors_fatal', keywords.anyErrorsFatal))
+  // A failure that a rescue is waiting for is none yet.
+  const isErrorFatal = !due[0]!.step.isRescuable && isTrue('any_errors_fatal', keywords.anyErrorsFatal)
+  return decideAnswers(due, isOnce, verdicts, isErrorFatal)
 }
 
 /** A keyword that cannot be read for one host fails the task on that host. */
@@ -131,6 +125,7 @@ async function takeAlone(
   try {
     return await runTask(run, host, step, ref, sharers)
   } catch (error) {
+    passBadInput(error)
     const { problem } = failedBy(error, step.node.task.at)
     run.fleet.host(host).recap.failed++
     const elapsedMs = run.deps.now().getTime() - started.getTime()

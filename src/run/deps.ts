@@ -87,8 +87,6 @@ export interface RunDeps {
   loadVarsFile(file: string): VarsFile
   /** Host names in inventory order. Throws RotaError E_HOSTS. */
   selectHosts(inventory: Inventory, pattern: string, limit: string | undefined): readonly string[]
-  /** group_vars of a group that is made while running (group_by, add_host). */
-  layersOfGroup?(group: string): readonly Layer[]
   /** Layers may be live: what is put into a layer's map later is seen. `magic` wins over all layers. */
   scopeOf(layers: readonly Layer[], magic: Scope): Scope
   /** The items of `with_NAME`. */
@@ -104,6 +102,8 @@ export interface RunDeps {
   askVariable?(prompt: VarsPrompt): Promise<Value>
   /** Reads the inventory again, for meta: refresh_inventory. */
   refreshInventory?(): Promise<Inventory>
+  /** The plain bytes of a file that is an ansible-vault. Throws E_VAULT. */
+  openVault(armored: string, file: string): Buffer
   backupFolder(): Promise<string>
   seal(plain: Readable, to: Writable): Promise<{ readonly sha256: string; readonly sizeBytes: number }>
   unseal(sealed: Readable, to: Writable): Promise<void>

@@ -1,8 +1,9 @@
 import { dirname, resolve } from 'node:path'
-import type { Exit } from '../core/error.ts'
+import { type Exit, problem, type RotaError } from '../core/error.ts'
 import type { Recap } from '../core/event.ts'
 import type { Playbook } from '../core/play.ts'
 import { Template } from '../core/value.ts'
+import { BadInput } from './bad-input.ts'
 import type { RunDeps } from './deps.ts'
 import { createFleet } from './fleet.ts'
 import { scopeOfPlay } from './host-vars.ts'
@@ -26,7 +27,17 @@ export interface RunEnd {
  */
 export async function runPlaybooks(playbooks: readonly Playbook[], deps: RunDeps): Promise<RunEnd> {
   const startAt = createStartAt(deps.settings.startAtTask)
-  const plans = playbooks.flatMap(playbook => planPlaybook(deps, playbook, undefined, startAt))
+  const plans = playbooks.flatMap(playbook => {
+    const planned = planPlaybook(deps, playbook, undefined, startAt)
+    if (deps.settings.verbosity > 1)
+      deps.emit({
+        type: 'note',
+        level: 'info',
+        text: deps.redactor.clean(`${planned.length} plays in ${playbook.file}`),
+      })
+    return planned
+  })
+  if (!startAt.hasBegun) throw noStart(deps.settings.startAtTask!)
   const context: RunContext = {
     deps,
     fleet: createFleet(deps.inventory),
@@ -40,13 +51,23 @@ export async function runPlaybooks(playbooks: readonly Playbook[], deps: RunDeps
   for (const [index, plan] of plans.entries()) {
     if (deps.stop.aborted) break
     if (deps.settings.rotationOnly && !plan.play.rotation) continue
-    const { isBroken, exit = 'ok' } = await runPlay(context, plan, index)
+    const { isBroken, exit = 'ok' } = await runPlay(context, plan, index).catch(unwrap)
     if (exit !== 'ok') rotated = exit
     if (isBroken) break
   }
   if (context.unmatched && !context.hasMatched) throw context.unmatched
   const exit = decideExit(context.fleet, deps.stop.aborted)
   return { recap: renderRecap(context.fleet), exit: rotated === 'ok' ? exit : rotated }
+}
+
+function noStart(name: string): RotaError {
+  return problem('E_USAGE', `there is no task ${JSON.stringify(name)} to start at`, {
+    hint: '--list-tasks shows the names; a task that is included while running cannot be started at',
+  })
+}
+
+function unwrap(error: unknown): never {
+  throw error instanceof BadInput ? error.error : error
 }
 
 /** All plays of a playbook and of those it imports, in order. */

@@ -1,4 +1,5 @@
 import type { Recap } from '../core/event.ts'
+import type { Prove } from '../core/fence.ts'
 import type { Clean } from '../core/redact.ts'
 import type { Value } from '../core/value.ts'
 import type { Inventory, InventoryGroup, InventoryHost, Layer } from '../core/vars.ts'
@@ -24,9 +25,13 @@ export interface HostState {
 /** The hosts of a run: the inventory as it is now, and a state for each host that was met. */
 export interface Fleet {
   inventory: Inventory
-  /** Takes a whole inventory anew (meta: refresh_inventory). */
+  /** Puts a host into groups (add_host, group_by). `own`: what it gets by it, above what it had in the same rank. */
+  join(name: string, groups: readonly string[], own: readonly Layer[]): void
+  /** Takes a whole inventory anew (meta: refresh_inventory); what joined while running stays. */
   setInventory(inventory: Inventory): void
   host(name: string): HostState
+  /** The hosts that a rotation holds. */
+  readonly fences: Map<string, Prove>
   isIn(name: string): boolean
   /** Every host that has taken part, in the order it came in. */
   states(): Iterable<HostState>
@@ -42,12 +47,22 @@ export function createFleet(inventory: Inventory): Fleet {
     }
     return state
   }
+  const joined: (readonly [string, readonly string[], readonly Layer[]])[] = []
+  const created = new Set<string>()
   return {
     inventory: withStandardGroups(inventory),
+    join(...one) {
+      if (!this.inventory.hosts.has(one[0])) created.add(one[0])
+      joined.push(one)
+      this.inventory = addToInventory(this.inventory, ...one)
+    },
     setInventory(fresh) {
-      this.inventory = withStandardGroups(fresh)
+      const isThere = (name: string): boolean => created.has(name) || fresh.hosts.has(name)
+      const kept = joined.filter(([name]) => isThere(name))
+      this.inventory = kept.reduce((all, one) => addToInventory(all, ...one), withStandardGroups(fresh))
     },
     host,
+    fences: new Map(),
     isIn: name => (states.get(name)?.standing ?? 'in') === 'in',
     states: () => states.values(),
   }
@@ -110,8 +125,8 @@ export function selectMembers(inventory: Inventory, name: string, seen: Set<stri
   return [...inventory.hosts.keys()].filter(host => members.has(host))
 }
 
-/** The inventory with a host in more groups (add_host, group_by). `own`: what the host gets by it, above what it had in the same rank. */
-export function addToInventory(
+/** The inventory with a host in more groups. */
+function addToInventory(
   inventory: Inventory,
   name: string,
   groups: readonly string[],

@@ -56,7 +56,7 @@ function* walkNotified(
   for (let index = 0; index < all.length; index++) {
     const handler = all[index]!
     if (!notified.delete(handler)) continue
-    if (!(yield* walkNodes([handler.node], [...at, index], isRescuable))) return false
+    if ((yield* walkNodes([handler.node], [...at, index], isRescuable)) === 'failed') return 'failed'
   }
-  return true
+  return 'ok'
 }

@@ -1,6 +1,7 @@
-import { dirname, resolve } from 'node:path'
-import { type Dict, OMIT, type Scope, type Value } from '../core/value.ts'
-import type { Layer } from '../core/vars.ts'
+import { existsSync } from 'node:fs'
+import { delimiter, dirname, join, resolve } from 'node:path'
+import { type Dict, OMIT, type Scope, toValue, type Value } from '../core/value.ts'
+import type { InventoryHost, Layer } from '../core/vars.ts'
 import { createLazyDict } from './dict.ts'
 import { type HostState, selectMembers } from './fleet.ts'
 import type { Keywords } from './plan.ts'
@@ -49,12 +50,29 @@ function hostLayers(run: PlayRun, name: string): Layer[] {
   const host = run.fleet.host(name)
   return [
     { rank: 'command line values', from: 'the name of the host', values: new Map([['ansible_host', name]]) },
-    ...(run.fleet.inventory.hosts.get(name)?.layers ?? []),
+    ...implicitLayers(run, name),
+    ...(inventoryHost(run, name)?.layers ?? []),
     { rank: 'host facts', from: `facts of ${name}`, values: host.facts },
     { rank: 'include_vars', from: `include_vars on ${name}`, values: host.included },
     { rank: 'set_facts / registered vars', from: `set on ${name}`, values: host.registered },
     { rank: 'extra vars', from: '--extra-vars', values: run.deps.settings.extraVars },
   ]
+}
+
+/** What Ansible's implicit localhost is given. */
+function implicitLayers({ fleet }: PlayRun, name: string): Layer[] {
+  if (name !== 'localhost' || fleet.inventory.hosts.has(name)) return []
+  const values = new Map<string, Value>([
+    ['ansible_connection', 'local'],
+    ['ansible_python_interpreter', findPython()],
+  ])
+  return [{ rank: 'inventory file host vars', from: 'the implicit localhost', values }]
+}
+
+/** `localhost` need not be in the inventory. */
+function inventoryHost({ fleet }: PlayRun, name: string): InventoryHost | undefined {
+  const { hosts, localhost } = fleet.inventory
+  return hosts.get(name) ?? (name === 'localhost' ? localhost : undefined)
 }
 
 interface MagicContext {
@@ -73,10 +91,15 @@ function createMagic(context: MagicContext, overlay: Overlay): Scope {
   }
 }
 
-const inPlay = ({ run }: MagicContext): string[] => run.allHosts.filter(run.fleet.isIn)
-const inBatch = ({ run }: MagicContext): string[] => run.hosts.filter(run.fleet.isIn)
+const isIn = (run: PlayRun, host: string): boolean => run.fleet.isIn(host) && !run.gone.has(host)
+const inPlay = ({ run }: MagicContext): string[] => run.allHosts.filter(host => isIn(run, host))
+const inBatch = ({ run }: MagicContext): string[] => run.hosts.filter(host => isIn(run, host))
 const groupNames = ({ run, host }: MagicContext): string[] =>
   (run.fleet.inventory.hosts.get(host)?.groups ?? []).filter(group => group !== 'all').sort()
+
+/** The ansible-core whose language this is: playbooks ask for at least some version. */
+const language = { major: 2, minor: 14, revision: 18 }
+const ansibleVersion: Value = toValue({ ...language, full: '2.14.18', string: '2.14.18' })
 
 /** Ansible's "special variables", and rota's two. */
 const magic: ReadonlyMap<string, (context: MagicContext) => Value | undefined> = new Map<
@@ -98,6 +121,7 @@ const magic: ReadonlyMap<string, (context: MagicContext) => Value | undefined> =
   ['ansible_check_mode', ({ run }) => run.deps.settings.check],
   ['ansible_diff_mode', ({ run }) => run.deps.settings.diff],
   ['ansible_verbosity', ({ run }) => run.deps.settings.verbosity],
+  ['ansible_version', () => ansibleVersion],
   ['ansible_forks', ({ run }) => run.deps.settings.forks],
   ['ansible_run_tags', ({ run }) => run.deps.settings.tags],
   ['ansible_skip_tags', ({ run }) => run.deps.settings.skipTags],
@@ -106,6 +130,7 @@ const magic: ReadonlyMap<string, (context: MagicContext) => Value | undefined> =
   ['inventory_file', ({ run }) => run.fleet.inventory.sources[0]],
   ['inventory_dir', inventoryFolder],
   ['playbook_dir', ({ run }) => run.folder],
+  ['ansible_playbook_python', findPython],
   ['ansible_search_path', ({ run, keywords }) => keywords && searchPath(run, keywords)],
   ['ansible_delegated_vars', renderDelegatedVars],
   ['role_path', ({ keywords }) => keywords?.role?.path],
@@ -132,6 +157,13 @@ export function searchPath(run: PlayRun, keywords: Keywords): string[] {
   return [...new Set([...role, resolve(dirname(keywords.at.file)), run.folder])]
 }
 
+/** Playbooks use it as the interpreter of local connections, and start it: the operator's own python3, since rota itself is none. */
+function findPython(): string {
+  const folders = (process.env['PATH'] ?? '').split(delimiter)
+  const places = ['/usr/bin/python3', ...folders.map(folder => join(folder, 'python3'))]
+  return places.find(place => existsSync(place)) ?? '/usr/bin/python3'
+}
+
 function inventoryFolder({ run }: MagicContext): Value | undefined {
   const first = run.fleet.inventory.sources.find(source => !source.includes(','))
   return first === undefined ? undefined : resolve(dirname(first))
@@ -153,10 +185,13 @@ function renderHostvars({ run }: MagicContext): Dict {
   return createLazyDict(() => run.fleet.inventory.hosts.keys(), view)
 }
 
+/** Names that would lead round in a circle, or mean something in one place only. */
+const hidden: ReadonlySet<string> = new Set(['hostvars', 'vars', 'omit'])
+
 /** A scope as a Dict. Its values are rendered with the scope itself, not with that of the host that looks. */
 function viewOf(run: PlayRun, scope: Scope): Dict {
   return createLazyDict(
-    () => [...scope.names()].filter(name => name !== 'hostvars' && name !== 'vars'),
+    () => [...scope.names()].filter(name => !hidden.has(name)),
     name => {
       const value = scope.get(name)
       return value === undefined ? undefined : run.deps.templar.render(value, scope)

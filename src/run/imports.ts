@@ -5,7 +5,7 @@ import type { Dict, Scope, Value } from '../core/value.ts'
 import { shortName } from './module-name.ts'
 import { findFile } from './operator.ts'
 import { requireOption } from './options.ts'
-import { type Keywords, type Node, planItems } from './plan.ts'
+import { inheritKeywords, type Keywords, type Node, planItems } from './plan.ts'
 import { renderLabel } from './result.ts'
 import { parseRoleOptions, planRole, type RolePlanner } from './roles.ts'
 
@@ -20,6 +20,8 @@ export function expandImport(
   keywords: Keywords,
 ): readonly Node[] | null {
   const name = typeof task.module === 'string' ? shortName(task.module) : ''
+  if (name === 'include')
+    return isStaticInclude(task) ? importTasks(planner, task, includeArgs(task), keywords) : null
   if (name !== 'import_tasks' && name !== 'import_role') return null
   if (task.loop)
     throw problem('E_PLAYBOOK', `${name} cannot have a loop`, {
@@ -33,7 +35,18 @@ export function expandImport(
   }
   if (task.freeForm !== undefined) args.set('file', templar.render(task.freeForm, scope))
   if (name === 'import_tasks') return importTasks(planner, task, args, keywords)
-  return planRole(planner, parseRoleOptions(name, args, task, true), keywords)
+  return planRole(planner, parseRoleOptions(name, args, task, task), keywords)
+}
+
+/** `include: FILE` without a loop or a template is what import_tasks is now. */
+function isStaticInclude({ loop, freeForm, args }: Task): boolean {
+  return !loop && typeof (freeForm ?? args.get('file')) === 'string'
+}
+
+/** Its variables are include params, above those of tasks. */
+function includeArgs({ freeForm, args, vars }: Task): Dict {
+  const given = new Map([...(vars ?? []), ...args])
+  return freeForm === undefined ? given : given.set('file', freeForm)
 }
 
 function importTasks(
@@ -43,8 +56,10 @@ function importTasks(
   keywords: Keywords,
 ): Node[] {
   const file = args.get('file')
+  const params = [...args].filter(([key]) => key !== 'file')
   const path = requireOption('import_tasks', 'file', file === undefined ? file : renderLabel(file), task.at)
   const role = keywords.role ? [keywords.role.path] : []
   const folders = [...role, dirname(task.at.file), folder]
-  return planItems(deps.loadTasks(findFile('tasks', path, folders, task.at)), keywords, options())
+  const inner = inheritKeywords(keywords, { at: task.at, vars: new Map(params) }, 'include params')
+  return planItems(deps.loadTasks(findFile('tasks', path, folders, task.at)), inner, options())
 }

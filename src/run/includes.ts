@@ -2,6 +2,7 @@ import type { Conditional } from '../core/play.ts'
 import type { Dict } from '../core/value.ts'
 import type { Act } from './act.ts'
 import { parseApply } from './apply.ts'
+import { loadIncluded } from './bad-input.ts'
 import { searchPath } from './host-vars.ts'
 import { findFile } from './operator.ts'
 import { createOptions, requireOption } from './options.ts'
@@ -14,15 +15,27 @@ import { walkNodes } from './walk.ts'
  * its `vars`, and know the item of its loop; not its other keywords, as in Ansible.
  */
 export function includeTasks(act: Act, args: Dict): TaskResult {
-  const { run } = act
-  const { task, keywords, outer } = act.step.node
+  const { task } = act.step.node
   const options = createOptions('include_tasks', args, task)
   const given = requireOption('include_tasks', 'file', options.takeText('file', '_raw'), act.at)
   options.take('apply')
   options.refuseRest()
+  return includeFile(act, given, parseApply(task.args.get('apply'), act.at))
+}
+
+/** The older `include: FILE a=1`, where it is not static: what is no option is a variable for the tasks. */
+export function include(act: Act, args: Dict): TaskResult {
+  const options = createOptions('include', args, act.step.node.task)
+  const given = requireOption('include', 'file', options.takeText('file', '_raw'), act.at)
+  return includeFile(act, given, { at: act.at, vars: options.rest() as Dict })
+}
+
+function includeFile(act: Act, given: string, apply: Conditional): TaskResult {
+  const { run } = act
+  const { keywords, outer } = act.step.node
   const file = findFile('tasks', given, searchPath(run, keywords), act.at)
-  const inner = inheritInclude(act, outer, parseApply(task.args.get('apply'), act.at))
-  const nodes = planItems(run.deps.loadTasks(file), inner, run.planOptions)
+  const inner = inheritInclude(act, outer, apply)
+  const nodes = loadIncluded(run, () => planItems(run.deps.loadTasks(file), inner, run.planOptions))
   return {
     ...fromOutcome({ changed: false, values: { include: given } }, false),
     message: `included: ${file}`,

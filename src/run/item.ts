@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { problem } from '../core/error.ts'
 import type { Condition } from '../core/play.ts'
-import type { Value } from '../core/value.ts'
+import { Template, type Value } from '../core/value.ts'
 import type { Act } from './act.ts'
 import { attempt } from './attempt.ts'
+import { passBadInput } from './bad-input.ts'
 import { storeFacts } from './fleet.ts'
 import { isConditionTrue, renderBoolean, renderNumber, renderText, renderTexts } from './keyword.ts'
 import { failedBy, skipped, type TaskResult } from './result.ts'
@@ -27,6 +28,7 @@ export async function runItem(act: Act, loopError?: unknown): Promise<TaskResult
     const result = keepFacts(act, await runUntil(act))
     return result.status === 'ok' && result.changed ? { ...result, notify: findTopics(act) } : result
   } catch (error) {
+    passBadInput(error)
     return failedBy(error, act.at)
   }
 }
@@ -50,14 +52,16 @@ async function runUntil(act: Act): Promise<TaskResult> {
     showResult(act, result)
     if (task.until ? findUnmet(act, task.until) === undefined : result.status === 'ok') return result
     const left = retries + 1 - made
-    if (left <= 0 || deps.stop.aborted) return exhausted(result, retries)
+    if (left <= 0 || deps.stop.aborted) return exhausted(result, retries, task.failedWhen !== undefined)
     deps.emit({ type: 'host.retry', ...act.ref, left })
     await sleep(delayMs, undefined, { signal: deps.stop }).catch(() => undefined)
   }
 }
 
-function exhausted(result: TaskResult, retries: number): TaskResult {
+/** failed_when has the last word here too: where it does not hold, the task has not failed. */
+function exhausted(result: TaskResult, retries: number, isJudged: boolean): TaskResult {
   const failed = withValue(withValue(result, 'attempts', retries), 'failed', true)
+  if (isJudged && result.status === 'ok') return { ...failed, status: 'ok' }
   return {
     ...failed,
     status: 'failed',
@@ -77,7 +81,7 @@ function judge(act: Act, result: TaskResult): TaskResult {
     }
     if (failedWhen) {
       showResult(act, judged)
-      judged = withVerdict(judged, findUnmet(act, failedWhen) === undefined)
+      judged = withVerdict(judged, findUnmet(act, failedWhen) === undefined, failedWhen)
     }
     return judged
   } catch (error) {
@@ -86,11 +90,16 @@ function judge(act: Act, result: TaskResult): TaskResult {
   }
 }
 
-function withVerdict(result: TaskResult, failed: boolean): TaskResult {
+function withVerdict(result: TaskResult, failed: boolean, conditions: readonly Condition[]): TaskResult {
   const flagged = withValue(withValue(result, 'failed', failed), 'failed_when_result', failed)
   if (!failed) return { ...flagged, status: 'ok', problem: undefined }
-  const message = result.status === 'failed' ? result.message : 'failed_when holds'
+  const message =
+    result.status === 'failed' ? result.message : `failed_when holds: ${renderConditions(conditions)}`
   return { ...flagged, status: 'failed', message }
+}
+
+function renderConditions(conditions: readonly Condition[]): string {
+  return conditions.map(each => (each instanceof Template ? each.text : String(each))).join(' and ')
 }
 
 function withValue(result: TaskResult, name: string, value: Value): TaskResult {

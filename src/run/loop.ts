@@ -6,14 +6,16 @@ import { isDict, type List, Omit, type Value } from '../core/value.ts'
 import type { Act } from './act.ts'
 import { runItem } from './item.ts'
 import { renderBoolean, renderNumber, renderText } from './keyword.ts'
-import { renderPatch, renderStatus } from './report.ts'
-import { renderLabel, skipped, type TaskResult, toMap } from './result.ts'
+import { censored, renderPatch, renderStatus } from './report.ts'
+import { renderJson, renderLabel, skipped, type TaskResult, toMap } from './result.ts'
 
 /**
  * The items of `loop` or `with_NAME`. Throws E_TASK when that is no list, and what the template throws.
  */
 export function renderItems(act: Act, loop: Loop): List {
   const value = act.templar.render(loop.items, act.scope)
+  if (loop.kind === 'list' && !Array.isArray(value))
+    throw problem('E_TASK', 'with_list expects a list', { at: loop.at, hint: 'for a dict: with_dict' })
   const found =
     loop.kind === 'loop' ? value : act.run.deps.runLookup(loop.kind, renderTerms(value), act.scope)
   if (Array.isArray(found)) return (found as List).filter(item => !(item instanceof Omit))
@@ -123,6 +125,7 @@ function showItem(act: Act, result: TaskResult, label: Clean): void {
   const isShown = !act.isSilent
   const message = isShown && result.message !== undefined ? deps.redactor.clean(result.message) : undefined
   const diff = isShown ? renderPatch(deps, result) : undefined
+  const values = isShown ? result.values : censored(result)
   deps.emit({
     type: 'host.item',
     ...act.ref,
@@ -130,6 +133,7 @@ function showItem(act: Act, result: TaskResult, label: Clean): void {
     label,
     ...(message === undefined ? {} : { message }),
     ...(diff === undefined ? {} : { diff }),
+    result: deps.redactor.clean(renderJson(values)),
   })
 }
 

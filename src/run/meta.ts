@@ -1,5 +1,5 @@
 import { problem } from '../core/error.ts'
-import { type Act, createAct, selectWhereabouts } from './act.ts'
+import { type Act, createAct, isLocalhost, selectWhereabouts } from './act.ts'
 import { isConditionTrue, renderText } from './keyword.ts'
 import type { PlayRun } from './play-run.ts'
 import { cleanProblem } from './report.ts'
@@ -15,7 +15,7 @@ const on = { ok: true } as const
 const metas: ReadonlyMap<string, Meta> = new Map<string, Meta>([
   ['noop', () => on],
   ['flush_handlers', act => ({ ok: true, more: act.run.handlers.flush(act.host) })],
-  ['end_host', () => undefined],
+  ['end_host', endHost],
   ['end_play', act => end(act, 'play')],
   ['end_batch', act => end(act, 'batch')],
   ['clear_host_errors', clearHostErrors],
@@ -30,19 +30,28 @@ const once: ReadonlySet<string> = new Set(['end_play', 'end_batch', 'clear_host_
 export async function takeMeta(run: PlayRun, due: readonly Due[]): Promise<Answers> {
   const byHost = new Map<string, Answer>(due.map(({ host }) => [host, on]))
   const name = String(due[0]!.step.node.task.freeForm ?? '')
+  const isKnown = (host: string): boolean => run.fleet.inventory.hosts.has(host) || isLocalhost(host)
+  const wereKnown = due.filter(({ host }) => isKnown(host))
   for (const { host, step } of once.has(name) ? due.slice(0, 1) : due) {
     const answer = await runMeta(run, host, step)
-    if (answer) byHost.set(host, answer)
+    if (answer?.clears) for (const other of due) byHost.set(other.host, answer)
+    else if (answer) byHost.set(host, answer)
     else byHost.delete(host)
   }
+  for (const { host } of wereKnown) if (!isKnown(host)) byHost.delete(host)
   return { byHost, isFatal: false }
 }
 
 async function runMeta(run: PlayRun, host: string, step: Due['step']): Promise<Answer | undefined> {
   try {
     const act = createAct(run, host, step, { task: run.id, host })
-    if (!step.node.keywords.when.every(condition => isConditionTrue(act, condition, run.warn))) return on
     const name = renderText(act, 'meta', step.node.task.freeForm) ?? ''
+    if (!step.node.keywords.when.every(condition => isConditionTrue(act, condition, run.warn))) {
+      const reason = `${name} conditional evaluated to False, continuing execution for ${host}`
+      say(act, reason)
+      note(act, `skipping: [${host}] => {"changed": false, "skip_reason": "${reason}"}`)
+      return on
+    }
     const meta = metas.get(name)
     if (!meta)
       throw problem('E_PLAYBOOK', `meta: ${name} is not supported`, {
@@ -58,7 +67,23 @@ async function runMeta(run: PlayRun, host: string, step: Due['step']): Promise<A
   }
 }
 
+/** With `-vv`, in Ansible's words. */
+function say(act: Act, text: string): void {
+  note(act, `META: ${text}`)
+}
+
+function note({ run }: Act, text: string): void {
+  const { deps } = run
+  if (deps.settings.verbosity > 1) deps.emit({ type: 'note', level: 'info', text: deps.redactor.clean(text) })
+}
+
+function endHost(act: Act): undefined {
+  say(act, `ending play for ${act.host}`)
+  act.run.gone.add(act.host)
+}
+
 function end(act: Act, what: 'batch' | 'play'): Answer {
+  say(act, `ending ${what}`)
   act.run.ended = what
   return on
 }
@@ -66,7 +91,7 @@ function end(act: Act, what: 'batch' | 'play'): Answer {
 /** Hosts that failed or were lost take part in the plays that follow. */
 function clearHostErrors({ run }: Act): Answer {
   for (const host of run.hosts) run.fleet.host(host).standing = 'in'
-  return on
+  return { ok: true, clears: true }
 }
 
 function clearFacts({ run, host }: Act): Answer {
@@ -79,6 +104,7 @@ async function resetConnection(act: Act): Promise<Answer> {
   return on
 }
 
+/** Hosts that are gone take no further part in the play. */
 async function refreshInventory({ run, at }: Act): Promise<Answer> {
   if (!run.deps.refreshInventory)
     throw problem('E_PLAYBOOK', 'the inventory cannot be read again here', { at, hint: 'leave the task out' })

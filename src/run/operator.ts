@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs'
-import { isAbsolute, join } from 'node:path'
-import { problem } from '../core/error.ts'
+import { basename, isAbsolute, join } from 'node:path'
+import { problem, RotaError } from '../core/error.ts'
 import type { Operator } from '../core/module.ts'
+import { Secret } from '../core/secret.ts'
 import type { Source } from '../core/source.ts'
 import { type Scope, Template, toValue } from '../core/value.ts'
 import type { RunDeps } from './deps.ts'
@@ -23,15 +24,53 @@ export function createOperator(
     find: (kind, path) => findFile(kind, path, folders(), at),
     render: value => deps.templar.render(value, scope),
     evaluate: value => (value instanceof Template ? deps.templar.evaluate(value, scope) : value),
+    openVault: (armored, file) => renderOpened(deps, armored, file),
     renderFile(text, file, extra = {}, options) {
       const more = toValue(extra) as ReadonlyMap<string, never>
       const inner: Scope = {
         get: name => more.get(name) ?? scope.get(name),
         names: () => new Set([...more.keys(), ...scope.names()]),
       }
-      return deps.templar.renderFile(text, file, inner, options)
+      const render = (plain: string): string | Secret => deps.templar.renderFile(plain, file, inner, options)
+      return isVault(text) ? renderVaulted(deps.openVault(text, file), file, render) : render(text)
     },
   }
+}
+
+function isVault(text: string): boolean {
+  return text.startsWith('$ANSIBLE_VAULT;')
+}
+
+function renderOpened(
+  deps: RunDeps,
+  armored: string,
+  file: string,
+): { readonly text: Secret; readonly encoding?: 'base64' } {
+  const bytes = deps.openVault(armored, file)
+  const label = basename(file)
+  const text = new Secret(bytes.toString('utf8'), label)
+  deps.redactor.add(text)
+  if (Buffer.from(bytes.toString('utf8')).equals(bytes)) return { text }
+  return { text: new Secret(bytes.toString('base64'), label), encoding: 'base64' }
+}
+
+/** A template that is in a vault: neither its result nor a message about it may show its text. */
+function renderVaulted(
+  bytes: Buffer,
+  file: string,
+  render: (plain: string) => string | Secret,
+): string | Secret {
+  let text: string | Secret
+  try {
+    text = render(bytes.toString('utf8'))
+  } catch (error) {
+    if (!(error instanceof RotaError)) throw error
+    const line = error.at === undefined ? '' : `: see line ${error.at.line} of its plain text`
+    throw problem(error.code, `${file} is a template in a vault, and cannot be rendered${line}`, {
+      hint: `look at it: rota vault view ${file}`,
+    })
+  }
+  return text instanceof Secret ? text : new Secret(text, basename(file))
 }
 
 /**

@@ -3,11 +3,12 @@ import { problem } from '../core/error.ts'
 import { type Item, type Phase, type Play, phases, type Task } from '../core/play.ts'
 import type { Source } from '../core/source.ts'
 import { type Dict, type Scope, Template, type Value } from '../core/value.ts'
+import type { Layer } from '../core/vars.ts'
 import type { RunDeps } from './deps.ts'
 import type { Handler } from './handlers.ts'
 import { scopeOfPlay } from './host-vars.ts'
 import { expandImport } from './imports.ts'
-import { type Reading, renderText, renderTexts } from './keyword.ts'
+import { type Reading, renderName, renderTexts } from './keyword.ts'
 import {
   inheritKeywords,
   type Keywords,
@@ -45,10 +46,11 @@ export function planPlay(
   const inherited = playKeywords(play)
   const outer = above ? mergeAbove(above, inherited) : inherited
   const values = (play.vars ?? new Map()) as ReadonlyMap<string, Value>
-  const scope = scopeOfPlay({ deps, folder }, [{ rank: 'play vars', from: 'play', values }, ...outer.layers])
+  const playLayers: readonly Layer[] = [{ rank: 'play vars', from: 'play', values }]
+  const scope = scopeOfPlay({ deps, folder }, [...playLayers, ...outer.layers])
   const reading: Reading = { templar: deps.templar, scope, at: play.at }
   const planner = createPlanner(deps, folder, reading)
-  const options = planOptions(planner, scope, startAt)
+  const options = planOptions(planner, scope, playLayers, startAt)
   planner.options = () => options
   const handlerOptions: PlanOptions = { ...options, isWanted: () => true }
   const roles = planRoles(planner, play, outer)
@@ -120,11 +122,22 @@ export function createStartAt(name: string | undefined): StartAt {
   return { hasBegun: false, pattern: new RegExp(`^${source}$`) }
 }
 
-function planOptions(planner: RolePlanner, scope: Scope, startAt: StartAt): PlanOptions {
-  const { deps } = planner
+function planOptions(
+  planner: RolePlanner,
+  scope: Scope,
+  playLayers: readonly Layer[],
+  startAt: StartAt,
+): PlanOptions {
+  const { deps, folder } = planner
   const { settings } = deps
   const options: PlanOptions = {
-    expandImport: (task, keywords) => expandImport(planner, scope, task, keywords),
+    expandImport: (task, keywords) =>
+      expandImport(
+        planner,
+        scopeOfPlay({ deps, folder }, [...playLayers, ...keywords.layers]),
+        task,
+        keywords,
+      ),
     isWanted(task, keywords) {
       const reading: Reading = { templar: deps.templar, scope, at: task.at }
       startAt.hasBegun ||= startAt.pattern!.test(renderName(reading, task))
@@ -133,15 +146,6 @@ function planOptions(planner: RolePlanner, scope: Scope, startAt: StartAt): Plan
     },
   }
   return options
-}
-
-function renderName(reading: Reading, task: Task): string {
-  try {
-    return renderText(reading, 'name', task.name) ?? String(task.module)
-  } catch {
-    // A name that needs a host's variables is matched as it is written.
-    return task.name instanceof Template ? task.name.text : ''
-  }
 }
 
 /** The play's order: facts, then each section followed by the handlers that were notified, even when it has no task of its own. */
@@ -190,22 +194,24 @@ function makeTask(module: string, at: Source, more: Partial<Task>): Task {
   return { kind: 'task', module, at, moduleAt: at, args: new Map(), argsAt: new Map(), ...more }
 }
 
-/** Gathering facts is a task like any other, when there is a module for it and the play or the settings want it. */
+/** Gathering facts is a task like any other, when the play or the settings want it. */
 function planFacts(deps: RunDeps, play: Play, outer: Keywords): Node[] {
   const isWanted = play.gatherFacts ?? deps.settings.gatherFacts
   if (isWanted === false) return []
-  if (!deps.registry.get('setup')) {
-    if (play.gatherFacts !== true) return []
-    throw problem('E_PLAYBOOK', 'gather_facts: there is no module setup yet', {
-      at: play.at,
-      hint: 'write gather_facts: false',
-    })
-  }
-  const args: Dict =
-    play.gatherSubset === undefined ? new Map() : new Map([['gather_subset', play.gatherSubset]])
-  const task = makeTask('setup', play.at, { name: 'Gathering Facts', args })
+  const options: readonly (readonly [string, Value | undefined])[] = [
+    ['gather_subset', play.gatherSubset],
+    ['gather_timeout', play.gatherTimeout],
+    ['fact_path', play.factPath],
+  ]
+  const args: Dict = new Map(options.filter((option): option is [string, Value] => option[1] !== undefined))
+  const { tags, skipTags } = deps.settings
+  const own = outer.tags.filter(tag => typeof tag === 'string')
+  if (!isSelectedByTags([...own, 'always'], tags, skipTags)) return []
+  const task = makeTask('gather_facts', play.at, { name: 'Gathering Facts', args })
   const when = typeof isWanted === 'boolean' ? [] : [toCondition(isWanted, play.at)]
-  return [{ kind: 'task', task, keywords: { ...outer, when: [...outer.when, ...when] }, outer }]
+  // Each host has facts of its own, whatever run_once says of the play.
+  const keywords: Keywords = { ...outer, runOnce: false, when: [...outer.when, ...when] }
+  return [{ kind: 'task', task, keywords, outer }]
 }
 
 function toCondition(value: Value, at: Source): Template | boolean {

@@ -55,7 +55,7 @@ function findVarsFile(run: PlayRun, plan: PlayPlan, field: Field, scope: Scope):
   const names = Array.isArray(value) ? (value as readonly Value[]) : [value]
   const places = names.flatMap(name => {
     const path = renderLabel(name)
-    return [resolve(run.folder, path), resolve(run.folder, 'vars', path)]
+    return [resolve(run.folder, 'vars', path), resolve(run.folder, path)]
   })
   const found = places.find(place => existsSync(place))
   if (found !== undefined) return found

@@ -8,6 +8,8 @@ import { driveHosts } from './drive.ts'
 import type { Fleet } from './fleet.ts'
 import { createHandlers } from './handlers.ts'
 import { renderText, renderTexts } from './keyword.ts'
+import { shortName } from './module-name.ts'
+import type { PlanOptions } from './plan.ts'
 import type { PlayPlan } from './play-plan.ts'
 import type { PlayRun } from './play-run.ts'
 import { loadPlayLayers } from './play-vars.ts'
@@ -113,7 +115,7 @@ async function preparePlay(
     allHosts: all,
     hosts,
     handlers: createHandlers(plan.handlers),
-    planOptions: plan.planOptions,
+    planOptions: dynamicOptions(plan.planOptions),
     planner: plan.planner,
     playLayers: new Map(),
     limit: pLimit(Math.max(1, deps.settings.forks)),
@@ -133,9 +135,21 @@ async function preparePlay(
       orders.set(place, order + 1).set(full, order)
       return order
     },
+    gone: new Set(),
     ended: 'no',
   }
   return { ...draft, playLayers: await loadPlayLayers(draft, plan) }
+}
+
+/** In a file that was included while the play runs, the older `include` is dynamic too. */
+function dynamicOptions(options: PlanOptions): PlanOptions {
+  return {
+    ...options,
+    expandImport: (task, keywords) =>
+      typeof task.module === 'string' && shortName(task.module) === 'include'
+        ? null
+        : options.expandImport(task, keywords),
+  }
 }
 
 async function runRotationPlay(run: PlayRun, plan: PlayPlan, waves: readonly string[][]): Promise<PlayEnd> {

@@ -1,9 +1,10 @@
-import type { Problem } from '../core/error.ts'
+import { errors, type Problem } from '../core/error.ts'
 import type { HostStatus, RunEvent } from '../core/event.ts'
 import type { Clean } from '../core/redact.ts'
+import type { Value } from '../core/value.ts'
 import type { Act } from './act.ts'
 import type { RunDeps } from './deps.ts'
-import { renderJson, type TaskResult } from './result.ts'
+import { renderJson, type TaskResult, toMap } from './result.ts'
 
 /** The status of a result by itself, before rescue and ignore_errors are considered. */
 export function renderStatus(result: TaskResult): HostStatus {
@@ -16,8 +17,16 @@ export function renderPatch(deps: RunDeps, { diff }: TaskResult): Clean | undefi
   return text === '' ? undefined : deps.redactor.clean(text)
 }
 
+const SILENT_HINT = 'no_log hides why; without it everybody who sees the output sees the result'
+const HINT = 'the result above says why'
+
 const CENSORED =
   "the output has been hidden due to the fact that 'no_log: true' was specified for this result"
+
+/** What is shown of a result with `no_log`. */
+export function censored({ changed }: TaskResult): ReadonlyMap<string, Value> {
+  return toMap({ censored: CENSORED, changed })
+}
 
 /** The end of a task on a host as an event: everything redacted, nothing of a no_log task. */
 export function renderEnd(act: Act, result: TaskResult, status: HostStatus, elapsedMs: number): RunEvent {
@@ -25,13 +34,19 @@ export function renderEnd(act: Act, result: TaskResult, status: HostStatus, elap
   const end = { type: 'host.end', ...act.ref, status, elapsedMs } as const
   if (act.isSilent) {
     const isBad = status !== 'ok' && status !== 'changed' && status !== 'skipped'
-    return isBad ? { ...end, message: deps.redactor.clean(CENSORED) } : end
+    const hidden = { ...end, result: deps.redactor.clean(renderJson(censored(result))) }
+    const problem: Problem = { code: 'E_TASK', message: errors.E_TASK.say, at: act.at, hint: SILENT_HINT }
+    return isBad ? { ...hidden, message: deps.redactor.clean(CENSORED), problem } : hidden
   }
   const diff = renderPatch(deps, result)
+  // The message stands beside it already; this says where, and what to do.
+  const plain: Problem = { code: 'E_TASK', message: errors.E_TASK.say, at: act.at, hint: HINT }
+  const found = result.problem && { ...result.problem, hint: result.problem.hint ?? HINT }
+  const problem = found ?? (status === 'failed' ? plain : undefined)
   return {
     ...end,
     ...(result.message === undefined ? {} : { message: deps.redactor.clean(result.message) }),
-    ...(result.problem === undefined ? {} : { problem: cleanProblem(deps, result.problem) }),
+    ...(problem === undefined ? {} : { problem: cleanProblem(deps, problem) }),
     ...(diff === undefined || isLoop(act) ? {} : { diff }),
     result: deps.redactor.clean(renderJson(result.values)),
   }

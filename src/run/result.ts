@@ -1,4 +1,4 @@
-import { type ErrorCode, type Problem, RotaError } from '../core/error.ts'
+import { type ErrorCode, type Problem, problemsOf } from '../core/error.ts'
 import type { Outcome, Shown } from '../core/module.ts'
 import { Secret } from '../core/secret.ts'
 import type { Source } from '../core/source.ts'
@@ -49,22 +49,16 @@ const statusOf: Partial<Record<ErrorCode, TaskResult['status']>> = {
   E_UNKNOWN: 'unknown',
 }
 
-/** An error as the host's result. Anything but a RotaError is a bug and says so. */
+/** An error as the host's result. */
 export function failedBy(error: unknown, at: Source): TaskResult {
-  const problem: Problem =
-    error instanceof RotaError
-      ? {
-          code: error.code,
-          message: error.problems.map(each => each.message).join('; '),
-          at: error.at ?? at,
-          hint: error.hint,
-        }
-      : {
-          code: 'E_BUG',
-          message: error instanceof Error ? error.message : 'unknown error',
-          at,
-          hint: 'this is a bug in rota',
-        }
+  const found = problemsOf(error)
+  const [first] = found
+  const problem: Problem = {
+    code: first?.code ?? 'E_BUG',
+    message: found.map(each => each.message).join('; '),
+    at: first?.at ?? at,
+    hint: first?.hint,
+  }
   const status = statusOf[problem.code] ?? 'failed'
   const flag = status === 'unreachable' || status === 'unknown' ? { [status]: true } : {}
   return {

@@ -1,5 +1,5 @@
 import { existsSync, statSync } from 'node:fs'
-import { basename, isAbsolute, join, resolve } from 'node:path'
+import { basename, isAbsolute, join, relative, resolve } from 'node:path'
 import { problem } from '../core/error.ts'
 import type { Field, Item } from '../core/play.ts'
 import type { Source } from '../core/source.ts'
@@ -84,6 +84,15 @@ function findRole(
 
 /** `main` need not be there; another name must. defaults/ and vars/ may have a folder of that name. */
 function findMain(path: string, kind: string, file: string, at: Source): string | undefined {
+  if (relative(join(path, kind), resolve(join(path, kind), file)).startsWith('..'))
+    throw problem(
+      'E_PLAYBOOK',
+      `${file} cannot be used, as it is not inside the expected role path ${join(path, kind)}`,
+      {
+        at,
+        hint: 'name a file of the role; for others use include_tasks',
+      },
+    )
   const found = ['', '.yml', '.yaml', '.json']
     .map(ending => join(path, kind, `${file}${ending}`))
     .find(each => existsSync(each))

@@ -6,6 +6,7 @@ import { type Dict, isDict, type Value } from '../core/value.ts'
 import type { Layer } from '../core/vars.ts'
 import type { Act } from './act.ts'
 import { isApplicable, parseApply } from './apply.ts'
+import { loadIncluded } from './bad-input.ts'
 import type { RunDeps } from './deps.ts'
 import type { Handler } from './handlers.ts'
 import { inheritInclude } from './includes.ts'
@@ -59,12 +60,16 @@ export interface RoleUse {
   readonly files: RoleFiles
   /** Keywords for each of its tasks. */
   readonly apply: Conditional
+  /** `vars` beside the role's name. Weaker than the role's own vars/ and, like those, seen by the whole play. */
+  readonly vars: ReadonlyMap<string, Value>
   /** Role params: variables above those of the tasks. */
   readonly params: ReadonlyMap<string, Value>
   /** Other roles of the play see its defaults and vars. */
   readonly isPublic: boolean
-  /** Runs even if it ran before. */
-  readonly isRepeated: boolean
+  /** Whether it runs even if it ran before; undefined: as the role's own meta/ says. */
+  readonly isRepeated?: boolean
+  /** By import_role or include_role: another use than one by `roles`, even when all else is the same. */
+  readonly isIncluded?: boolean
   readonly at: Source
 }
 
@@ -77,15 +82,20 @@ export function parseRoleEntry({ render }: RolePlanner, entry: Field, at: Source
   const others = [...dict].filter(([key]) => key !== 'role' && key !== 'name')
   const keywords = others.filter(([key]) => isApplicable(String(key)))
   const params = others.filter(([key]) => !isApplicable(String(key)))
+  const { vars, ...apply } = parseApply(new Map(keywords), at)
   return {
     name: renderLabel(render(name)),
     files: mainFiles,
-    apply: parseApply(new Map(keywords), at),
-    params: new Map(params.map(([key, value]) => [String(key), value])),
+    apply,
+    vars: textKeys(vars ?? []),
+    params: textKeys(params),
     isPublic: true,
-    isRepeated: false,
     at,
   }
+}
+
+function textKeys(entries: Iterable<readonly [unknown, Value]>): Map<string, Value> {
+  return new Map([...entries].map(([key, value]) => [String(key), value]))
 }
 
 /** A role's dependencies, then its tasks, as nodes; its handlers and public variables go to the shelf. */
@@ -94,11 +104,11 @@ export function planRole(planner: RolePlanner, use: RoleUse, outer: Keywords): N
   const near = outer.role ? [dirname(outer.role.path)] : []
   const role = readRole(planner, use, near)
   const key = renderKey(role, use)
-  if (!use.isRepeated && !role.allowsDuplicates && shelf.seen.has(key)) return []
+  if (!(use.isRepeated ?? role.allowsDuplicates) && shelf.seen.has(key)) return []
   shelf.seen.add(key)
   shelf.names.push(role.name)
   if (role.hasArgumentSpecs) planner.warn(`the argument specs of the role ${role.name} are not checked`)
-  if (use.isPublic) shelf.layers.push(...role.layers)
+  if (use.isPublic) shelf.layers.push(...layersOf(role, use))
   const keywords = roleKeywords(role, use, outer)
   const dependencies = role.dependencies.flatMap(entry => {
     const dependency = parseRoleEntry(planner, entry, use.at)
@@ -106,7 +116,24 @@ export function planRole(planner: RolePlanner, use: RoleUse, outer: Keywords): N
     return planRole(planner, dependency, keywords)
   })
   addHandlers(planner, role, use, keywords)
-  return [...dependencies, ...planItems(role.tasks, keywords, planner.options())]
+  const own = {
+    ...keywords,
+    layers: [...outer.layers, ...dependencyLayers(planner, role, use), ...newLayers(outer, keywords)],
+  }
+  return [...dependencies, ...planItems(role.tasks, own, planner.options())]
+}
+
+/** Variables of a role's dependencies: its tasks see them above those of the roles that it is a dependency of. */
+function dependencyLayers(planner: RolePlanner, role: Role, use: RoleUse): readonly Layer[] {
+  return role.dependencies.flatMap(entry => {
+    const dependency = parseRoleEntry(planner, entry, use.at)
+    const found = readRole(planner, dependency, [dirname(role.path)])
+    return [...dependencyLayers(planner, found, dependency), ...found.layers]
+  })
+}
+
+function newLayers(outer: Keywords, { layers }: Keywords): readonly Layer[] {
+  return layers.slice(outer.layers.length)
 }
 
 function readRole(planner: RolePlanner, use: RoleUse, near: readonly string[]): Role {
@@ -118,8 +145,14 @@ function readRole(planner: RolePlanner, use: RoleUse, near: readonly string[]): 
 }
 
 /** Uses that are the same in Ansible's eyes: the role, its parameters, its tags and its conditions. */
-function renderKey(role: Role, { files, params, apply }: RoleUse): string {
-  return JSON.stringify([role.path, files, [...params], [...(apply.vars ?? [])], apply.tags, apply.when])
+function renderKey(role: Role, { files, params, vars, apply, isIncluded }: RoleUse): string {
+  return JSON.stringify([role.path, files, [...params], [...vars], apply.tags, apply.when, isIncluded])
+}
+
+/** What a role and its use define, weakest first within each rank. */
+function layersOf(role: Role, { vars }: RoleUse): readonly Layer[] {
+  if (vars.size === 0) return role.layers
+  return [{ rank: 'role vars', from: `vars of the role ${role.name}`, values: vars }, ...role.layers]
 }
 
 function refuseCycle({ name, parents }: RoleRef, { name: next, at }: RoleUse): void {
@@ -139,7 +172,7 @@ function roleKeywords(role: Role, use: RoleUse, outer: Keywords): Keywords {
   const parents = outer.role ? [outer.role.name, ...outer.role.parents] : []
   return {
     ...inner,
-    layers: [...inner.layers, ...role.layers, ...params],
+    layers: [...inner.layers, ...layersOf(role, use), ...params],
     role: { name: role.name, path: role.path, parents },
   }
 }
@@ -147,28 +180,30 @@ function roleKeywords(role: Role, use: RoleUse, outer: Keywords): Keywords {
 /**
  * Once for each place that uses the role: of handlers with one name the last one is meant. Tags select tasks, never handlers.
  */
-function addHandlers(planner: RolePlanner, role: Role, { at }: RoleUse, keywords: Keywords): void {
+function addHandlers(planner: RolePlanner, role: Role, use: RoleUse, keywords: Keywords): void {
   const { shelf, options, planHandlers, placed } = planner
-  const place = `${role.path}:${at.file}:${at.line}:${at.col}`
+  const { file, line, col } = use.at
+  const place = `${file}:${line}:${col} ${renderKey(role, use)}`
   if (placed.has(place)) return
   placed.add(place)
   const nodes = planItems(role.handlers, { ...keywords, tags: [] }, { ...options(), isWanted: () => true })
   shelf.handlers.push(...planHandlers(nodes))
 }
 
-/** Options of include_role and import_role, rendered but for `apply`. */
+/** Options of include_role and import_role, rendered but for `apply`. `imported`: the task that imports it. */
 export function parseRoleOptions(
   action: string,
   args: Dict,
   where: { readonly at: Source; readonly argsAt: ReadonlyMap<string, Source> },
-  isStatic: boolean,
+  imported?: { readonly vars?: Dict | undefined },
 ): RoleUse {
   const options = createOptions(action, args, where)
   const name = requireOption(action, 'name', options.takeText('name', 'role'), where.at)
   const file = (kind: string): string => options.takeText(`${kind}_from`) ?? 'main'
   const apply = parseApply(options.take('apply'), where.at)
-  const isPublic = options.take('public') === true
-  options.take('allow_duplicates', 'rolespec_validate')
+  const isPublic = isYes(options.take('public') ?? false)
+  const isRepeated = isYes(options.take('allow_duplicates') ?? true)
+  options.take('rolespec_validate')
   const files = {
     tasks: file('tasks'),
     handlers: file('handlers'),
@@ -180,11 +215,18 @@ export function parseRoleOptions(
     name,
     files,
     apply,
+    vars: textKeys(imported?.vars ?? []),
     params: new Map(),
-    isPublic: isStatic || isPublic,
-    isRepeated: true,
+    isPublic: imported !== undefined || isPublic,
+    isRepeated,
+    isIncluded: true,
     at: where.at,
   }
+}
+
+/** Rendered options of the engine's own actions have not been coerced. */
+function isYes(value: Value): boolean {
+  return value === true || (typeof value === 'string' && /^(?:y|yes|true|on|1|t)$/i.test(value))
 }
 
 /** `include_role`: the role's tasks come next on this host; its handlers join the play's. */
@@ -194,14 +236,16 @@ export function includeRole(act: Act, args: Dict): TaskResult {
   const rendered = new Map([...args].filter(([key]) => key !== 'apply'))
   const raw = task.args.get('apply')
   if (raw !== undefined) rendered.set('apply', raw)
-  const use = parseRoleOptions('include_role', rendered, task, false)
+  const use = loadIncluded(run, () => parseRoleOptions('include_role', rendered, task))
   const { planner } = run
   const seen = planner.seenBy.get(host) ?? new Set(planner.shelf.seen)
   planner.seenBy.set(host, seen)
-  const nodes = planRole(
-    { ...planner, shelf: { ...planner.shelf, seen } },
-    use,
-    inheritInclude(act, outer, { at: act.at }),
+  const nodes = loadIncluded(run, () =>
+    planRole(
+      { ...planner, shelf: { ...planner.shelf, seen } },
+      use,
+      inheritInclude(act, outer, { at: act.at }),
+    ),
   )
   run.handlers.add(planner.shelf.handlers)
   return {

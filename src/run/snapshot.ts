@@ -36,7 +36,13 @@ function toState(value: Value): State {
   if (value instanceof Float) return { float: value.value }
   if (value instanceof Omit) return { omit: true }
   if (value instanceof Template)
-    return { template: value.text, file: value.at.file, line: value.at.line, col: value.at.col }
+    return {
+      template: value.text,
+      file: value.at.file,
+      line: value.at.line,
+      col: value.at.col,
+      ...(value.secretLabel !== undefined && { label: value.secretLabel }),
+    }
   if (isDict(value)) return { dict: [...value].map(([key, member]) => [toState(key), toState(member)]) }
   return value.map(toState)
 }
@@ -49,12 +55,9 @@ function fromState(state: State): Value {
   if ('float' in tagged) return new Float(tagged['float'] as number)
   if ('omit' in tagged) return OMIT
   if ('template' in tagged) {
-    const { template, file, line, col } = tagged
-    return new Template(template as string, {
-      file: file as string,
-      line: line as number,
-      col: col as number,
-    })
+    const { template, file, line, col, label } = tagged
+    const at = { file: file as string, line: line as number, col: col as number }
+    return new Template(template as string, at, label as string | undefined)
   }
   const pairs = tagged['dict'] as readonly (readonly [State, State])[]
   return new Map(pairs.map(([key, member]) => [fromState(key), fromState(member)]))

@@ -1,4 +1,4 @@
-import { type Answer, comparePlaces, type Step, type Walk } from './walk.ts'
+import { type Answer, comparePlaces, type Step, type Through, type Walk } from './walk.ts'
 
 /** A step that is due on a host. */
 export interface Due {
@@ -28,11 +28,11 @@ export type Strategy = (walks: ReadonlyMap<string, Walk>, crew: Crew) => Promise
 /** All hosts take a task before any host takes the next one. */
 export const linear: Strategy = async (walks, crew) => {
   const due = new Map<string, Step>()
-  const advance = (host: string, next: IteratorResult<Step, boolean>): void => {
+  const advance = (host: string, next: IteratorResult<Step, Through>): void => {
     if (!next.done) due.set(host, next.value)
     else {
       due.delete(host)
-      crew.finish(host, next.value)
+      crew.finish(host, next.value !== 'failed')
     }
   }
   for (const [host, walk] of walks) advance(host, walk.next())
@@ -71,7 +71,7 @@ export const free: Strategy = async (walks, crew) => {
         if (!answer) return
         next = walk.next(doomed.delete(host) ? { ok: false } : answer)
       }
-      if (next.done) crew.finish(host, next.value)
+      if (next.done) crew.finish(host, next.value !== 'failed')
     }),
   )
 }

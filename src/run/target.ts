@@ -1,8 +1,10 @@
 import { problem } from '../core/error.ts'
 import type { TaskRef } from '../core/event.ts'
+import { fenceParams, guardScript, type Prove, requireHeld } from '../core/fence.ts'
 import type { Operator, Target } from '../core/module.ts'
 import type { Clean } from '../core/redact.ts'
-import type { Address, Become, Done, Ran, Session } from '../core/remote.ts'
+import type { Address, Become, Done, Ran, ScriptParams, Session } from '../core/remote.ts'
+import { type Script, sh } from '../core/script.ts'
 import type { Secret } from '../core/secret.ts'
 import type { RunDeps } from './deps.ts'
 
@@ -13,6 +15,8 @@ export interface TargetOptions {
   /** Worked out only when a connection is needed. */
   readonly address: () => Address
   readonly become: () => Become | undefined
+  /** Of a host that a rotation holds. */
+  readonly fence?: Prove | undefined
   readonly environment: Readonly<Record<string, string | Secret>>
   readonly operator: Operator
   readonly ref: TaskRef
@@ -41,6 +45,18 @@ export function createTarget(options: TargetOptions): Target {
   const show = (text: Clean, stream: 'stdout' | 'stderr' | 'note'): void => {
     if (!options.isSilent) deps.emit({ type: 'host.text', ...ref, stream, text })
   }
+  const fenced = async (
+    script: Script,
+    params: ScriptParams | undefined,
+    send: (call: { readonly script: Script; readonly params?: ScriptParams | undefined }) => Promise<Done>,
+  ): Promise<Ran> => {
+    const fence = await options.fence?.()
+    if (fence === undefined) return requireRan(name, await send({ script, params }))
+    const call = { script: guardScript(script), params: { ...params, ...fenceParams(fence) } }
+    const ran = requireRan(name, await send(call))
+    requireHeld(name, fence, ran)
+    return ran
+  }
   return {
     name,
     operator: options.operator,
@@ -52,26 +68,32 @@ export function createTarget(options: TargetOptions): Target {
     undoable: options.isUndoable,
     stop: options.stop,
     say: text => show(text, 'note'),
-    run: async (script, params, { stdin, timeoutMs, live } = {}) =>
-      requireRan(
-        name,
-        await (await session()).run({
-          script,
-          params,
+    run: (script, params, { stdin, timeoutMs, live } = {}) =>
+      fenced(script, params, async call =>
+        (await session()).run({
+          ...call,
           stdin,
           timeoutMs: limit(timeoutMs),
           onText: live ? show : undefined,
         }),
       ),
-    pipe: async (script, params, io, { timeoutMs } = {}) =>
-      requireRan(name, await (await session()).pipe({ script, params, timeoutMs: limit(timeoutMs) }, io)),
-    forward: async to => (await session()).forward(to),
+    pipe: (script, params, io, { timeoutMs } = {}) =>
+      fenced(script, params, async call =>
+        (await session()).pipe({ ...call, timeoutMs: limit(timeoutMs) }, io),
+      ),
+    async forward(to) {
+      // What goes through the channel is no script and cannot prove anything itself.
+      if (options.fence) await fenced(nothing, {}, async call => (await session()).run(call))
+      return (await session()).forward(to)
+    },
     reconnect: async () => {
       await deps.connections.reset(options.address())
       opening = undefined
     },
   }
 }
+
+const nothing = sh`:`
 
 /** Throws E_UNKNOWN: after the call was sent, nobody knows how far it came. */
 function requireRan(name: string, done: Done): Ran {

@@ -1,15 +1,16 @@
 import type { HostStatus, TaskRef } from '../core/event.ts'
 import { type List, toValue } from '../core/value.ts'
 import { type Act, createAct } from './act.ts'
+import { passBadInput } from './bad-input.ts'
 import { storeFacts } from './fleet.ts'
 import { runItem } from './item.ts'
-import { renderBoolean, renderText } from './keyword.ts'
+import { renderBoolean, renderName, renderText } from './keyword.ts'
 import { renderItems, runLoop } from './loop.ts'
 import type { PlayRun } from './play-run.ts'
 import { countResult } from './recap.ts'
 import { renderEnd, renderStatus } from './report.ts'
 import { failedBy, type Included, type TaskResult } from './result.ts'
-import type { Answer, Step } from './walk.ts'
+import type { Answer, Step, Through } from './walk.ts'
 
 /** What a task on a host means for it: undefined when the host is lost. */
 export type Verdict = Answer | undefined
@@ -62,6 +63,7 @@ async function runKeywords(
   try {
     return { act, result: await runLoop(act, items) }
   } catch (error) {
+    passBadInput(error)
     return { act, result: failedBy(error, act.at) }
   }
 }
@@ -105,7 +107,11 @@ function keepFailure(act: Act, result: TaskResult): void {
   registered.set('ansible_failed_result', result.values)
   registered.set(
     'ansible_failed_task',
-    toValue({ name: renderText(act, 'name', task.name) ?? '', action: String(task.module), args: task.args }),
+    toValue({
+      name: task.name === undefined ? '' : renderName(act, task),
+      action: String(task.module),
+      args: task.args,
+    }),
   )
 }
 
@@ -118,7 +124,7 @@ function showCheck(act: Act, result: TaskResult, status: HostStatus): void {
   const { task } = act.step.node
   const { redactor } = run.deps
   const isBad = ['failed', 'unreachable', 'unknown'].includes(status)
-  const name = redactor.clean(renderText(act, 'name', task.name) ?? String(task.module))
+  const name = redactor.clean(renderName(act, task))
   const message = result.message === undefined || act.isSilent ? undefined : redactor.clean(result.message)
   if (isBad) run.fleet.host(host).failure = redactor.clean(`${name}: ${message ?? status}`)
   const isCheck = run.phase === 'preflight' || run.phase === 'verify'
@@ -135,10 +141,13 @@ function showCheck(act: Act, result: TaskResult, status: HostStatus): void {
 function includeAll(run: PlayRun, included: readonly Included[]): Answer['more'] {
   if (included.length === 0) return undefined
   return function* (at, isRescuable) {
+    let through: Through = 'ok'
     for (const each of included) {
       const order = run.orderOfInclude(at, each.key)
-      if (!(yield* each.walk([...at, order], isRescuable))) return false
+      const next = yield* each.walk([...at, order], isRescuable)
+      if (next === 'failed') return 'failed'
+      if (next === 'cleared') through = 'cleared'
     }
-    return true
+    return through
   }
 }

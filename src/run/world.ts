@@ -1,6 +1,9 @@
 import { problem } from '../core/error.ts'
+import type { Prove } from '../core/fence.ts'
 import type { Target } from '../core/module.ts'
 import type { Phase, SecretSpec } from '../core/play.ts'
+import type { Ran, ScriptParams } from '../core/remote.ts'
+import type { Script } from '../core/script.ts'
 import { Secret } from '../core/secret.ts'
 import type { Apply, Change, HostSecrets, InForce, PhaseResult, RotationWorld } from '../core/transaction.ts'
 import { Omit, type Value } from '../core/value.ts'
@@ -11,6 +14,7 @@ import { createHandlers } from './handlers.ts'
 import { scopeOfTask } from './host-vars.ts'
 import { type Reading, renderNumber, renderText } from './keyword.ts'
 import { createOperator } from './operator.ts'
+import type { Keywords } from './plan.ts'
 import type { PlayPlan } from './play-plan.ts'
 import type { PlayRun } from './play-run.ts'
 import { renderLabel } from './result.ts'
@@ -52,6 +56,8 @@ export function createWorld(
     },
     reread: async change => stateModule(base, change).reread(changeTarget(base, plan, change), change.after),
     write: (change, from, to) => stateModule(base, change).write(changeTarget(base, plan, change), from, to),
+    runOnHost: (host, script, params) => runOnHost(base, plan, host, script, params),
+    setFence: (host, prove) => void fleet.fences.set(host, prove),
     snapshot: () => snapshotHosts(fleet, base.hosts),
     restore: snapshot => restoreHosts(fleet, snapshot),
   }
@@ -171,18 +177,31 @@ function stateModule({ deps }: PlayRun, change: Change): AnyStateModule {
 
 /** A target for a change alone: its host and user, and the connection variables of the host; no task. */
 function changeTarget(run: PlayRun, plan: PlayPlan, change: Change): Target {
-  const reading = readingOf(run, plan, change.host)
+  const keywords = {
+    ...plan.outer,
+    become: change.become !== undefined,
+    ...(change.become ? { becomeUser: change.become.user, becomeMethod: change.become.method } : {}),
+  }
+  const fence = run.fleet.fences.get(change.host)
+  return bareTarget(run, plan, { task: change.step, host: change.host }, keywords, fence)
+}
+
+function bareTarget(
+  run: PlayRun,
+  plan: PlayPlan,
+  ref: { readonly task: string; readonly host: string },
+  keywords: Keywords,
+  fence?: Prove,
+): Target {
+  const reading = readingOf(run, plan, ref.host)
   const { deps } = unstoppable(run)
   return createTarget({
     deps,
-    ...selectConnection(run, reading, change.host, {
-      ...plan.outer,
-      become: change.become !== undefined,
-      ...(change.become ? { becomeUser: change.become.user, becomeMethod: change.become.method } : {}),
-    }),
+    ...selectConnection(run, reading, ref.host, keywords),
+    fence,
     environment: {},
     operator: createOperator(deps, reading.scope, () => [run.folder], plan.play.at),
-    ref: { task: change.step, host: change.host },
+    ref,
     check: false,
     diff: false,
     isUndoable: true,
@@ -190,4 +209,24 @@ function changeTarget(run: PlayRun, plan: PlayPlan, change: Change): Target {
     stop: deps.stop,
     isSilent: true,
   })
+}
+
+/** The transaction's own scripts: as the user that the play becomes, whatever its tasks become. */
+function runOnHost(
+  run: PlayRun,
+  plan: PlayPlan,
+  host: string,
+  script: Script,
+  params: ScriptParams,
+): Promise<Ran> {
+  const { templar, scope } = readingOf(run, plan, host)
+  const given = scope.get('rota_host_folder')
+  const folder = given === undefined ? '' : renderLabel(templar.render(given, scope))
+  if (folder !== '' && !folder.startsWith('/'))
+    throw problem('E_PLAYBOOK', `rota_host_folder of ${host} is no absolute path: ${folder}`, {
+      at: plan.play.rotation!.at,
+      hint: 'write rota_host_folder: /var/lib/rota, or leave it out',
+    })
+  const target = bareTarget(run, plan, { task: 'rotation', host }, plan.outer)
+  return target.run(script, { ...params, folder })
 }

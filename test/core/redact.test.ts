@@ -63,3 +63,49 @@ it('finds a secret cut by any chunk borders, and loses no other text', () => {
     ),
   )
 })
+
+/** Cuts a text into chunks of the sizes that come next. */
+function chunksOf(text: string, nextSize: () => number): string[] {
+  const chunks: string[] = []
+  for (let at = 0; at < text.length; ) {
+    const size = nextSize()
+    chunks.push(text.slice(at, at + size))
+    at += size
+  }
+  return chunks
+}
+
+// Few letters, so that secrets begin, end, repeat and contain each other.
+const tangled = fc.string({ minLength: 4, maxLength: 7, unit: fc.constantFrom('a', 'b') })
+
+it('cuts tangled secrets out of chunks as it does out of the whole, and loses no other text', () => {
+  fc.assert(
+    fc.property(
+      fc.array(tangled, { minLength: 1, maxLength: 4 }),
+      fc.string({ maxLength: 60, unit: fc.constantFrom('a', 'b', 'b', 'c') }),
+      fc.infiniteStream(fc.integer({ min: 1, max: 9 })),
+      (values, text, sizes) => {
+        const redactor = createRedactor()
+        for (const value of values) redactor.add(new Secret(value, 'X'))
+        const stream = redactor.stream()
+        const parts = chunksOf(text, () => sizes.next().value as number).map(chunk => stream.push(chunk))
+        expect(parts.join('') + stream.end()).toBe(redactor.clean(text))
+      },
+    ),
+    { numRuns: 1000 },
+  )
+})
+
+it('holds back only what a secret begins with', () => {
+  const redactor = createRedactor()
+  redactor.add(new Secret('correct horse battery', 'X'))
+  redactor.add(new Secret('a'.repeat(3000), 'LONG'))
+  const stream = redactor.stream()
+  expect(stream.push('progress: 10 %\n')).toBe('progress: 10 %\n')
+  expect(stream.push('this is corr')).toBe('this is ')
+  expect(stream.push('ected\n')).toBe('corrected\n')
+  expect(stream.push('a correct horse')).toBe('a ')
+  expect(stream.push(' battery!\n')).toBe('[secret X]!\n')
+  expect(stream.push('aaaa')).toBe('')
+  expect(stream.end()).toBe('aaaa')
+})

@@ -239,7 +239,7 @@ describe('selectHosts', () => {
     [
       'web:&nothing_like_it',
       undefined,
-      'E_HOSTS there is no host and no group nothing_like_it (see rota inventory for what there is)',
+      'E_HOSTS there is no host and no group nothing_like_it (rota inventory --graph shows what there is (with the same -i))',
     ],
     [
       'web[9]',

@@ -1,4 +1,5 @@
 // `backup`: what lies on the operator's disk afterwards, and what it refuses.
+import { createHash } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -48,6 +49,8 @@ it.each([
   expect(dest).toBe(join(t.backups, `target-${name}.env.age`))
   expect((statSync(dest).mode & 0o777).toString(8)).toBe('600')
   expect(readFileSync(dest).includes('canary')).toBe(false)
+  const sha256 = createHash('sha256').update(readFileSync(dest)).digest('hex')
+  expect(done.backups).toMatchObject([{ path: dest, sha256, sizeBytes: statSync(dest).size }])
   expect((await open(t, dest)).equals(content)).toBe(true)
 })
 

@@ -113,6 +113,21 @@ describeCases(blockinfile, [
   },
 ])
 
+describeCases(blockinfile, [
+  {
+    name: 'finds a place over several lines',
+    files: { a: 'k =\n (x\n)\nk =\n' },
+    args: { path: 'DIR/a', block: 'b', marker: '#{mark}', insertafter: '(?m)^k =\n.*\\(x' },
+    expect: { a: 'k =\n (x\n#BEGIN\nb\n#END\n)\nk =\n' },
+  },
+  {
+    name: 'makes a file',
+    args: { path: 'DIR/a', block: 'b', create: true, marker: '#{mark}' },
+    expect: { a: '#BEGIN\nb\n#END\n' },
+    result: { msg: 'File created' },
+  },
+])
+
 describeCases(replace, [
   {
     name: 'replaces everywhere',

@@ -36,7 +36,7 @@ it('reads connection variables, new and old names, over defaults', () => {
       ansible_ssh_timeout: 3,
       ansible_connection: 'smart',
     }),
-    { port: 22, user: 'other', identityFiles: ['x'], sshArgs: ['-F', 'none'], transport: 'local' },
+    { port: 22, user: 'other', identityFiles: ['x'], sshArgs: '-F none', transport: 'local' },
   )
   expect(address).toMatchObject({
     host: '10.0.0.1',

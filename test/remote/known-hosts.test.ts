@@ -109,8 +109,8 @@ it.skipIf(!hasKeygen)('shows fingerprints as ssh-keygen -l does', () => {
 it.skipIf(!hasKeygen)('writes lines that ssh-keygen finds, also after a file without a last newline', () => {
   const [, key] = makeKey('ed25519').split(' ')
   writeFileSync(file, '# no newline')
-  writeKnownHost(file, 'New.Example', 22, key!)
-  writeKnownHost(file, 'new.example', 2222, key!)
+  writeKnownHost(file, { name: 'New.Example', port: 22, isHashed: false }, key!)
+  writeKnownHost(file, { name: 'new.example', port: 2222, isHashed: false }, key!)
   expect([keygenLines('new.example'), keygenLines('[new.example]:2222')]).toEqual([[2], [3]])
 })
 
@@ -121,7 +121,7 @@ const wire = (type: string, rest: string): string => {
 }
 const entries = (text: string) => parseKnownHosts(text, 'kh')
 
-it('decides: known, new, changed, another type, revoked, certificate', () => {
+it('decides: known, new, changed, another type, revoked, without a certificate', () => {
   const [a, b, rsa] = [wire('ssh-ed25519', 'aaa'), wire('ssh-ed25519', 'bbb'), wire('ssh-rsa', 'rrr')]
   const decide = (text: string, key: string): string =>
     decideHostKey(selectKnown(entries(text), 'h', 22), key).kind
@@ -131,7 +131,7 @@ it('decides: known, new, changed, another type, revoked, certificate', () => {
   expect(decide(`h ssh-rsa ${rsa}`, a)).toBe('changed')
   expect(decide(`h ssh-ed25519 ${b}\nh ssh-ed25519 ${a}`, a)).toBe('known')
   expect(decide(`h ssh-ed25519 ${a}\n@revoked * ssh-ed25519 ${a}`, a)).toBe('revoked')
-  expect(decide(`@cert-authority h ssh-ed25519 ${b}`, a)).toBe('certificate')
+  expect(decide(`@cert-authority h ssh-ed25519 ${b}`, a)).toBe('uncertified')
 })
 
 it('a host on another port may be known by its bare name, unless it is known with the port', () => {

@@ -1,9 +1,10 @@
+import { execFileSync } from 'node:child_process'
 import { appendFileSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { createRedactor, type Redactor } from '../../src/core/redact.ts'
-import type { Address, Become, Connections } from '../../src/core/remote.ts'
+import type { AcceptedLogin, Address, Become, Connections } from '../../src/core/remote.ts'
 import { sh } from '../../src/core/script.ts'
 import { Secret } from '../../src/core/secret.ts'
 import { createConnections } from '../../src/remote/connections.ts'
@@ -162,7 +163,9 @@ describe.skipIf(whyNoSshd())('a real sshd', () => {
     it('refuses a revoked key, and a host that only a certificate authority vouches for', async () => {
       const [key] = server.hostKeys
       expect(await open(known(`${name()} ${key}`, `@revoked * ${key}`))).toMatch(/^E_HOST_KEY: .*revoked/)
-      expect(await open(known(`@cert-authority * ${key}`))).toMatch(/^E_HOST_KEY: .*certificate.*openssh/)
+      expect(await open(known(`@cert-authority * ${key}`))).toMatch(
+        /^E_HOST_KEY: .*certificate authority only, and shows a key without/,
+      )
     })
   })
 
@@ -174,6 +177,26 @@ describe.skipIf(whyNoSshd())('a real sshd', () => {
         user: 'carol',
       })
       expect(await runAs(address)).toMatch(/^carol\n/)
+    })
+
+    it('tells of each login: who, by which key, and which key the host showed', async () => {
+      const seen: AcceptedLogin[] = []
+      const pool = createConnections({ redactor: createRedactor(), onLogin: login => seen.push(login) })
+      pools.push(pool)
+      await pool.open(addressFor(server), undefined)
+      await pool.open(addressFor(server), { method: 'sudo', user: 'root' }).catch(() => {})
+      const print = (file: string): string =>
+        execFileSync('ssh-keygen', ['-lf', file], { encoding: 'utf8' }).split(' ')[1]!
+      const shown = execFileSync('ssh-keygen', ['-lf', server.knownHosts], { encoding: 'utf8' })
+      expect(seen).toMatchObject([
+        {
+          name: 'web1',
+          address: `127.0.0.1:${server.port}`,
+          user: 'alice',
+          by: `key ${server.identity} (${print(server.identity)})`,
+        },
+      ])
+      expect(shown).toContain(seen[0]!.hostKey)
     })
 
     it('says what was tried when it is refused', async () => {
@@ -199,7 +222,7 @@ describe.skipIf(whyNoSshd())('a real sshd', () => {
 
     it('says so when nothing listens, and when the shell is not there', async () => {
       expect(await codeOf(connections().open(addressFor(server, { port: 1 }), undefined))).toMatch(
-        /^E_UNREACHABLE: web1: cannot connect to alice@127.0.0.1:1.*ECONNREFUSED.*ssh -v -p 1/,
+        /^E_UNREACHABLE: web1: cannot connect to alice@127.0.0.1:1.*ECONNREFUSED.*ssh -v -i .*-p 1/,
       )
       const session = await connections().open(addressFor(server, { shell: '/bin/no-such-sh' }), undefined)
       expect(await codeOf(session.run({ script: sh`:` }))).toMatch(

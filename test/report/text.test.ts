@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { RunEvent, Stamped } from '../../src/core/event.ts'
 import { createRedactor } from '../../src/core/redact.ts'
 import { renderDiff } from '../../src/report/diff.ts'
-import { renderProblems } from '../../src/report/problem.ts'
+import { renderProblem, renderProblems } from '../../src/report/problem.ts'
 import { createStream } from '../../src/report/stream.ts'
 import { createTextReporter } from '../../src/report/text.ts'
 
@@ -51,7 +51,6 @@ PLAY [all] *******************
 
 TASK [copy it] ***************
 changed: [web1] => (item=x)
-changed: [web1]
 
 PLAY RECAP *******************
 web1 : ok=2    changed=1    unreachable=0    failed=0    skipped=0    rescued=0    ignored=0
@@ -68,6 +67,7 @@ web1 : ok=2    changed=1    unreachable=0    failed=0    skipped=0    rescued=0 
         status: 'failed',
         elapsedMs: 1,
         message: clean('two\nlines'),
+        result: clean('{"rc":3,"msg":"two\\nlines"}'),
         problem: {
           code: 'E_MODULE',
           message: 'no module coppy',
@@ -76,15 +76,48 @@ web1 : ok=2    changed=1    unreachable=0    failed=0    skipped=0    rescued=0 
         },
       },
     ])
-    expect(text).toBe(`failed: [web1]
-    two
-    lines
+    expect(text).toBe(`fatal: [web1]: FAILED! => {"msg": "two\\nlines", "rc": 3}
     E_MODULE no module coppy
       a.yml:3:4
       3 | \t- coppy: x
         | \t  ^
       → did you mean copy?
 `)
+  })
+
+  it('shows what debug says always, as ansible-playbook does, and the results of items with -v', () => {
+    const start = (module: string) =>
+      ({
+        type: 'task.start',
+        task: '1',
+        name: clean(module),
+        module,
+        at: 'a.yml:1:1',
+        handler: false,
+      }) as const
+    const end = { task: '1', host: 'h', status: 'ok', result: clean('{"b":[1,null],"a":true}') } as const
+    const said = { ...end, type: 'host.end', elapsedMs: 1, message: clean('a "b"') } as const
+    expect(textOf([start('debug'), said], 1)).toContain('ok: [h] => {\n    "msg": "a \\"b\\""\n}\n')
+    const item = { ...end, type: 'host.item', label: clean('x') } as const
+    expect(textOf([start('command'), item, said], 1)).toContain(
+      'ok: [h] => (item=x) => {"a": true, "b": [1, null]}\n',
+    )
+    expect(textOf([{ ...item, status: 'failed' }])).toBe(
+      'failed: [h] (item=x) => {"a": true, "b": [1, null]}\n',
+    )
+    expect(textOf([{ ...said, status: 'ignored' }])).toContain('...ignoring\n')
+  })
+
+  it('says a check once: its mark stands for the ok of its host', () => {
+    const end = { type: 'host.end', task: '1', host: 'h', status: 'ok', elapsedMs: 1 } as const
+    const check = { type: 'check', host: 'h', name: clean('healthy'), ok: true } as const
+    expect(textOf([check, end, end])).toBe('✔ [h] healthy\nok: [h]\n')
+    expect(
+      textOf([
+        { ...check, ok: false, message: clean('500') },
+        { ...end, status: 'failed' },
+      ]),
+    ).toBe('✘ [h] healthy (500)\n')
   })
 
   it('shows a result only with -v and an unknown count only when there is one', () => {
@@ -141,4 +174,12 @@ it('diffs two shown states and says nothing for equal ones', () => {
   expect(renderDiff(before, { header: '/etc/x (after)', text: 'a\nc\n' })).toBe(
     '--- /etc/x (before)\n+++ /etc/x (after)\n@@ -1,2 +1,2 @@\n a\n-b\n+c\n',
   )
+})
+
+it('shows a long line only near the caret', () => {
+  const line = `${'a'.repeat(400)}X${'b'.repeat(400)}`
+  const problem = { code: 'E_YAML', message: 'odd', at: { file: 'f', line: 3, col: 401 } } as const
+  const shown = renderProblem(problem, plain, () => line).split('\n')
+  expect(shown[2]!.length).toBeLessThan(140)
+  expect(shown[2]![shown[3]!.indexOf('^')]).toBe('X')
 })

@@ -294,6 +294,11 @@ export class World implements RotationWorld {
     this.#fuse.burn()
     this.#faults.afterWrite?.(change)
   }
+  /** Copies and locks on simulated hosts are given as such: no script is run. */
+  async runOnHost(host: string): Promise<never> {
+    throw new Error(`a script for ${host}`)
+  }
+  setFence(): void {}
   snapshot(): State {
     return this.#registered
   }

@@ -579,8 +579,10 @@ it('hosts that another run holds are refused once the own begin is on the disk',
       },
     },
   )
-  const outcome = await site.give(runRotation)
-  expect(outcome.hosts.get('a')).toEqual({ state: 'refused', message: 'run x still holds a (rota resume x)' })
+  await expect(site.give(runRotation)).rejects.toMatchObject({ code: 'E_LOCKED' })
+  const { durable } = site.operator.disk.files.get('/run/journal')!
+  expect(parseJournal(durable, 'j').records.at(-1)).toMatchObject({ type: 'end', state: 'refused' })
+  expect(site.operator.states()).toEqual(['a refused'])
   expect(site.log()).toEqual([])
 })
 

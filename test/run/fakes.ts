@@ -173,7 +173,7 @@ function stateModule(disk: Disk): Module {
   })
 }
 
-function inventoryOf(world: World): Inventory {
+export function inventoryOf(world: World): Inventory {
   const hosts = world.hosts ?? { a: {}, b: {}, c: {} }
   const groups = world.groups ?? {}
   return {
@@ -274,6 +274,9 @@ export async function run(plays: Play[], world: World = {}): Promise<Result> {
     renderDiff: (before, after) => (before.text === after.text ? '' : `-${before.text}+${after.text}`),
     backupFolder: async () => '/backup',
     seal: () => Promise.reject(new Error('no seal')),
+    openVault: () => {
+      throw new Error('no vault')
+    },
     unseal: () => Promise.reject(new Error('no seal')),
     ...world.deps,
   }

@@ -591,4 +591,109 @@ lazy_default: l
       when: [yes_please, "word == 'text'"]
     - debug: {msg: "{{ ansible_host }} {{ inventory_hostname_short }}"}
 `,
+  'options and names out of variables': `
+- hosts: h1
+  gather_facts: false
+  vars: {more: {msg: told}, which: colour}
+  tasks:
+    - debug: "{{ more }}"
+    - debug:
+      args: "{{ more }}"
+    - debug: {msg: mine}
+      args: "{{ more }}"
+    - set_fact: {"my_{{ which }}": red, none_of_it: ~}
+    - debug: {msg: "{{ my_colour }} {{ none_of_it is none }}"}
+    - add_host: some text
+      ignore_errors: true
+    - add_host: "{{ {'name': 'h9', 'groups': 'late'} }}"
+    - debug: {msg: "{{ groups.late }} {{ hostvars.h9.group_names }}"}
+    - debug: {msg: "{{ [{'a': 1}] | groupby('a') == [[1, [{'a': 1}]]] }}"}
+    - set_fact: {grouped: "{{ [{'a': 1}] | groupby('a') }}"}
+    - debug: {msg: "{{ grouped == [[1, [{'a': 1}]]] }}"}
+`,
+  'errors that are cleared or fatal': `
+- hosts: all
+  gather_facts: false
+  tasks:
+    - block:
+        - block:
+            - fail: {msg: x}
+              when: inventory_hostname == 'h1'
+            - debug: {msg: on}
+      always:
+        - block:
+            - meta: clear_host_errors
+    - debug: {msg: all}
+    - any_errors_fatal: true
+      block:
+        - fail: {msg: x}
+          when: inventory_hostname == 'h2'
+        - debug: {msg: spared}
+      rescue:
+        - debug: {msg: rescued}
+    - debug: {msg: again all}
+`,
+  'the older include': `
+- hosts: h1
+  gather_facts: false
+  vars: {name_of_file: b.yml}
+  tasks:
+    - include: a.yml word=hello
+    - include: "{{ name_of_file }}"
+      vars: {word: there}
+    - include: b.yml
+      loop: [1, 2]
+      loop_control: {loop_var: word}
+    - include_tasks: c.yml
+    - import_tasks: "{{ late }}"
+      vars: {late: b.yml, word: templated}
+--- a.yml
+- debug: {msg: "a {{ word }}"}
+--- b.yml
+- debug: {msg: "b {{ word }}"}
+--- c.yml
+- include: b.yml
+  vars: {word: dynamic}
+`,
+  'retries that end, and wrong options that are expected': `
+- hosts: h1
+  gather_facts: false
+  tasks:
+    - command: echo x
+      register: r
+      until: false
+      retries: 2
+      delay: 0
+      failed_when: r.attempts > 6
+    - debug: {msg: "{{ r.attempts }} {{ r.failed }}"}
+    - command: {argv: [a], nonsense: 1}
+      ignore_errors: true
+    - block:
+        - stat: {path: /, nonsense: 1}
+      rescue:
+        - debug: {msg: "{{ ansible_failed_result is failed }}"}
+`,
+  'variables of dependencies and roles that run once': `
+- hosts: h1
+  gather_facts: false
+  roles: [a]
+  tasks:
+    - import_role: {name: c, allow_duplicates: "{{ false }}"}
+    - import_role: {name: c, allow_duplicates: false}
+--- roles/a/meta/main.yml
+dependencies:
+  - {role: b, vars: {given: from_a}}
+--- roles/a/vars/main.yml
+winner: a
+--- roles/b/meta/main.yml
+dependencies: [c]
+--- roles/b/tasks/main.yml
+- debug: {msg: "{{ winner }} {{ given }}"}
+--- roles/c/vars/main.yml
+winner: c
+--- roles/c/meta/main.yml
+allow_duplicates: true
+--- roles/c/tasks/main.yml
+- debug: {msg: "c {{ winner }}"}
+`,
 }

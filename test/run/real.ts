@@ -125,6 +125,9 @@ export async function runReal(
     renderDiff,
     backupFolder: async () => tmpdir(),
     seal: () => Promise.reject(new Error('no seal')),
+    openVault: () => {
+      throw new Error('no vault')
+    },
     unseal: () => Promise.reject(new Error('no seal')),
     ...more,
   }

@@ -189,7 +189,12 @@ it('errors are the host’s failure, with their place and hint; bugs say that th
   const problems = result.events.flatMap(event => (event.type === 'host.end' ? [event.problem] : []))
   expect(problems).toEqual([
     { code: 'E_TASK', message: 'cannot', at, hint: 'do it so' },
-    { code: 'E_BUG', message: 'x is not a function', at, hint: 'this is a bug in rota' },
+    {
+      code: 'E_BUG',
+      message: 'x is not a function',
+      at,
+      hint: 'set ROTA_DEBUG=1 for the stack trace, and report it',
+    },
   ])
 })
 

@@ -170,15 +170,23 @@ function serve(world: World, connection: Connection): void {
     })
     serveSession(world, session, connection)
   })
-  connection.on('tcpip', (accept, reject, info) => {
-    const socket = connect(info.destPort, info.destIP)
-    socket.once('error', () => reject())
-    socket.once('connect', () => {
-      const channel = accept()
-      socket.removeAllListeners('error').on('error', () => channel.end())
-      channel.on('error', () => {})
-      socket.pipe(channel).pipe(socket)
-    })
+  connection.on('tcpip', (accept, reject, { destIP, destPort }) =>
+    forward(connect(destPort, destIP), accept, reject),
+  )
+  // Unknown to the types: a Unix socket instead of a port.
+  connection.on('openssh.streamlocal' as 'tcpip', (accept, reject, info) =>
+    forward(connect((info as unknown as { socketPath: string }).socketPath), accept, reject),
+  )
+}
+
+function forward(socket: Socket, accept: () => ServerChannel, reject: () => void): void {
+  socket.once('error', reject)
+  socket.once('connect', () => {
+    const channel = accept()
+    socket.setNoDelay(true)
+    socket.removeAllListeners('error').on('error', () => channel.end())
+    channel.on('error', () => {})
+    socket.pipe(channel).pipe(socket)
   })
 }
 

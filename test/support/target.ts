@@ -9,6 +9,7 @@ import { problem } from '../../src/core/error.ts'
 import type { Operator, Target } from '../../src/core/module.ts'
 import { type Clean, createRedactor } from '../../src/core/redact.ts'
 import type { Done, Ran, Session } from '../../src/core/remote.ts'
+import { Secret } from '../../src/core/secret.ts'
 import type { Value } from '../../src/core/value.ts'
 
 export interface TargetOptions {
@@ -20,6 +21,8 @@ export interface TargetOptions {
   /** Folder of the playbook: where `files/`, `templates/` and plain paths are looked for. */
   readonly folder?: string
   readonly renderFile?: Operator['renderFile']
+  /** What stands for every vault's plain text. */
+  readonly vaulted?: string
   readonly now?: () => Date
 }
 
@@ -57,6 +60,11 @@ function makeOperator(options: TargetOptions, backups: string): Operator {
   return {
     find: (kind, path) => find(options.folder ?? tmpdir(), kind, path),
     renderFile: options.renderFile ?? (text => text),
+    openVault(_, file) {
+      if (options.vaulted === undefined)
+        throw problem('E_VAULT', `${file} is in a vault: no ansible-vault password`)
+      return { text: new Secret(options.vaulted, 'vaulted') }
+    },
     evaluate: expression => expression,
     render: value => value,
     scope: { get: name => vars.get(name), names: () => vars.keys() },

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Value } from '../../src/core/value.ts'
 import { type Layer, type Rank, ranks } from '../../src/core/vars.ts'
+import { mergingScopeOf } from '../../src/vars/merge.ts'
 import { explain, scopeOf } from '../../src/vars/scope.ts'
 
 const layer = (rank: Rank, values: Record<string, Value>, from: string = rank): Layer => ({
@@ -64,5 +65,25 @@ describe('explain', () => {
         expect(found.length).toBe(layers.filter(({ values }) => values.has('a')).length)
       }),
     )
+  })
+})
+
+describe('mergingScopeOf', () => {
+  const dict = (members: Record<string, Value>): Value => new Map<Value, Value>(Object.entries(members))
+  it('adds mappings up, as deep as both are mappings; anything else replaces', () => {
+    const scope = mergingScopeOf([
+      layer('extra vars', { a: dict({ x: 2, deep: dict({ q: 2 }) }), b: 5 }),
+      layer('role defaults', { a: dict({ x: 1, y: 1, deep: dict({ p: 1 }) }), b: dict({ z: 1 }) }),
+    ])
+    expect(scope.get('a')).toEqual(dict({ x: 2, y: 1, deep: dict({ p: 1, q: 2 }) }))
+    expect(scope.get('b')).toBe(5)
+  })
+  it('stops at a layer that has something else under the name', () => {
+    const scope = mergingScopeOf([
+      layer('extra vars', { a: dict({ x: 3 }) }),
+      layer('play vars', { a: 'text' }),
+      layer('role defaults', { a: dict({ y: 1 }) }),
+    ])
+    expect(scope.get('a')).toEqual(dict({ x: 3 }))
   })
 })

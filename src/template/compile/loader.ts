@@ -38,8 +38,19 @@ function findAmong(folders: readonly string[], name: string): string | undefined
     .find(path => statSync(path, { throwIfNoEntry: false }) !== undefined)
 }
 
+/** Python's names of encodings that playbooks use, as Node has them. */
+const encodings: Readonly<Record<string, BufferEncoding>> = {
+  'iso8859-1': 'latin1',
+  'iso-8859-1': 'latin1',
+  'iso8859-15': 'latin1',
+  'latin-1': 'latin1',
+  latin1: 'latin1',
+}
+
 /** The text of a file, read once a session. Faults when it cannot be read. */
-export function readText(session: Session, path: string): string {
+export function readText(session: Session, path: string, encoding = 'utf-8'): string {
+  const coding = encodings[encoding.toLowerCase()]
+  if (coding) return readFileSync(path).toString(coding)
   const known = session.files.get(path)
   if (known !== undefined) return known
   try {

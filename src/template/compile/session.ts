@@ -1,3 +1,4 @@
+import { Secret } from '../../core/secret.ts'
 import { OMIT, type Scope, Template, type Value } from '../../core/value.ts'
 import { Fault, limitFault, runtimeFault } from '../fault.ts'
 import { setMember } from '../python/equality.ts'
@@ -5,20 +6,20 @@ import {
   Callable,
   isDict,
   isList,
+  isText,
   Markup,
   type Named,
   type Py,
   Thing,
-  Tuple,
-  tupleOf,
   Undefined,
 } from '../python/kinds.ts'
 import { lazyContainer } from '../python/lazy.ts'
+import { toText } from '../python/text.ts'
 import type { SyntaxOptions } from '../syntax/rules.ts'
 import type { CompiledTemplate } from './compiled-template.ts'
 import type { Language } from './language.ts'
 import type { Meter } from './limits.ts'
-import type { Runtime } from './runtime.ts'
+import { asFault, type Runtime } from './runtime.ts'
 
 /** What the machine and the other parts of rota give to templates. */
 export interface World {
@@ -29,6 +30,8 @@ export interface World {
   readonly parseYamlAll: (text: string, file: string) => readonly Value[]
   readonly dumpYaml: (value: Value, style: YamlStyle) => string
   readonly env: (name: string) => string | undefined
+  /** The text of a file that is an ansible-vault. Throws E_VAULT. */
+  readonly openVault?: (armored: string, file: string) => string
   /** Takes a message for the operator that is no failure. */
   readonly warn?: (message: string) => void
 }
@@ -51,6 +54,24 @@ export interface Compiler {
 }
 
 const DEEPEST_RESULT = 200
+
+/** A template whose text is secret: neither what it renders to nor a message about it shows that text. */
+function hideTemplate(label: string, render: () => Py): Py {
+  let value: Py
+  try {
+    value = render()
+  } catch (error) {
+    const fault = asFault(error)
+    if (!(fault instanceof Fault) || fault.kind === 'undefined') throw fault
+    throw new Fault(fault.kind, `the template of ${label}, which is in a vault, cannot be evaluated`)
+  }
+  if (isText(value)) return new Secret(toText(value), label)
+  if (isList(value) || isDict(value))
+    throw runtimeFault(
+      `the template of ${label}, which is in a vault, makes a list or mapping: write it as YAML`,
+    )
+  return value
+}
 
 /** One evaluation for one scope: variables are evaluated at most once in it, and its cost is counted. */
 export class Session {
@@ -99,10 +120,14 @@ export class Session {
     }
   }
   render(template: Template): Py {
-    return this.meter.deeper(
-      `a recursive loop: the template ${JSON.stringify(template.text.slice(0, 80))}`,
-      () => this.compiler.playbookTemplate(template.text).renderNative(this, template.at),
-    )
+    const { text, secretLabel: label } = template
+    const render = (name: string): Py =>
+      this.meter.deeper(`a recursive loop: the template ${name}`, () =>
+        this.compiler.playbookTemplate(text).renderNative(this, template.at),
+      )
+    return label === undefined
+      ? render(JSON.stringify(text.slice(0, 80)))
+      : hideTemplate(label, () => render(`of ${label}`))
   }
 
   global(name: string, runtime: Runtime): Py | undefined {
@@ -118,10 +143,8 @@ export class Session {
     if (typeof value !== 'object' || value === null || value === OMIT) return value as Value
     if (depth > DEEPEST_RESULT) throw limitFault('the result is nested too deeply')
     if (value instanceof Template) return this.finalize(this.render(value), depth + 1)
-    if (isList(value)) {
-      const items = value.map(item => this.finalize(item, depth + 1)).filter(item => item !== OMIT)
-      return value instanceof Tuple ? (tupleOf(items) as readonly Py[] as readonly Value[]) : items
-    }
+    // As in Ansible a tuple that leaves a template is a list: data knows no tuples.
+    if (isList(value)) return value.map(item => this.finalize(item, depth + 1)).filter(item => item !== OMIT)
     if (isDict(value)) return this.finalizeDict(value, depth + 1)
     return value instanceof Thing ? this.finalizeThing(value) : (value as Value)
   }

@@ -97,15 +97,37 @@ function itemsToDict(value: Py, args: Args): Py {
 /** Ansible's subelements, also as lookup: pairs of an element and one item of a list in it. */
 export function subelementPairs(value: Py, path: Py, skipMissing: boolean): Py {
   const elements = isDict(value) ? [...value.values()] : needList(value, 'subelements')
-  const keys = isList(path) ? path : toText(path).split('.')
+  const keys = (isList(path) ? path : toText(path).split('.')).map(key => toText(key))
   return elements.flatMap(element => {
-    const found = keys.reduce<Py>((inner, key) => itemOf(inner, key), element)
-    if (found instanceof Undefined) {
-      if (skipMissing) return []
-      throw runtimeFault(`could not find '${keys.map(toText).join('.')}' key in iterated item`)
-    }
-    return needList(found, `the key '${keys.map(toText).join('.')}'`).map(item => tupleOf([element, item]))
+    const found = findSubelements(element, keys, skipMissing)
+    if (found !== undefined) return found.map(item => tupleOf([element, item]))
+    if (skipMissing) return []
+    throw runtimeFault(`could not find '${keys.at(-1)}' key in iterated item`)
   })
+}
+/** The list at a path of keys; undefined: one of them is missing. */
+function findSubelements(
+  element: Py,
+  keys: readonly string[],
+  skipMissing: boolean,
+): readonly Py[] | undefined {
+  let inner: Py = element
+  for (const [index, key] of keys.entries()) {
+    if (!isDict(inner)) {
+      if (skipMissing && index > 0) return undefined
+      const what =
+        index === 0
+          ? 'subelements expects a dictionary'
+          : `the key ${keys[index - 1]} should point to a dictionary`
+      throw runtimeFault(`${what}, got ${typeName(inner)}`)
+    }
+    const next: Py = itemOf(inner, key)
+    if (next instanceof Undefined) return undefined
+    inner = next
+  }
+  if (!isList(inner))
+    throw runtimeFault(`the key ${keys.at(-1)} should point to a list, got ${typeName(inner)}`)
+  return inner
 }
 function extract(value: Py, args: Args): Py {
   const more = args.raw('morekeys')

@@ -28,7 +28,9 @@ function splitUrl(value: Py, args: Args): Py {
   if (wanted === '') return dictOf(parts)
   const part = parts.find(([name]) => name === wanted)
   if (!part)
-    throw runtimeFault(`urlsplit: '${wanted}' is not one of ${parts.map(([name]) => name).join(', ')}`)
+    throw runtimeFault(
+      `urlsplit: unknown URL component: ${wanted}; it is none of ${parts.map(([name]) => name).join(', ')}`,
+    )
   return part[1]
 }
 function decode(text: string): string {

@@ -35,7 +35,7 @@ function bytesOf(value: Py): Buffer {
 }
 function digest(value: Py, name: string): Py {
   const algorithm = name.toLowerCase().replace('_', '-')
-  if (!getHashes().includes(algorithm)) throw runtimeFault(`there is no hash '${name}'`)
+  if (!getHashes().includes(algorithm)) throw runtimeFault(`unsupported hash type: there is no '${name}'`)
   return createHash(algorithm).update(bytesOf(value)).digest('hex')
 }
 function encode64(value: Py, args: Args): Py {

@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process'
-import { isAbsolute, join } from 'node:path'
+import { basename, isAbsolute, join } from 'node:path'
+import { Secret } from '../../core/secret.ts'
 import { type FolderKind, findFile, readText, searchFolders } from '../compile/loader.ts'
 import type { Runtime } from '../compile/runtime.ts'
 import type { Session } from '../compile/session.ts'
@@ -25,9 +26,17 @@ export function needFile(session: Session, kind: FolderKind, name: string): stri
   )
 }
 function fileText(term: Py, options: Args, { session }: Runtime): Py {
-  const text = readText(session, needFile(session, 'files', termText(term)))
-  const stripped = options.flag('rstrip') ? strip(text, null, 'right') : text
-  return options.flag('lstrip') ? strip(stripped, null, 'left') : stripped
+  const path = needFile(session, 'files', termText(term))
+  const text = readText(session, path)
+  const isVault = text.startsWith('$ANSIBLE_VAULT;')
+  const plain = isVault ? openVault(session, text, path) : text
+  const stripped = options.flag('rstrip') ? strip(plain, null, 'right') : plain
+  const content = options.flag('lstrip') ? strip(stripped, null, 'left') : stripped
+  return isVault ? new Secret(content, basename(path)) : content
+}
+function openVault({ world }: Session, armored: string, path: string): string {
+  if (world.openVault) return world.openVault(armored, path)
+  throw runtimeFault(`${path} is in a vault, and nothing here opens vaults`)
 }
 function globbed(term: Py, { session }: Runtime): readonly Py[] {
   const pattern = expandHome(termText(term))

@@ -47,9 +47,16 @@ function nested(terms: readonly Py[]): readonly Py[] {
   if (terms.length === 0) throw runtimeFault('with_nested requires at least one element in the nested list')
   return productOf(terms.map(term => flattenOnce(asList(term))))
 }
-function subelements([elements, path, flags = null]: readonly Py[]): readonly Py[] {
-  if (elements === undefined || path === undefined)
+function subelements(terms: readonly Py[]): readonly Py[] {
+  const [elements, path, flags = dictOf([])] = terms
+  if (elements === undefined || path === undefined || terms.length > 3)
     throw runtimeFault('subelements lookup expects a list of two or three items')
+  if ((!isDict(elements) && !isList(elements)) || !isText(path))
+    throw runtimeFault(
+      'subelements lookup expects a list of two or three items, first a dict or a list, second a string',
+    )
+  if (!isDict(flags))
+    throw runtimeFault('subelements lookup: the optional third item must be a dict with flags: skip_missing')
   const skip = isDict(flags) ? member(flags, 'skip_missing') : undefined
   const chosen = isDict(elements) ? [...elements.values()] : asList(elements)
   const wanted = chosen.filter(element => !(isDict(element) && isTrue(member(element, 'skipped') ?? false)))
@@ -70,29 +77,35 @@ interface Span {
 }
 /** The short form `start-end/stride:format`; numbers may be hexadecimal or octal. */
 function shortSpan(text: string): Span | undefined {
-  const match =
-    /^(?:(-?(?:0x[\da-f]+|\d+))-)?(-?(?:0x[\da-f]+|\d+))(?:\/(-?(?:0x[\da-f]+|\d+)))?(?::(.+))?$/i.exec(text)
+  const match = /^(?:(-?(?:0x)?[\da-f]+)-)?(-?(?:0x)?[\da-f]+)(?:\/(-?(?:0x)?[\da-f]+))?(?::(.+))?$/i.exec(
+    text,
+  )
   if (!match) return undefined
   const [, start = '1', end, stride = '1', format = '%d'] = match
-  return { start: wholeOf(start), end: wholeOf(end!), stride: wholeOf(stride), format }
+  return {
+    start: wholeOf('start', start),
+    end: wholeOf('end', end!),
+    stride: wholeOf('stride', stride),
+    format,
+  }
 }
-function wholeOf(value: Py): number {
+function wholeOf(name: string, value: Py): number {
   if (!isText(value)) return toNumber(value)
   const text = toText(value)
   const number = /^-/.test(text) ? -Number(text.slice(1)) : Number(text.replace(/^0(?=\d)/, '0o'))
   if (text.trim() === '' || !Number.isInteger(number))
-    throw runtimeFault(`sequence: '${text}' is no whole number`)
+    throw runtimeFault(`can't parse ${name}=${text} as integer`)
   return number
 }
 function longSpan(options: Args): Span {
   const [hasEnd, hasCount] = [options.has('end'), options.has('count')]
   if (hasEnd && hasCount) throw runtimeFault("can't specify both count and end in with_sequence")
   if (!hasEnd && !hasCount) throw runtimeFault('must specify count or end in with_sequence')
-  const given = options.has('stride') ? wholeOf(options.value('stride')) : undefined
-  const start = options.has('start') ? wholeOf(options.value('start')) : 1
+  const given = options.has('stride') ? wholeOf('stride', options.value('stride')) : undefined
+  const start = options.has('start') ? wholeOf('start', options.value('start')) : 1
   const stride = given ?? 1
-  const count = hasCount ? wholeOf(options.value('count')) : 0
-  const end = hasEnd ? wholeOf(options.value('end')) : start + count * stride - (stride > 0 ? 1 : -1)
+  const count = hasCount ? wholeOf('count', options.value('count')) : 0
+  const end = hasEnd ? wholeOf('end', options.value('end')) : start + count * stride - (stride > 0 ? 1 : -1)
   if (hasCount && count === 0) return { start, end: start - 1, stride: 1, format: '%d' }
   if (given === undefined && end < start) throw runtimeFault('to count backwards make stride negative')
   return { start, end, stride, format: options.has('format') ? options.text('format') : '%d' }
@@ -112,10 +125,17 @@ function sequence(terms: readonly Py[], options: Args): readonly Py[] {
     const span = shortSpan(text)
     if (span) return renderSpan(span)
     const split = splitTerm(text, options, spanOptions)
-    if (split.name !== '')
-      throw runtimeFault(`unknown error parsing with_sequence arguments: '${split.name}'`)
+    if (split.name !== '') throw runtimeFault(renderUnknown(split.name))
     return renderSpan(longSpan(split.options))
   })
+}
+
+/** `junk=3` is an option that there is not; anything else is no option. */
+function renderUnknown(text: string): string {
+  const names = [...text.matchAll(/(\w+)=/g)].map(([, name]) => `'${name}'`)
+  return names.length > 0
+    ? `unrecognized arguments to with_sequence: [${names.join(', ')}]`
+    : `unknown error parsing with_sequence arguments: '${text}'`
 }
 
 /** Lookups that only rearrange their terms. */

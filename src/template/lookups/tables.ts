@@ -73,6 +73,16 @@ function parseIni(text: string, isProperties: boolean, allowNoValue: boolean): I
   }
   return entries
 }
+/** As Python's ConfigParser: a section has a key once, in whatever case. */
+function refuseDuplicates(entries: readonly IniEntry[]): readonly IniEntry[] {
+  const seen = new Set<string>()
+  for (const { section, key } of entries) {
+    const name = `${section}\0${key.toLowerCase()}`
+    if (seen.has(name)) throw runtimeFault(`Duplicate option in the ini file: ${key} in section ${section}`)
+    seen.add(name)
+  }
+  return entries
+}
 const iniOptions = [
   'type',
   'file',
@@ -88,11 +98,14 @@ const isYes = (options: Args, name: string): boolean => /^(true|yes|on|1)$/i.tes
 function iniValue(term: Py, given: Args, { session }: Runtime): readonly Py[] {
   const { name, options } = splitTerm(termText(term), given, iniOptions)
   const isProperties = options.text('type') === 'properties'
-  const text = readText(session, needFile(session, 'files', options.text('file')))
+  const text = readText(session, needFile(session, 'files', options.text('file')), options.text('encoding'))
   const allowNoValue = isYes(options, 'allow_no_value') || isYes(options, 'allow_none')
   const fold = (key: string): string => (isYes(options, 'case_sensitive') ? key : key.toLowerCase())
   const section = isProperties ? 'java_properties' : options.text('section')
-  const entries = parseIni(text, isProperties, allowNoValue).filter(entry => entry.section === section)
+  const parsed = parseIni(text, isProperties, allowNoValue)
+  const entries = (isProperties ? parsed : refuseDuplicates(parsed)).filter(
+    entry => entry.section === section,
+  )
   if (isYes(options, 're')) {
     const pattern = new Pattern(name, { ignoreCase: !isYes(options, 'case_sensitive'), type: 'match' })
     return entries.filter(entry => pattern.first(entry.key) !== null).map(entry => entry.value)

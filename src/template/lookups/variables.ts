@@ -1,6 +1,6 @@
 import type { Runtime } from '../compile/runtime.ts'
 import { runtimeFault } from '../fault.ts'
-import { isDict, isList, type Py, Undefined } from '../python/kinds.ts'
+import { isDict, isList, isText, type Py, Undefined } from '../python/kinds.ts'
 import { Pattern } from '../python/regex.ts'
 import type { Args } from '../python/signature.ts'
 import { toText } from '../python/text.ts'
@@ -38,18 +38,24 @@ const settings: ReadonlyMap<string, Py> = new Map<string, Py>([
 function setting(term: Py, options: Args): readonly Py[] {
   if (options.has('plugin_type') || options.has('plugin_name'))
     throw runtimeFault('lookup config knows no settings of plugins')
+  if (!isText(term)) throw runtimeFault(`Invalid setting identifier: a text is expected, not ${toText(term)}`)
   const name = termText(term)
+  if (!/^[A-Z][A-Z0-9_]*$/.test(name)) throw runtimeFault(`Invalid setting identifier: ${name}`)
   const value = settings.get(name)
   if (value !== undefined) return [value]
   const onMissing = options.text('on_missing')
   if (!['error', 'warn', 'skip'].includes(onMissing))
-    throw runtimeFault(`"on_missing" must be one of error, warn or skip, not ${onMissing}`)
+    throw runtimeFault(`on_missing: ${onMissing} is none of them; valid values are error, warn and skip`)
   if (onMissing === 'error') throw runtimeFault(`Unable to find setting ${name}`)
   return []
 }
 
 function hostsOf(pattern: string, groups: ReadonlyMap<Py, Py>): readonly string[] {
-  const regex = new RegExp(`^${pattern.split('*').map(quoteRegex).join('.*')}$`)
+  const source = pattern
+    .replace(/[^*?]+/g, quoteRegex)
+    .replaceAll('*', '.*')
+    .replaceAll('?', '.')
+  const regex = new RegExp(`^${source}$`)
   const all = [...new Set([...groups.values()].flatMap(hosts => (isList(hosts) ? hosts.map(toText) : [])))]
   const inGroups = [...groups].flatMap(([name, hosts]) =>
     regex.test(toText(name)) && isList(hosts) ? hosts.map(toText) : [],

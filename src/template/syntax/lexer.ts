@@ -23,7 +23,8 @@ export interface Token {
   readonly value?: Py
 }
 
-const space = /[ \n\t\r\f\v]+/y
+// Every blank of Unicode, as Python's \s.
+const space = /\s+/y
 const number =
   /(?:0b(?:_?[01])+|0o(?:_?[0-7])+|0x(?:_?[\da-f])+|(?:\d+_)*\d+(?:(?:\.(?:\d+_)*\d+)?e[+-]?(?:\d+_)*\d+|\.(?:\d+_)*\d+)|[1-9](?:_?\d)*|0(?:_?0)*)/iy
 const name = /[\p{L}\p{Nl}_][\p{L}\p{Nl}\p{Mn}\p{Mc}\p{Nd}\p{Pc}]*/uy

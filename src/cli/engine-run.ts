@@ -1,0 +1,50 @@
+import { exits } from '../core/error.ts'
+import type { Playbook } from '../core/play.ts'
+import { type RunDeps, runPlaybooks } from '../run/engine.ts'
+import { listenForStop, type Output } from './output.ts'
+import { createDeps, type WiringOptions } from './wiring.ts'
+
+export interface EngineRun extends Omit<WiringOptions, 'emit' | 'stop'> {
+  readonly playbooks: readonly Playbook[]
+  /** The playbooks as they were named. */
+  readonly files: readonly string[]
+  readonly operator: Readonly<Record<string, string>>
+  /** What `-v` says of the configuration. */
+  readonly notes: readonly string[]
+  readonly output: Output
+  /** Makes a rotation of a play with `rotation:`. */
+  readonly join?: ((deps: RunDeps) => RunDeps) | undefined
+}
+
+/** Runs playbooks with everything wired, from `run.start` to `run.end`, and closes what it opened. Returns the exit code. */
+export async function runEngine(run: EngineRun): Promise<number> {
+  const { settings, redactor, output } = run
+  const { emit } = output
+  const signals = listenForStop()
+  const deps = createDeps({ ...run, emit, stop: signals.stop })
+  const work = async (): Promise<number> => {
+    emit({
+      type: 'run.start',
+      run: settings.runId,
+      version: settings.version,
+      playbooks: run.files,
+      check: settings.check,
+      operator: run.operator,
+    })
+    if (settings.verbosity > 0)
+      for (const text of run.notes) emit({ type: 'note', level: 'info', text: redactor.clean(text) })
+    const end = await runPlaybooks(run.playbooks, run.join ? run.join(deps) : deps)
+    const exit = exits[end.exit].code
+    emit({ type: 'run.end', run: settings.runId, exit, recap: end.recap })
+    return exit
+  }
+  const done = await work().then(
+    exit => ({ exit }),
+    (error: unknown) => ({ error }),
+  )
+  signals.close()
+  await deps.connections.close()
+  if ('error' in done) throw await output.fail(settings.runId, done.error)
+  await output.close()
+  return done.exit
+}

@@ -1,0 +1,148 @@
+import { randomBytes } from 'node:crypto'
+import { join, resolve } from 'node:path'
+import { exits, problem, RotaError } from '../core/error.ts'
+import type { Registry } from '../core/module.ts'
+import type { Playbook } from '../core/play.ts'
+import { createRedactor } from '../core/redact.ts'
+import { selectHosts } from '../inventory/pattern.ts'
+import { parsePlaybook } from '../load/playbook.ts'
+import { modules } from '../modules/index.generated.ts'
+import { createRegistry } from '../modules/registry.ts'
+import { createAdHocReporter } from '../report/ad-hoc.ts'
+import { createRunId, stateFolder } from '../rotation/run-folder.ts'
+import { applyPlayDefaults, configureFlags } from './config-flags.ts'
+import { readCredentials } from './credentials.ts'
+import { runEngine } from './engine-run.ts'
+import { parseExtraVars } from './extra-vars.ts'
+import { createPlaybookLoader, loadRunInventory } from './load-run.ts'
+import type { RunFlags } from './options.ts'
+import { openOutput } from './output.ts'
+import { createRunState } from './run-state.ts'
+import { selectSettings } from './settings.ts'
+import { readLine, selectPaint } from './terminal.ts'
+import { openRunVault, type RunVault } from './vault-passwords.ts'
+
+/** Flags of `rota exec`: ansible's. */
+export interface ExecFlags extends RunFlags {
+  readonly moduleName?: string
+  readonly args?: string
+  readonly oneLine?: boolean
+  readonly background?: number
+  readonly poll?: number
+  readonly taskTimeout?: number
+  readonly playbookDir?: string
+}
+
+/** What messages call the play that is made of the flags. */
+const NAME = '(command line)'
+const now = (): Date => new Date()
+
+/** `rota exec PATTERN -m MODULE -a ARGS`: one module on many hosts, as `ansible` does. Returns the exit code. */
+export async function execCommand(pattern: string, given: ExecFlags, version: string): Promise<number> {
+  const { flags, config } = configureFlags(given)
+  const registry = createRegistry(modules)
+  const redactor = createRedactor()
+  const vault = await openRunVault(flags, config.values, redactor.add)
+  const file = join(resolve(flags.playbookDir ?? '.'), NAME)
+  const module = flags.moduleName ?? config.values.moduleName ?? 'command'
+  const refreshInventory = () => loadRunInventory(flags.inventory, [file], vault)
+  const inventory = await refreshInventory()
+  const hosts = selectHosts(inventory, pattern, flags.limit)
+  if (flags.listHosts) {
+    process.stdout.write(`  hosts (${hosts.length}):\n${hosts.map(host => `    ${host}\n`).join('')}`)
+    return exits.ok.code
+  }
+  const playbook = applyPlayDefaults(
+    makePlaybook(pattern, module, flags, { file, registry, vault }),
+    config.values,
+  )
+  const id = createRunId(now(), randomBytes)
+  const extraVars = parseExtraVars(flags.extraVars ?? [], vault)
+  return runEngine({
+    playbooks: [playbook],
+    files: [NAME],
+    flags,
+    config: config.values,
+    notes: config.notes,
+    vault,
+    loadPlaybook: createPlaybookLoader({ registry, vault }, config.values),
+    credentials: await readCredentials(flags),
+    settings: selectSettings(flags, config.values, { id, version, extraVars }),
+    registry,
+    inventory,
+    refreshInventory,
+    redactor,
+    state: createRunState(id, join(stateFolder(process.env), 'runs', id), flags.recipient ?? []),
+    operator: {},
+    output: openOutput(flags, {
+      now,
+      clean: redactor.clean,
+      required: [],
+      createText: () => [createReporter(module, flags)],
+    }),
+    now,
+  })
+}
+
+function createReporter(module: string, flags: ExecFlags) {
+  return createAdHocReporter({
+    module: module.replace(/^ansible\.(builtin|legacy)\./, ''),
+    isOneLine: flags.oneLine ?? false,
+    paint: selectPaint(flags.color, process.stdout.isTTY === true),
+    verbosity: flags.verbose ?? 0,
+    write: text => void process.stdout.write(text),
+    warn: text => void process.stderr.write(text),
+    readLine,
+  })
+}
+
+/**
+ * The flags as a playbook of one play with one task. JSON is YAML, so what was typed stands in it as the value that it is. Throws
+ * E_USAGE, E_MODULE and E_PARAMS; places are left out, since there is no file to look into.
+ */
+function makePlaybook(
+  pattern: string,
+  module: string,
+  flags: ExecFlags,
+  options: { readonly file: string; readonly registry: Registry; readonly vault: RunVault },
+): Playbook {
+  if (/^(ansible\.builtin\.)?((include|import)_|meta$)/.test(module))
+    throw problem('E_USAGE', `${module} makes no sense by itself`, {
+      hint: 'write a playbook, and use rota run',
+    })
+  const { background, poll, taskTimeout, args = '' } = flags
+  const task = [
+    `${JSON.stringify(module)}: ${parseArgs(args)}`,
+    ...(background === undefined ? [] : [`async: ${background}`, `poll: ${poll ?? DEFAULT_POLL_SECONDS}`]),
+    ...(taskTimeout === undefined ? [] : [`timeout: ${taskTimeout}`]),
+  ]
+  const text = [
+    `- hosts: ${JSON.stringify(pattern)}`,
+    '  name: rota exec',
+    '  gather_facts: false',
+    '  tasks:',
+    ...task.map((line, index) => `    ${index === 0 ? '-' : ' '} ${line}`),
+  ].join('\n')
+  try {
+    return parsePlaybook(text, options.file, options)
+  } catch (error) {
+    if (!(error instanceof RotaError)) throw error
+    throw new RotaError(error.problems.map(({ code, message, hint }) => ({ code, message, hint })))
+  }
+}
+
+/** Ansible's own default of `--poll`. */
+const DEFAULT_POLL_SECONDS = 15
+
+/** `-a` as YAML: JSON as it is, anything else as one text. */
+function parseArgs(args: string): string {
+  if (!args.trimStart().startsWith('{') || args.trimStart().startsWith('{{')) return JSON.stringify(args)
+  try {
+    return JSON.stringify(JSON.parse(args))
+  } catch (cause) {
+    throw problem('E_USAGE', `-a begins with { and is not JSON: ${(cause as Error).message}`, {
+      cause,
+      hint: `write -a '{"name": "value"}' or -a 'name=value'`,
+    })
+  }
+}

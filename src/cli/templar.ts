@@ -1,0 +1,24 @@
+import { basename } from 'node:path'
+import { Secret } from '../core/secret.ts'
+import type { Vault } from '../load/vault.ts'
+import { parseAll, parseYaml } from '../load/yaml.ts'
+import { dumpYaml } from '../load/yaml-dump.ts'
+import { createTemplar, type LookupTemplar } from '../template/templar.ts'
+
+/** The template language with the parts of the operator's machine that it may use. */
+export function createOperatorTemplar(now: () => Date, vault: Vault): LookupTemplar {
+  const openVault = (armored: string, file: string): string => {
+    const text = vault.decryptFile(armored, file)
+    vault.note?.(new Secret(text.trim(), basename(file)))
+    return text
+  }
+  return createTemplar({
+    now,
+    random: Math.random,
+    env: name => process.env[name],
+    parseYaml: (text, file) => parseYaml(text, file, { templates: false }).value,
+    parseYamlAll: (text, file) => parseAll(text, file, { templates: false }).map(document => document.value),
+    dumpYaml,
+    openVault,
+  })
+}

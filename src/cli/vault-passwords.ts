@@ -1,0 +1,90 @@
+import { homedir } from 'node:os'
+import { resolve } from 'node:path'
+import { Secret } from '../core/secret.ts'
+import type { Vault } from '../load/vault.ts'
+import {
+  createVaultOpener,
+  filePassword,
+  givenPassword,
+  parseVaultId,
+  type VaultOpener,
+  type VaultPassword,
+} from '../secrets/vault-passwords.ts'
+import type { ConfigValues } from './config.ts'
+import { askSecret } from './prompt.ts'
+
+/** Flags that say where vault passwords come from. */
+export interface VaultFlags {
+  readonly vaultId?: readonly string[] | undefined
+  readonly vaultPasswordFile?: readonly string[] | undefined
+  readonly askVaultPass?: boolean | undefined
+}
+
+/** Where one password comes from: `prompt`, or the path of a file or script. */
+export interface VaultSource {
+  readonly label: string
+  readonly source: string
+}
+
+const INSTEAD = 'give --vault-password-file FILE'
+
+/** In the order in which they are tried: vault_identity_list, then --vault-id, then password files, then the one asked for. Pure. */
+export function selectVaultSources(flags: VaultFlags, values: ConfigValues): readonly VaultSource[] {
+  const fallback = values.vaultIdentity ?? 'default'
+  const { vaultPasswordFile: configured } = values
+  const files = [...(flags.vaultPasswordFile ?? []), ...(configured === undefined ? [] : [configured])]
+  return [
+    ...[...(values.vaultIdentityList ?? []), ...(flags.vaultId ?? [])].map(id => parseVaultId(id, fallback)),
+    ...files.map(source => ({ label: fallback, source })),
+    ...(flags.askVaultPass ? [{ label: fallback, source: 'prompt' }] : []),
+  ]
+}
+
+/**
+ * The passwords of these sources. Those to be typed are asked for now, so that nobody is asked in the middle of a run; files and
+ * scripts are read when the first vault is met. Throws E_USAGE where nobody can be asked.
+ */
+export async function readVaultPasswords(sources: readonly VaultSource[]): Promise<readonly VaultPassword[]> {
+  const passwords: VaultPassword[] = []
+  for (const source of sources) passwords.push(await readSource(source))
+  return passwords
+}
+
+/** Whether the operator is asked for it. */
+export function isPrompt({ source }: VaultSource): boolean {
+  return source === 'prompt' || source === 'prompt_ask_vault_pass'
+}
+
+/** A file or script, from the current folder. */
+export function sourcePassword({ label, source }: VaultSource): VaultPassword {
+  return filePassword(label, resolve(source.replace(/^~(?=\/)/, homedir())))
+}
+
+async function readSource(from: VaultSource): Promise<VaultPassword> {
+  if (!isPrompt(from)) return sourcePassword(from)
+  const question = from.label === 'default' ? 'Vault password' : `Vault password (${from.label})`
+  return givenPassword(from.label, await askSecret(question, `vault password ${from.label}`, INSTEAD))
+}
+
+/** The vault of a run: what the loaders open vaults with. What comes out of a value is a Secret. */
+export interface RunVault extends Vault, VaultOpener {}
+
+/** Makes it of the flags and the configuration. `note` hears of every Secret that comes out of it. Throws E_USAGE. */
+export async function openRunVault(
+  flags: VaultFlags,
+  values: ConfigValues,
+  note: (secret: Secret) => void = () => {},
+): Promise<RunVault> {
+  const passwords = await readVaultPasswords(selectVaultSources(flags, values))
+  const { open } = createVaultOpener(passwords, { isMatched: values.vaultIdMatch === true })
+  return {
+    open,
+    note,
+    decrypt(armored, label, at) {
+      const secret = new Secret(open(armored, label, at).plain.toString('utf8'), label)
+      note(secret)
+      return secret
+    },
+    decryptFile: (armored, file) => open(armored, file, { file, line: 1, col: 1 }).plain.toString('utf8'),
+  }
+}

@@ -1,0 +1,31 @@
+import { RotaError } from '../core/error.ts'
+import type { PlayRun } from './play-run.ts'
+
+/**
+ * A file that a task includes is no playbook at all: wrong YAML, keywords, modules or options. That is no host's failure, and
+ * neither rescued nor ignored: the run ends with what is wrong, as it would have if the file had been read at the start.
+ */
+export class BadInput extends Error {
+  readonly error: RotaError
+  constructor(error: RotaError) {
+    super(error.message)
+    this.error = error
+  }
+}
+
+const codes: ReadonlySet<string> = new Set(['E_YAML', 'E_PLAYBOOK', 'E_MODULE', 'E_PARAMS', 'E_VAULT'])
+
+/** Reads for an include. In a rotation a bad file fails the phase instead, so that what was done is undone. Throws BadInput. */
+export function loadIncluded<T>(run: PlayRun, load: () => T): T {
+  try {
+    return load()
+  } catch (error) {
+    const isBad = error instanceof RotaError && codes.has(error.code)
+    throw isBad && run.phase === undefined ? new BadInput(error) : error
+  }
+}
+
+/** Lets BadInput through where every other error becomes a host's result. */
+export function passBadInput(error: unknown): void {
+  if (error instanceof BadInput) throw error
+}

@@ -1,0 +1,75 @@
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, it } from 'vitest'
+import type { Clean } from '../../src/core/redact.ts'
+import { renderHostResult } from '../../src/report/ad-hoc.ts'
+import { rota } from './rota.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'rota-cli-exec-'))
+afterAll(() => rmSync(folder, { recursive: true }))
+writeFileSync(
+  join(folder, 'hosts'),
+  'a ansible_connection=local\nb ansible_connection=local\ndown ansible_host=127.0.0.1 ansible_port=1\n',
+)
+const exec = (...args: string[]) => rota(folder, ['exec', '-i', 'hosts', ...args])
+
+describe('rota exec', () => {
+  it('takes templates, JSON arguments and -e', () => {
+    expect(
+      exec('a', '-m', 'debug', '-a', 'msg={{ inventory_hostname }}-{{ x }}', '-e', 'x=1').stdout,
+    ).toContain('"msg": "a-1"')
+    expect(exec('a', '-m', 'debug', '-a', '{"msg": ["{{ inventory_hostname }}", 3]}', '-o').stdout).toBe(
+      'a | SUCCESS => {"msg": ["a",3]}\n',
+    )
+  })
+  it('reports several hosts, and ends with 4 when one cannot be reached', () => {
+    const { stdout, exit } = exec('all', '-a', 'true')
+    expect(exit).toBe(4)
+    expect(stdout).toContain('a | CHANGED | rc=0 >>\n')
+    expect(stdout).toContain('b | CHANGED | rc=0 >>\n')
+    expect(stdout).toMatch(/^down \| UNREACHABLE! => \{$/m)
+  })
+  it.each([
+    [['a', '-m', 'nosuch'], 65, 'E_MODULE there is no module nosuch'],
+    [['a', '-m', 'copy', '-a', 'dset=/x'], 65, 'E_PARAMS copy has no option dset'],
+    [['a', '-m', 'include_tasks', '-a', 'x.yml'], 64, 'E_USAGE include_tasks makes no sense by itself'],
+    [['a', '-a', '{"cmd"'], 64, 'E_USAGE -a begins with { and is not JSON'],
+    [['nobody', '-m', 'ping'], 65, 'E_HOSTS'],
+  ])('refuses %j', (args, exit, said) => {
+    const ran = exec(...args)
+    expect(ran).toMatchObject({ exit, stdout: '' })
+    expect(ran.stderr).toContain(said)
+  })
+  it('lists hosts without asking what to run on them', () => {
+    expect(exec('all,!down', '--list-hosts').stdout).toBe('  hosts (2):\n    a\n    b\n')
+  })
+  it('shows a result that is no JSON as its message', () => {
+    const event = { host: 'a', status: 'failed', message: 'it broke' as Clean } as const
+    expect(renderHostResult(event, { module: 'command', isOneLine: true })).toBe(
+      'a | FAILED! => {"msg": "it broke"}',
+    )
+  })
+})
+
+const hasAnsible = spawnSync('ansible', ['--version']).status === 0
+if (!hasAnsible && process.env['CI']) throw new Error('ansible-core is not installed')
+if (!hasAnsible) console.log('skipped: ansible-core is not installed')
+
+describe.skipIf(!hasAnsible)('against ansible', () => {
+  // What Ansible says of its Python interpreter is not said by rota.
+  const facts = /\n? *"ansible_facts": \{\s*"discovered_interpreter_python": "[^"]*"\s*\},?/
+  it.each([
+    [['a', '-m', 'shell', '-a', 'exit 3']],
+    [['a', '-m', 'command', '-a', 'printf "one\\ntwo"', '-o']],
+    [['a', '-m', 'ping', '-o']],
+    [['a', '-m', 'fail', '-a', 'msg=no']],
+    [['a', '-m', 'set_fact', '-a', 'x=1']],
+  ])('shows %j alike', args => {
+    const theirs = spawnSync('ansible', ['-i', 'hosts', ...args], { cwd: folder, encoding: 'utf8' })
+    const ours = exec(...args)
+    expect(ours.stdout).toBe(theirs.stdout.replace(facts, ''))
+    expect(ours.exit).toBe(theirs.status)
+  })
+})

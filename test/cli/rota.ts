@@ -1,0 +1,27 @@
+// Runs the built program as a user does: `npm test` builds it first.
+import { spawnSync } from 'node:child_process'
+import { join, resolve } from 'node:path'
+
+const program = join(resolve(import.meta.dirname, '../..'), 'dist', 'rota.mjs')
+
+export interface Ended {
+  readonly exit: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** `rota ARGS…` in a folder, without a terminal and without the settings of whoever runs the tests. */
+export function rota(
+  folder: string,
+  args: readonly string[],
+  options: { readonly input?: string; readonly env?: Readonly<Record<string, string>> } = {},
+): Ended {
+  const own = Object.entries(process.env).filter(([name]) => !/^(ANSIBLE_|ROTA_|EDITOR$|PAGER$)/.test(name))
+  const { status, stdout, stderr } = spawnSync(process.execPath, [program, ...args], {
+    cwd: folder,
+    input: options.input ?? '',
+    encoding: 'utf8',
+    env: { ...Object.fromEntries(own), HOME: folder, ...options.env },
+  })
+  return { exit: status, stdout, stderr }
+}
