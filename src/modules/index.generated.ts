@@ -1,6 +1,7 @@
 // Made by `npm run gen` from the files of this folder.
 import type { Module } from '../core/module.ts'
 import { apk } from './apk.ts'
+import { aptRepository } from './apt-repository.ts'
 import { apt } from './apt.ts'
 import { archive } from './archive.ts'
 import { assemble } from './assemble.ts'
@@ -66,6 +67,7 @@ import { waitFor } from './wait-for.ts'
 export const modules: readonly Module[] = [
   apk,
   apt,
+  aptRepository,
   archive,
   assemble,
   assert,
