@@ -32,6 +32,7 @@ import { hostname } from './hostname.ts'
 import { iniFile } from './ini-file.ts'
 import { knownHosts } from './known-hosts.ts'
 import { lineinfile } from './lineinfile.ts'
+import { mount } from './mount.ts'
 import { packageFacts } from './package-facts.ts'
 import { packageModule } from './package.ts'
 import { pause } from './pause.ts'
@@ -97,6 +98,7 @@ export const modules: readonly Module[] = [
   iniFile,
   knownHosts,
   lineinfile,
+  mount,
   packageFacts,
   packageModule,
   pause,

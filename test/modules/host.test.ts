@@ -13,6 +13,7 @@ import { dockerContainer } from '../../src/modules/docker-container.ts'
 import { dockerContainerExec } from '../../src/modules/docker-container-exec.ts'
 import { git } from '../../src/modules/git.ts'
 import { hostname } from '../../src/modules/hostname.ts'
+import { mount } from '../../src/modules/mount.ts'
 import { reboot } from '../../src/modules/reboot.ts'
 import { setStats } from '../../src/modules/set-stats.ts'
 import { sysctl } from '../../src/modules/sysctl.ts'
@@ -58,6 +59,35 @@ describe.skipIf(!hasSandbox).each(Object.keys(shells))('the host under %s', shel
     await expect(apply(t, sysctl, { name: 'net.none', value: '1' })).rejects.toThrow(/no such key/)
     await expect(apply(t, sysctl, { name: '../x', value: '1' })).rejects.toThrow(/no key of the kernel/)
     expect((await apply(t, sysctl, { name: 'net.none', value: '1', ignoreerrors: true })).changed).toBe(true)
+  })
+
+  it('mount', async () => {
+    await look(session(), "printf '# mine\\n/dev/x / ext4 defaults 0 1\\n' >/etc/fstab")
+    const world = 'cat /etc/fstab; ls -d "/home/m m" 2>/dev/null; grep " /home/m" /proc/self/mounts; exit 0'
+    const one = { session: session(), module: mount, world }
+    const args = { path: '/home/m m', src: 'rota test', fstype: 'tmpfs', opts: 'size=1m' }
+    const t = makeTarget({ session: session() })
+    expect((await live({ ...one, args: { ...args, state: 'present' } })).world).toMatch(
+      /^rota\\040test \/home\/m\\040m tmpfs size=1m 0 0$/m,
+    )
+    const done = await apply(t, mount, { ...args, state: 'mounted', boot: false })
+    expect(await look(session(), world)).toMatch(
+      /size=1m,noauto 0 0\n\/home\/m m\nrota\\040test \/home\/m\\040m tmpfs /,
+    )
+    expect((await apply(t, mount, { ...args, state: 'mounted', boot: false })).changed).toBe(false)
+    const { write, reread } = mount as Extract<typeof mount, { kind: 'state' }>
+    await write(t, done.after, done.before)
+    expect(await reread(t, done.before)).toEqual(done.before)
+    await apply(t, mount, { ...args, state: 'ephemeral' })
+    expect(await look(session(), world)).toMatch(/0 1\n\/home\/m m\nrota/)
+    await expect(
+      apply(makeTarget({ session: session(), undoable: true }), mount, {
+        path: '/home/m m',
+        state: 'absent',
+      }),
+    ).rejects.toThrow(/cannot be undone/)
+    await apply(t, mount, { path: '/home/m m', state: 'absent' })
+    expect(await look(session(), world)).toBe('# mine\n/dev/x / ext4 defaults 0 1\n')
   })
 
   it('reboot waits for another boot id', { timeout: 30_000 }, async () => {
