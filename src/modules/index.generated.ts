@@ -1,6 +1,7 @@
 // Made by `npm run gen` from the files of this folder.
 import type { Module } from '../core/module.ts'
 import { apk } from './apk.ts'
+import { aptRepository } from './apt-repository.ts'
 import { apt } from './apt.ts'
 import { archive } from './archive.ts'
 import { assemble } from './assemble.ts'
@@ -14,6 +15,8 @@ import { copy } from './copy.ts'
 import { cron } from './cron.ts'
 import { debug } from './debug.ts'
 import { dnf, yum } from './dnf.ts'
+import { dockerContainerExec } from './docker-container-exec.ts'
+import { dockerContainer } from './docker-container.ts'
 import { env_file } from './env-file.ts'
 import { env_read } from './env-read.ts'
 import { fail } from './fail.ts'
@@ -23,10 +26,13 @@ import { find } from './find.ts'
 import { gatherFactsModule } from './gather-facts.ts'
 import { getUrl } from './get-url.ts'
 import { getent } from './getent.ts'
+import { git } from './git.ts'
 import { group } from './group.ts'
+import { hostname } from './hostname.ts'
 import { iniFile } from './ini-file.ts'
 import { knownHosts } from './known-hosts.ts'
 import { lineinfile } from './lineinfile.ts'
+import { mount } from './mount.ts'
 import { packageFacts } from './package-facts.ts'
 import { packageModule } from './package.ts'
 import { pause } from './pause.ts'
@@ -37,26 +43,32 @@ import { postgresqlRestore } from './postgresql-restore.ts'
 import { postgresqlUser } from './postgresql-user.ts'
 import { processEnv } from './process-env.ts'
 import { raw } from './raw.ts'
+import { reboot } from './reboot.ts'
 import { replace } from './replace.ts'
 import { script } from './script.ts'
 import { serviceFacts } from './service-facts.ts'
 import { service } from './service.ts'
 import { setFact } from './set-fact.ts'
+import { setStats } from './set-stats.ts'
 import { setup } from './setup.ts'
 import { shell } from './shell.ts'
 import { slurp } from './slurp.ts'
 import { stat } from './stat.ts'
+import { sysctl } from './sysctl.ts'
 import { systemd, systemdService } from './systemd.ts'
 import { tempfile } from './tempfile.ts'
 import { template } from './template.ts'
 import { unarchive } from './unarchive.ts'
 import { uri } from './uri.ts'
 import { user } from './user.ts'
+import { validateArgumentSpec } from './validate-argument-spec.ts'
+import { waitForConnection } from './wait-for-connection.ts'
 import { waitFor } from './wait-for.ts'
 
 export const modules: readonly Module[] = [
   apk,
   apt,
+  aptRepository,
   archive,
   assemble,
   assert,
@@ -69,6 +81,8 @@ export const modules: readonly Module[] = [
   cron,
   debug,
   dnf,
+  dockerContainer,
+  dockerContainerExec,
   env_file,
   env_read,
   fail,
@@ -78,10 +92,13 @@ export const modules: readonly Module[] = [
   gatherFactsModule,
   getUrl,
   getent,
+  git,
   group,
+  hostname,
   iniFile,
   knownHosts,
   lineinfile,
+  mount,
   packageFacts,
   packageModule,
   pause,
@@ -92,15 +109,18 @@ export const modules: readonly Module[] = [
   postgresqlUser,
   processEnv,
   raw,
+  reboot,
   replace,
   script,
   service,
   serviceFacts,
   setFact,
+  setStats,
   setup,
   shell,
   slurp,
   stat,
+  sysctl,
   systemd,
   systemdService,
   tempfile,
@@ -108,6 +128,8 @@ export const modules: readonly Module[] = [
   unarchive,
   uri,
   user,
+  validateArgumentSpec,
   waitFor,
+  waitForConnection,
   yum,
 ]

@@ -87,7 +87,8 @@ describe('known_hosts', () => {
   it('hashes a name that ssh-keygen finds, and leaves it then', async () => {
     const { execFileSync } = await import('node:child_process')
     const session = await openLocalSession({ shell: shells['dash']! })
-    const path = join(mkdtempSync(join(tmpdir(), 'rota-known-')), 'f')
+    const at = mkdtempSync(join(tmpdir(), 'rota-known-'))
+    const path = join(at, 'f')
     const args = { name: '[h.example]:2222', path, key: `[h.example]:2222 ${A}`, hash_host: true }
     expect((await apply(makeTarget({ session }), knownHosts, args)).changed).toBe(true)
     expect(readFileSync(path, 'utf8')).toMatch(/^\|1\|\S+\|\S+ ssh-ed25519 /)
@@ -104,6 +105,7 @@ describe('known_hosts', () => {
     const gone = { name: 'a.example', path, state: 'absent' }
     expect((await apply(makeTarget({ session }), knownHosts, gone)).changed).toBe(true)
     expect(readFileSync(path, 'utf8')).toMatch(/^\|1\|\S+ ssh-ed25519 \S+nZ5xq\n$/)
+    rmSync(at, { recursive: true })
     await session.close()
   })
 })

@@ -1,6 +1,6 @@
 // Ansible's own modules, asked for what they return. ansible-core is a Debian package; without it these tests skip.
 import { spawnSync } from 'node:child_process'
-import { chmodSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -24,11 +24,13 @@ export function askAnsible(
   module: string,
   cases: readonly Readonly<Record<string, unknown>>[],
 ): readonly Readonly<Record<string, unknown>>[] {
+  const programs = standIns()
   const ran = spawnSync(python, [join(import.meta.dirname, 'ansible-oracle.py')], {
     input: cases.map(args => `${JSON.stringify({ module, args })}\n`).join(''),
     maxBuffer: 1e8,
-    env: { ...process.env, PATH: `${standIns()}:${process.env['PATH']}` },
+    env: { ...process.env, PATH: `${programs}:${process.env['PATH']}` },
   })
+  rmSync(programs, { recursive: true })
   return ran.stdout
     .toString()
     .trim()

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { apk } from '../../src/modules/apk.ts'
 import { apt } from '../../src/modules/apt.ts'
+import { aptRepository } from '../../src/modules/apt-repository.ts'
 import { dnf } from '../../src/modules/dnf.ts'
 import { packageModule } from '../../src/modules/package.ts'
 import { packageFacts } from '../../src/modules/package-facts.ts'
@@ -105,6 +106,33 @@ describe.skipIf(!hasSandbox || !hasApt)('apt', () => {
   it('installs a file', { timeout: 60_000 }, async () => {
     const done = await live({ ...base(), module: apt, args: { deb: '/var/rota-repo/rota-a_1.0.deb' } })
     expect(done.world).toBe('rota-a 1.0 installed\n')
+  })
+
+  it('keeps a source, and takes one back that cannot be read', { timeout: 60_000 }, async () => {
+    const files = 'cd /etc/apt; grep -r . sources.list sources.list.d; exit 0'
+    const one = { session: session(), module: aptRepository, world: files }
+    const repo = 'deb  [trusted=yes] file:/var/rota-repo   ./ '
+    await live({ ...one, args: { repo }, changed: false })
+    const gone = await live({ ...one, args: { repo, state: 'absent' } })
+    expect(gone.world).toBe('')
+    const other = 'deb https://user@example.org/a-b/ubuntu stable main'
+    const added = await live({ ...one, args: { repo: other, update_cache: false } })
+    expect(added.world).toContain('sources.list.d/example_org_a_b_ubuntu.list:deb https://user@example.org')
+    expect(added.result).toMatchObject({
+      sources_added: ['/etc/apt/sources.list.d/example_org_a_b_ubuntu.list'],
+    })
+    const before = await look(session(), files)
+    const bad = { repo: 'deb file:/no/such ./', filename: 'bad' }
+    await expect(apply(makeTarget({ session: session() }), aptRepository, bad)).rejects.toThrow(
+      /Failed to update/,
+    )
+    expect(await look(session(), files)).toBe(before)
+    await expect(
+      apply(makeTarget({ session: session() }), aptRepository, { repo: 'ppa:a/b' }),
+    ).rejects.toThrow(/ppa/)
+    await expect(apply(makeTarget({ session: session() }), aptRepository, { repo: 'x' })).rejects.toThrow(
+      /Invalid repository/,
+    )
   })
 
   it('refuses what is no name', async () => {

@@ -1,5 +1,5 @@
 // A session whose /etc, /usr, /var, /home, /root and /run are private copies: accounts, packages and services can be changed in it, and
-// the machine stays as it is. Made of a mount namespace and overlays, so it needs root on Linux.
+// the machine stays as it is. Its host name and network are its own too. Made of namespaces and overlays, so it needs root on Linux.
 import { execFileSync, spawnSync } from 'node:child_process'
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -18,11 +18,14 @@ for dir in etc usr var home root run; do
 done
 `
 
+/** Mounts, the name of the host, and network settings. */
+const namespaces = ['-m', '-u', '-n']
+
 /** Why there can be no sandbox here; undefined when there can. */
 function whyNot(): string | undefined {
   if (process.getuid?.() !== 0) return 'it needs root'
   const folder = mkdtempSync(join(tmpdir(), 'rota-sandbox-'))
-  const tried = spawnSync('unshare', ['-m', 'sh', '-c', mounts, 'sh', folder])
+  const tried = spawnSync('unshare', [...namespaces, 'sh', '-c', mounts, 'sh', folder])
   rmSync(folder, { recursive: true })
   return tried.status === 0 ? undefined : 'mount namespaces with overlays are not allowed'
 }
@@ -61,7 +64,10 @@ export function useSandbox(
       `#!/bin/sh\nset -- '${folder}' "$@"\n${mounts}\n${options.setUp ?? ''}\nset +e\nshift\nPATH='${path}'\nexport PATH\nexec ${program} ${words.join(' ')} "$@"\n`,
     )
     chmodSync(start, 0o755)
-    writeFileSync(join(programs, '.sandbox'), `#!/bin/sh\nexec unshare -m '${start}' "$@"\n`)
+    writeFileSync(
+      join(programs, '.sandbox'),
+      `#!/bin/sh\nexec unshare ${namespaces.join(' ')} '${start}' "$@"\n`,
+    )
     chmodSync(join(programs, '.sandbox'), 0o755)
     session = await openLocalSession({ shell: [join(programs, '.sandbox')] })
   })
