@@ -28,13 +28,9 @@ export function comparable(
 ): Readonly<Record<string, unknown>> {
   const { failed: _failed, skipped: _skipped, ...kept } = keep(result) as Record<string, unknown>
   if (isSetup.test(action)) return {}
-  if (isRandom.test(action))
-    return pick(
-      kept,
-      Object.keys(kept).filter(name => name !== 'path'),
-    )
+  if (isRandom.test(action)) return without('path', kept)
   if (status === 'ok' || status === 'changed' || speaksForPlaybook.test(action)) return kept
-  return pick(kept, status === 'skipped' ? Object.keys(kept).filter(name => name !== 'msg') : ofFailures)
+  return status === 'skipped' ? without('msg', kept) : pick(kept, ofFailures)
 }
 
 function keep(value: unknown): unknown {
@@ -51,6 +47,12 @@ function keep(value: unknown): unknown {
 
 function pick(from: Readonly<Record<string, unknown>>, names: readonly string[]): Record<string, unknown> {
   return Object.fromEntries(names.filter(name => name in from).map(name => [name, from[name]]))
+}
+function without(name: string, members: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return pick(
+    members,
+    Object.keys(members).filter(each => each !== name),
+  )
 }
 function isMapping(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
