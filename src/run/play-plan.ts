@@ -52,7 +52,8 @@ export function planPlay(
   const planner = createPlanner(deps, folder, reading)
   const options = planOptions(planner, scope, playLayers, startAt)
   planner.options = () => options
-  const handlerOptions: PlanOptions = { ...options, isWanted: () => true }
+  const handlerOptions = planHandlerOptions(planner, playLayers)
+  planner.handlerOptions = () => handlerOptions
   const roles = planRoles(planner, play, outer)
   const ofRoles = [...planner.shelf.handlers]
   const nodes = planSections(deps, play, outer, options, roles)
@@ -75,7 +76,7 @@ function createPlanner(
   deps: RunDeps,
   folder: string,
   reading: Reading,
-): RolePlanner & { options: () => PlanOptions } {
+): RolePlanner & { options: () => PlanOptions; handlerOptions: () => PlanOptions } {
   return {
     deps,
     folder,
@@ -88,6 +89,7 @@ function createPlanner(
     warn: text => deps.emit({ type: 'note', level: 'warn', text: deps.redactor.clean(text) }),
     // Options plan roles and roles need options: they are joined by planPlay.
     options: () => ({ expandImport: () => null, isWanted: () => true }),
+    handlerOptions: () => ({ expandImport: () => null, isWanted: () => true }),
   }
 }
 
@@ -144,6 +146,22 @@ function planOptions(
       const tags = renderTexts(reading, 'tags', keywords.tags)
       return startAt.hasBegun && isSelectedByTags(tags, settings.tags, settings.skipTags)
     },
+  }
+  return options
+}
+
+/** What handlers import are handlers too: they may listen, and no tags select them. */
+function planHandlerOptions(planner: RolePlanner, playLayers: readonly Layer[]): PlanOptions {
+  const { deps, folder } = planner
+  const inner: RolePlanner = {
+    ...planner,
+    deps: { ...deps, loadTasks: deps.loadHandlers },
+    options: () => options,
+  }
+  const options: PlanOptions = {
+    isWanted: () => true,
+    expandImport: (task, keywords) =>
+      expandImport(inner, scopeOfPlay({ deps, folder }, [...playLayers, ...keywords.layers]), task, keywords),
   }
   return options
 }
