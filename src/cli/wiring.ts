@@ -129,6 +129,8 @@ export function selectBecome(
 
 async function askVariable(prompt: VarsPrompt): Promise<Value> {
   const instead = `give -e ${prompt.name}=…`
+  // As in ansible-playbook the default answers where nobody can.
+  if (prompt.default !== undefined && !process.stdin.isTTY) return prompt.default
   if (prompt.private) return askSecret(prompt.text, prompt.name, `${instead} or run it in a terminal`)
   return ask(prompt.text, { hidden: false, instead })
 }

@@ -74,6 +74,8 @@ export interface Target {
     options?: { timeoutMs?: number },
   ): Promise<Ran>
   forward(to: { readonly host: string; readonly port: number } | { readonly socket: string }): Promise<Duplex>
+  /** Drops the connection to the host: the next call makes a new one. For a host that restarts. */
+  reconnect(): Promise<void>
   readonly operator: Operator
   readonly redactor: Redactor
   /** The task's `environment:` keyword, rendered; later definitions have won. For the user's programs, not for rota's own scripts. */
@@ -169,11 +171,13 @@ export interface Backup {
   readonly proof: string
 }
 
-/** A module that does something: it cannot be undone and is skipped in check mode, unless it only reads. */
+/** A module that does something: it cannot be undone and is skipped in check mode, unless it only reads or can foresee. */
 export interface ActionModule<P extends Params> extends Described<P> {
   readonly kind: 'action'
   /** It changes nothing anywhere, so it also runs in check mode. */
   readonly reads?: boolean
+  /** It runs in check mode too and then (`t.check`) changes nothing, only says what it would do. */
+  readonly foresees?: boolean
   run(t: Target, args: Args<P>): Promise<Outcome>
 }
 
@@ -193,6 +197,7 @@ export type Module =
   | (Described<Params> & {
       readonly kind: 'action'
       readonly reads?: boolean
+      readonly foresees?: boolean
       run(t: Target, args: Erased): Promise<Outcome>
     })
 

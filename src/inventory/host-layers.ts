@@ -57,7 +57,12 @@ export class HostLayers {
 
   /** What `localhost` is when no source names it: it has only what all hosts have. */
   localhost(): InventoryHost {
-    const layers = [...this.#layersOfGroups([]), ...this.#layersOfHost('localhost')]
+    const reached: Layer = {
+      rank: 'inventory file host vars',
+      from: 'the implied localhost',
+      values: new Map([['ansible_connection', 'local']]),
+    }
+    const layers = [...this.#layersOfGroups([]), reached, ...this.#layersOfHost('localhost')]
     return { name: 'localhost', groups: [], layers }
   }
 

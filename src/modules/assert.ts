@@ -50,7 +50,7 @@ export const assert = defineAction({
       }
     }
     const msg = args.success_msg ?? 'All assertions passed'
-    if (args.quiet) return { changed: false }
+    if (args.quiet) return { changed: false, shown: '', msg: 'All assertions passed' }
     return typeof msg === 'string' ? { changed: false, msg } : { changed: false, values: { msg } }
   },
 })

@@ -67,6 +67,7 @@ export const command = defineAction({
     'A secret among the words is refused, since every user of the host could read it.',
   ],
   freeForm: 'cmd',
+  foresees: true,
   params: {
     cmd: { type: 'text', doc: 'The program and its words.' },
     argv: { type: 'any', doc: 'The same as a list, for words with blanks or quotes in them.' },

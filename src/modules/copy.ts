@@ -199,7 +199,7 @@ function result({ args, items, isFolder }: CopyInput, before: FileSet, after: Fi
     ...source,
     dest: file.path,
     checksum: item?.sha1 ?? checksumOf(text?.text ?? file.content, text?.encoding),
-    ...(item?.md5 === undefined ? {} : { md5sum: item.md5 }),
+    md5sum: item?.md5 ?? checksumOf(text?.text, text?.encoding, 'md5'),
     ...(isReplaced && file.terms.backup !== undefined ? { backup_file: file.terms.backup } : {}),
   }
 }
@@ -217,7 +217,7 @@ export const copy = defineState<typeof params, FileSet, CopyInput>({
     dest: { doc: 'Where it is on the target.' },
     src: { doc: 'What was copied.' },
     checksum: { doc: 'sha1 of the content; not for secrets.' },
-    md5sum: { doc: "md5 of a file of the operator's." },
+    md5sum: { doc: 'md5 of the content; not for secrets, and not with remote_src.' },
     backup_file: { doc: 'Path of the backup, when one was made.' },
     mode: { doc: 'Permissions.' },
     owner: { doc: 'Name of the user that owns it.' },

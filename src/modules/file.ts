@@ -171,7 +171,8 @@ export const file = defineState<typeof params, FileSet, FileInput>({
   result({ args }, _before, after) {
     const root = after.files[0]!
     const isLink = args.state === 'link' || args.state === 'hard'
-    return { ...resultOf(root), ...(isLink ? { dest: root.path, src: args.src } : { path: root.path }) }
+    const place = isLink ? { dest: root.path, src: args.src } : { path: root.path }
+    return { ...resultOf(root), ...place, ...(args.state === 'touch' ? { dest: root.path } : {}) }
   },
   show(set) {
     const shown = set.files.map(showFile)

@@ -40,8 +40,12 @@ export const pause = defineAction({
       throw problem('E_TASK', 'pause: the run was stopped')
     }
     const stop = t.operator.now()
+    // Ansible's number is a float of Python.
+    const float = (value: number): string => (Number.isInteger(value) ? `${value}.0` : `${value}`)
     const said =
-      args.minutes === undefined ? `Paused for ${seconds} seconds` : `Paused for ${args.minutes} minutes`
+      args.minutes === undefined
+        ? `Paused for ${float(seconds)} seconds`
+        : `Paused for ${float(args.minutes)} minutes`
     return {
       changed: false,
       values: {

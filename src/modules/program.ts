@@ -18,9 +18,10 @@ export interface Program {
   readonly addNewline?: boolean
 }
 
-/** What came of it: not started because of creates/removes, not there, or ran. */
+/** What came of it: not started because of creates/removes, not started because of check mode, not there, or ran. */
 export type Started =
-  | { readonly kind: 'skipped'; readonly why: string }
+  | { readonly kind: 'skipped'; readonly path: string; readonly why: string }
+  | { readonly kind: 'foreseen'; readonly wouldChange: boolean }
   | { readonly kind: 'missing'; readonly why: string }
   | { readonly kind: 'ran'; readonly ran: Ran; readonly start: Date; readonly end: Date }
 
@@ -38,8 +39,9 @@ has_match() {
   return 1
 }
 if [ -n "$p_chdir" ]; then cd -- "$(home "$p_chdir")" || { rt_set missing "cannot change to the folder $p_chdir"; exit 1; }; fi
-if [ -n "$p_creates" ] && has_match "$(home "$p_creates")"; then rt_set skipped "$p_creates exists"; exit 0; fi
-if [ -n "$p_removes" ] && ! has_match "$(home "$p_removes")"; then rt_set skipped "$p_removes does not exist"; exit 0; fi
+if [ -n "$p_creates" ] && has_match "$(home "$p_creates")"; then rt_set skipped exists; exit 0; fi
+if [ -n "$p_removes" ] && ! has_match "$(home "$p_removes")"; then rt_set skipped 'does not exist'; exit 0; fi
+if [ "$p_dry" = 1 ]; then exit 0; fi
 set --
 i=0
 while [ "$i" -lt "$p_argc" ]; do eval "set -- \"\$@\" \"\$p_arg$i\""; i=$((i + 1)); done
@@ -60,8 +62,8 @@ if [ "$p_newline" = 1 ]; then { cat; printf '\n'; } | start "$@"; else start "$@
 
 const uploaded = sh`
 if [ -n "$p_chdir" ]; then cd -- "$p_chdir" || { rt_set missing "cannot change to the folder $p_chdir"; exit 1; }; fi
-if [ -n "$p_creates" ] && [ -e "$p_creates" ]; then rt_set skipped "$p_creates exists"; exit 0; fi
-if [ -n "$p_removes" ] && ! [ -e "$p_removes" ]; then rt_set skipped "$p_removes does not exist"; exit 0; fi
+if [ -n "$p_creates" ] && [ -e "$p_creates" ]; then rt_set skipped exists; exit 0; fi
+if [ -n "$p_removes" ] && ! [ -e "$p_removes" ]; then rt_set skipped 'does not exist'; exit 0; fi
 umask 077
 file=$(mktemp "\${TMPDIR:-/tmp}/rota-script.XXXXXX") || exit 1
 trap 'rm -f -- "$file"' EXIT
@@ -104,6 +106,7 @@ export async function runProgram(t: Target, p: Program): Promise<Started> {
     creates: p.creates ?? '',
     removes: p.removes ?? '',
     newline: p.stdin !== undefined && p.addNewline === true,
+    dry: t.check,
   }
   const stdin = file ?? p.stdin
   const start = t.operator.now()
@@ -113,8 +116,10 @@ export async function runProgram(t: Target, p: Program): Promise<Started> {
   })
   const end = t.operator.now()
   const { skipped, missing } = ran.values
-  if (skipped !== undefined) return { kind: 'skipped', why: skipped }
+  if (skipped !== undefined)
+    return { kind: 'skipped', path: (skipped === 'exists' ? p.creates : p.removes) ?? '', why: skipped }
   if (missing !== undefined) return { kind: 'missing', why: missing }
+  if (t.check) return { kind: 'foreseen', wouldChange: p.creates !== undefined || p.removes !== undefined }
   return { kind: 'ran', ran, start, end }
 }
 
@@ -157,13 +162,21 @@ export function renderOutput(ran: Ran, strip: boolean): Readonly<Record<string, 
 export function outcomeOf(started: Started, cmd: unknown, strip: boolean): Outcome {
   const nothing = { stdout: '', stdout_lines: [], stderr: '', stderr_lines: [] }
   if (started.kind === 'skipped') {
-    const stdout = `skipped, since ${started.why}`
+    const stdout = `skipped, since ${started.path} ${started.why}`
     return {
       changed: false,
-      msg: `Did not run command since ${started.why}`,
+      msg: `Did not run command since '${started.path}' ${started.why}`,
       values: { ...nothing, cmd, rc: 0, stdout, stdout_lines: [stdout] },
     }
   }
+  // What a program would do is known only by creates and removes; the rest is skipped, in Ansible's words.
+  if (started.kind === 'foreseen')
+    return {
+      changed: started.wouldChange,
+      skipped: !started.wouldChange,
+      msg: 'Command would have run if not in check mode',
+      values: { ...nothing, cmd, rc: 0 },
+    }
   if (started.kind === 'missing')
     return { changed: false, failed: true, msg: started.why, values: { ...nothing, cmd, rc: 2 } }
   const { ran, start, end } = started

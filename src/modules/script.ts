@@ -45,7 +45,7 @@ export const script = defineAction({
       removes: args.removes,
     })
     if (started.kind === 'skipped')
-      return { changed: false, skipped: true, msg: `skipped, since ${started.why}` }
+      return { changed: false, skipped: true, msg: `skipped, since ${started.path} ${started.why}` }
     return outcomeOf(started, args.cmd, true)
   },
 })

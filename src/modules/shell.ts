@@ -9,6 +9,7 @@ export const shell = defineAction({
     'A text that holds a secret goes to the shell by a pipe, never by its argv. What the text itself then puts into the argv of other programs is its author’s to avoid: prefer `stdin:` or a built-in such as printf.',
   ],
   freeForm: 'cmd',
+  foresees: true,
   params: {
     cmd: { type: 'text', required: true, doc: 'The text.' },
     executable: { type: 'path', default: '/bin/sh', doc: 'The shell; has to understand `-c`.' },

@@ -114,6 +114,7 @@ export const template = defineState<typeof params, FileState, TemplateInput>({
     dest: { doc: 'Where it is on the target.' },
     src: { doc: 'The template.' },
     checksum: { doc: 'sha1 of the text; not for secrets.' },
+    md5sum: { doc: 'md5 of the text; not for secrets.' },
     backup_file: { doc: 'Path of the backup, when one was made.' },
     mode: { doc: 'Permissions.' },
     owner: { doc: 'Name of the user that owns it.' },
@@ -158,6 +159,7 @@ export const template = defineState<typeof params, FileState, TemplateInput>({
       src: args.src,
       dest: after.path,
       checksum: checksumOf(text),
+      md5sum: checksumOf(text, undefined, 'md5'),
       ...(isReplaced && after.terms.backup !== undefined ? { backup_file: after.terms.backup } : {}),
     }
   },

@@ -34,3 +34,9 @@ export interface Login {
   /** A program whose stdin and stdout are the connection. */
   readonly proxyCommand: string | undefined
 }
+
+/** The command that shows what ssh itself says of this login. */
+export function renderSsh({ identityFiles, isIdentityGiven, port, user, host }: Login): string {
+  const keys = isIdentityGiven ? identityFiles.map(file => `-i ${file} `).join('') : ''
+  return `ssh -v ${keys}-p ${port} ${user}@${host} true`
+}

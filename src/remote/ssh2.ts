@@ -13,7 +13,7 @@ import {
   orderAlgorithms,
   selectKnown,
 } from './known-hosts.ts'
-import type { Login } from './login.ts'
+import { type Login, renderSsh } from './login.ts'
 import { extendClient } from './ssh2-internals.ts'
 
 export interface Ssh2Options {
@@ -155,12 +155,6 @@ function configOf(
     },
     authHandler: auth.handler,
   }
-}
-
-/** The command that shows what ssh itself says of this login. */
-function renderSsh({ identityFiles, isIdentityGiven, port, user, host }: Login): string {
-  const keys = isIdentityGiven ? identityFiles.map(file => `-i ${file} `).join('') : ''
-  return `ssh -v ${keys}-p ${port} ${user}@${host} true`
 }
 
 function explain(cause: Error & { level?: string; code?: string }, login: Login, auth: Auth): RotaError {

@@ -114,16 +114,17 @@ function showContent({ content, encoding, target, sha256, sizeBytes, terms }: Fi
 
 /** What Ansible's file modules return of a path. */
 export function resultOf(state: FileState): Readonly<Record<string, unknown>> {
-  const { kind, mode, owner, group, sizeBytes } = state
+  const { kind, mode, owner, group, sizeBytes, target } = state
   if (kind === 'absent') return { state: 'absent' }
   return {
     state: kind === 'fifo' || kind === 'socket' || kind === 'character' || kind === 'block' ? 'file' : kind,
-    mode,
+    // Ansible's '0%03o': one 0 more than stat(1) where a set-id or sticky bit is set.
+    mode: mode?.startsWith('0') ? mode : mode && `0${mode}`,
     owner: owner?.name,
     group: group?.name,
     uid: owner?.id,
     gid: group?.id,
-    size: sizeBytes,
+    size: kind === 'link' ? Buffer.byteLength(target ?? '') : sizeBytes,
     checksum: checksumOf(state.content, state.encoding),
   }
 }

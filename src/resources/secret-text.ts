@@ -42,9 +42,13 @@ export function sha256Of(text: Text, encoding?: 'base64'): Text {
 }
 
 /** Ansible's `checksum` of a file: sha1. undefined for a secret. */
-export function checksumOf(text: Text | undefined, encoding?: 'base64'): string | undefined {
+export function checksumOf(
+  text: Text | undefined,
+  encoding?: 'base64',
+  algorithm: 'sha1' | 'md5' = 'sha1',
+): string | undefined {
   if (text === undefined || text instanceof Secret) return undefined
-  return createHash('sha1').update(bytesOf(text, encoding)).digest('hex')
+  return createHash(algorithm).update(bytesOf(text, encoding)).digest('hex')
 }
 
 export function sizeBytesOf(text: Text, encoding?: 'base64'): number {

@@ -21,7 +21,7 @@ export const actions: ReadonlyMap<string, Action> = new Map<string, Action>([
 ])
 
 /** Actions that run once for all hosts, whatever `run_once` says. */
-export const onceForAll: ReadonlySet<string> = new Set(['add_host'])
+export const onceForAll: ReadonlySet<string> = new Set(['add_host', 'pause'])
 
 function addHost(act: Act, args: Dict): TaskResult {
   const options = createOptions('add_host', args, act.step.node.task)

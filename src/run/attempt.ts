@@ -6,7 +6,7 @@ import { actions } from './actions.ts'
 import { renderArguments } from './arguments.ts'
 import { passBadInput } from './bad-input.ts'
 import { searchPath } from './host-vars.ts'
-import { renderBoolean, renderNumber, renderText } from './keyword.ts'
+import { renderBoolean, renderName, renderNumber, renderText } from './keyword.ts'
 import { shortName } from './module-name.ts'
 import { createOperator } from './operator.ts'
 import { failedBy, fromOutcome, skipped, type TaskResult } from './result.ts'
@@ -50,7 +50,7 @@ async function runModule(act: Act, name: string, module: Module): Promise<TaskRe
   const isCheck = renderBoolean(act, 'check_mode', keywords.checkMode) ?? run.deps.settings.check
   const isDiff = renderBoolean(act, 'diff', keywords.diff) ?? run.deps.settings.diff
   const args = run.deps.checkArgs(module, renderArguments(act, name, module), task)
-  if (isCheck && module.kind === 'action' && !module.reads)
+  if (isCheck && module.kind === 'action' && !module.reads && !module.foresees)
     return skipped({ msg: `${name} is skipped in check mode: it does not only read` })
   const timeoutMs = 1000 * (renderNumber(act, 'timeout', keywords.timeout) ?? asyncSeconds(act))
   const where = selectWhereabouts(act)
@@ -91,7 +91,7 @@ function showBackups({ run }: Act, host: string, { backups = [] }: Outcome): voi
 function changeRef(act: Act, module: string, where: Whereabouts): Parameters<typeof runStateModule>[3] {
   const { run, step, host, index } = act
   const become = where.become()
-  const name = renderText(act, 'name', step.node.task.name) ?? module
+  const name = renderName(act, { ...step.node.task, module })
   const item = index === undefined ? '' : `:${index}`
   return {
     step: `${run.stepId}.${step.at.join('.')}:${host}${item}`,

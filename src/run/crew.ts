@@ -5,12 +5,12 @@ import { onceForAll } from './actions.ts'
 import { passBadInput } from './bad-input.ts'
 import { hasTooManyFailures } from './batch.ts'
 import { scopeOfTask } from './host-vars.ts'
-import { type Reading, renderBoolean, renderNumber, renderText } from './keyword.ts'
+import { type Reading, renderBoolean, renderName, renderNumber } from './keyword.ts'
 import { takeMeta } from './meta.ts'
 import { shortName } from './module-name.ts'
 import type { PlayRun } from './play-run.ts'
 import { cleanProblem } from './report.ts'
-import { failedBy, renderLabel } from './result.ts'
+import { failedBy } from './result.ts'
 import type { Answers, Crew, Due } from './strategy.ts'
 import { runTask, type Verdict } from './task.ts'
 import type { Answer } from './walk.ts'
@@ -68,7 +68,7 @@ function moduleName({ step }: Due): string {
 function startTask(run: PlayRun, due: Due, id: string): string {
   const { task, keywords } = due.step.node
   const module = moduleName(due)
-  const title = task.name instanceof Template ? renderTitle(run, due) : renderLabel(task.name ?? module)
+  const title = renderName(readingOf(run, due), { ...task, module })
   run.deps.emit({
     type: 'task.start',
     task: id,
@@ -78,16 +78,6 @@ function startTask(run: PlayRun, due: Due, id: string): string {
     handler: run.handlers.all.some(handler => handler.node === due.step.node),
   })
   return title
-}
-
-function renderTitle(run: PlayRun, due: Due): string {
-  const { task } = due.step.node
-  try {
-    return renderText(readingOf(run, due), 'name', task.name) ?? ''
-  } catch {
-    // Ansible shows a name that cannot be rendered as it is written.
-    return task.name instanceof Template ? task.name.text : ''
-  }
 }
 
 function readingOf(run: PlayRun, { host, step }: Due): Reading {

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { delimiter, dirname, join, resolve } from 'node:path'
-import { type Dict, OMIT, type Scope, type Value } from '../core/value.ts'
+import { type Dict, OMIT, type Scope, toValue, type Value } from '../core/value.ts'
 import type { InventoryHost, Layer } from '../core/vars.ts'
 import { createLazyDict } from './dict.ts'
 import { type HostState, selectMembers } from './fleet.ts'
@@ -91,10 +91,15 @@ function createMagic(context: MagicContext, overlay: Overlay): Scope {
   }
 }
 
-const inPlay = ({ run }: MagicContext): string[] => run.allHosts.filter(run.fleet.isIn)
-const inBatch = ({ run }: MagicContext): string[] => run.hosts.filter(run.fleet.isIn)
+const isIn = (run: PlayRun, host: string): boolean => run.fleet.isIn(host) && !run.gone.has(host)
+const inPlay = ({ run }: MagicContext): string[] => run.allHosts.filter(host => isIn(run, host))
+const inBatch = ({ run }: MagicContext): string[] => run.hosts.filter(host => isIn(run, host))
 const groupNames = ({ run, host }: MagicContext): string[] =>
   (run.fleet.inventory.hosts.get(host)?.groups ?? []).filter(group => group !== 'all').sort()
+
+/** The ansible-core whose language this is: playbooks ask for at least some version. */
+const language = { major: 2, minor: 14, revision: 18 }
+const ansibleVersion: Value = toValue({ ...language, full: '2.14.18', string: '2.14.18' })
 
 /** Ansible's "special variables", and rota's two. */
 const magic: ReadonlyMap<string, (context: MagicContext) => Value | undefined> = new Map<
@@ -116,6 +121,7 @@ const magic: ReadonlyMap<string, (context: MagicContext) => Value | undefined> =
   ['ansible_check_mode', ({ run }) => run.deps.settings.check],
   ['ansible_diff_mode', ({ run }) => run.deps.settings.diff],
   ['ansible_verbosity', ({ run }) => run.deps.settings.verbosity],
+  ['ansible_version', () => ansibleVersion],
   ['ansible_forks', ({ run }) => run.deps.settings.forks],
   ['ansible_run_tags', ({ run }) => run.deps.settings.tags],
   ['ansible_skip_tags', ({ run }) => run.deps.settings.skipTags],

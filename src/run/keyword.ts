@@ -1,5 +1,5 @@
 import { problem } from '../core/error.ts'
-import type { Condition, Field } from '../core/play.ts'
+import type { Condition, Field, Task } from '../core/play.ts'
 import { Secret } from '../core/secret.ts'
 import type { Source } from '../core/source.ts'
 import type { Templar } from '../core/templar.ts'
@@ -52,6 +52,15 @@ export function renderText(reading: Reading, name: string, field: Field | undefi
   if (value === undefined || typeof value === 'string') return value
   if (typeof value !== 'object' || value instanceof Float) return String(fromScalar(value))
   throw problem('E_TASK', `${name} is not text`, { at: reading.at, hint: `give ${name} one plain value` })
+}
+
+/** A task's name, or its module's; as Ansible does, as it is written where it cannot be rendered: names may need a loop's item. */
+export function renderName(reading: Reading, { name, module }: Pick<Task, 'name' | 'module'>): string {
+  try {
+    return renderText(reading, 'name', name) ?? String(module)
+  } catch {
+    return name instanceof Template ? name.text : ''
+  }
 }
 
 /** A keyword that takes one text or a list of them; commas separate too where Ansible splits at them. */

@@ -79,6 +79,7 @@ function note({ run }: Act, text: string): void {
 
 function endHost(act: Act): undefined {
   say(act, `ending play for ${act.host}`)
+  act.run.gone.add(act.host)
 }
 
 function end(act: Act, what: 'batch' | 'play'): Answer {

@@ -8,7 +8,7 @@ import type { RunDeps } from './deps.ts'
 import type { Handler } from './handlers.ts'
 import { scopeOfPlay } from './host-vars.ts'
 import { expandImport } from './imports.ts'
-import { type Reading, renderText, renderTexts } from './keyword.ts'
+import { type Reading, renderName, renderTexts } from './keyword.ts'
 import {
   inheritKeywords,
   type Keywords,
@@ -164,15 +164,6 @@ function planHandlerOptions(planner: RolePlanner, playLayers: readonly Layer[]):
       expandImport(inner, scopeOfPlay({ deps, folder }, [...playLayers, ...keywords.layers]), task, keywords),
   }
   return options
-}
-
-function renderName(reading: Reading, task: Task): string {
-  try {
-    return renderText(reading, 'name', task.name) ?? String(task.module)
-  } catch {
-    // A name that needs a host's variables is matched as it is written.
-    return task.name instanceof Template ? task.name.text : ''
-  }
 }
 
 /** The play's order: facts, then each section followed by the handlers that were notified, even when it has no task of its own. */

@@ -40,6 +40,8 @@ export interface PlayRun {
   warn(text: string): void
   /** Position of an include among those at one place: the same for all hosts that include the same. */
   orderOfInclude(at: Place, key: string): number
+  /** Hosts for which meta: end_host has ended the play. */
+  readonly gone: Set<string>
   /** Set by meta: end_play, end_batch. */
   ended: 'no' | 'batch' | 'play'
 }

@@ -135,6 +135,7 @@ async function preparePlay(
       orders.set(place, order + 1).set(full, order)
       return order
     },
+    gone: new Set(),
     ended: 'no',
   }
   return { ...draft, playLayers: await loadPlayLayers(draft, plan) }

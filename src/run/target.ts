@@ -86,6 +86,10 @@ export function createTarget(options: TargetOptions): Target {
       if (options.fence) await fenced(nothing, {}, async call => (await session()).run(call))
       return (await session()).forward(to)
     },
+    reconnect: async () => {
+      await deps.connections.reset(options.address())
+      opening = undefined
+    },
   }
 }
 

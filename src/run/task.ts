@@ -4,7 +4,7 @@ import { type Act, createAct } from './act.ts'
 import { passBadInput } from './bad-input.ts'
 import { storeFacts } from './fleet.ts'
 import { runItem } from './item.ts'
-import { renderBoolean, renderText } from './keyword.ts'
+import { renderBoolean, renderName, renderText } from './keyword.ts'
 import { renderItems, runLoop } from './loop.ts'
 import type { PlayRun } from './play-run.ts'
 import { countResult } from './recap.ts'
@@ -107,7 +107,11 @@ function keepFailure(act: Act, result: TaskResult): void {
   registered.set('ansible_failed_result', result.values)
   registered.set(
     'ansible_failed_task',
-    toValue({ name: renderText(act, 'name', task.name) ?? '', action: String(task.module), args: task.args }),
+    toValue({
+      name: task.name === undefined ? '' : renderName(act, task),
+      action: String(task.module),
+      args: task.args,
+    }),
   )
 }
 
@@ -120,7 +124,7 @@ function showCheck(act: Act, result: TaskResult, status: HostStatus): void {
   const { task } = act.step.node
   const { redactor } = run.deps
   const isBad = ['failed', 'unreachable', 'unknown'].includes(status)
-  const name = redactor.clean(renderText(act, 'name', task.name) ?? String(task.module))
+  const name = redactor.clean(renderName(act, task))
   const message = result.message === undefined || act.isSilent ? undefined : redactor.clean(result.message)
   if (isBad) run.fleet.host(host).failure = redactor.clean(`${name}: ${message ?? status}`)
   const isCheck = run.phase === 'preflight' || run.phase === 'verify'

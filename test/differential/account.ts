@@ -63,8 +63,12 @@ function lineRows(ansible: Line, rota: Line | undefined): Row[] {
   ]
 }
 
-/** Without the members that only rota registers: a playbook written for Ansible does not read them. */
+/**
+ * Without the members that only rota registers: a playbook written for Ansible does not read them. A number that Ansible made text
+ * of, as its templates do, is the same value.
+ */
 function sharedOf(ansible: unknown, rota: unknown): unknown {
+  if (typeof ansible === 'string' && typeof rota === 'number' && Number(ansible) === rota) return ansible
   if (Array.isArray(ansible) && Array.isArray(rota))
     return rota.map((item, index) => (index < ansible.length ? sharedOf(ansible[index], item) : item))
   if (!isMapping(ansible) || !isMapping(rota)) return rota

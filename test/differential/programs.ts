@@ -78,7 +78,12 @@ function ansibleAccount(said: readonly any[], files: Record<string, string>): Ac
     )
   const recaps = said.filter(({ recap }) => recap).map(({ recap }): Record<string, Counts> => recap)
   const exit = said.find(line => line.exit !== undefined)?.exit
-  return { lines, recap: recaps.at(-1) ?? {}, files, isSuccess: exit === 0 }
+  return { lines: byHost(lines), recap: recaps.at(-1) ?? {}, files, isSuccess: exit === 0 }
+}
+
+/** The order among hosts is chance. */
+function byHost(lines: readonly Line[]): readonly Line[] {
+  return [...lines].sort((a, b) => (a.host < b.host ? -1 : a.host > b.host ? 1 : 0))
 }
 
 export async function runRota(site: Site, name: string): Promise<Account> {
@@ -107,12 +112,19 @@ function rotaAccount(said: readonly any[], exit: number, files: Record<string, s
     .filter(({ type }) => type === 'host.end')
     .map(({ host, task, status, result }): Line => {
       const { name, module } = tasks.get(task)
-      const word = ['rescued', 'ignored', 'unknown'].includes(status) ? 'failed' : status
-      return { host, task: name, status: word, result: comparable(module, word, JSON.parse(result ?? '{}')) }
+      const values = JSON.parse(result ?? '{}')
+      const word = wordOf(status, values)
+      return { host, task: name, status: word, result: comparable(module, word, values) }
     })
   const recap: Record<string, Counts> = said.find(({ type }) => type === 'run.end')?.recap ?? {}
   const counts = Object.entries(recap).map(([host, { unknown: _, ...others }]) => [host, others] as const)
-  return { lines, recap: Object.fromEntries(counts), files, isSuccess: exit === 0 }
+  return { lines: byHost(lines), recap: Object.fromEntries(counts), files, isSuccess: exit === 0 }
+}
+
+/** Ansible's word: an outcome that is ignored or rescued is what it is, and an unknown one a failure. */
+function wordOf(status: string, { unreachable }: { readonly unreachable?: boolean }): string {
+  if (status === 'ignored' && unreachable) return 'unreachable'
+  return ['rescued', 'ignored', 'unknown'].includes(status) ? 'failed' : status
 }
 
 function endOf(child: ChildProcess): Promise<number> {

@@ -102,6 +102,7 @@ export function makeTarget(options: TargetOptions): TestTarget {
       return ranOf(await session.pipe({ script, params, timeoutMs }, io))
     },
     forward: to => session.forward(to),
+    reconnect: async () => {},
     operator: makeOperator(options, backups),
     redactor,
     say: text => void said.push(text),
