@@ -174,7 +174,8 @@ function planSections(
   options: PlanOptions,
   roles: readonly Node[],
 ): Node[] {
-  const isForced = play.forceHandlers === true || deps.settings.forceHandlers
+  const isForced =
+    play.forceHandlers === undefined ? deps.settings.forceHandlers : play.forceHandlers === true
   const flush = metaNode('flush_handlers', play.at, outer)
   const section = (items: readonly Item[], before: readonly Node[] = []): Node[] => {
     const nodes = [...before, ...planItems(items, outer, options)]
