@@ -239,6 +239,7 @@ function toCondition(value: Value, at: Source): Template | boolean {
 }
 
 function planHandlers(reading: Reading, nodes: readonly Node[]): Handler[] {
+  const group = {}
   return nodes.flatMap(node => {
     if (node.kind === 'block')
       throw problem('E_PLAYBOOK', 'a block cannot be a handler', {
@@ -253,6 +254,7 @@ function planHandlers(reading: Reading, nodes: readonly Node[]): Handler[] {
         names: role === undefined ? [name] : [name, `${role} : ${name}`],
         listen: renderTexts(reading, 'listen', node.task.listen ?? []),
         node,
+        group,
       },
     ]
   })

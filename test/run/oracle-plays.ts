@@ -757,4 +757,21 @@ last: d
 --- many/no.yml
 last: none
 `,
+  'handlers of one name': `
+- hosts: h1
+  gather_facts: false
+  roles: [a, b]
+  tasks:
+    - command: echo x
+      notify: [same, twice]
+  handlers:
+    - {name: twice, debug: {msg: first of the play}}
+    - {name: twice, debug: {msg: second of the play}}
+    - {name: heard, listen: twice, debug: {msg: heard}}
+--- roles/a/handlers/main.yml
+- {name: same, debug: {msg: a}}
+--- roles/b/handlers/main.yml
+- {name: same, debug: {msg: first of b}}
+- {name: same, debug: {msg: second of b}}
+`,
 }
