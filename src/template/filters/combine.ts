@@ -54,6 +54,7 @@ function combine(value: Py, args: Args): Py {
   }
   return [value, ...args.rest]
     .flatMap(term => (isList(term) ? term : [term]))
+    .filter(term => term !== null)
     .reduce<Map<Py, Py>>((merged, next) => {
       if (next instanceof Undefined) next.fail()
       if (!isDict(next))
