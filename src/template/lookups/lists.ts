@@ -58,6 +58,7 @@ function subelements(terms: readonly Py[]): readonly Py[] {
   if (!isDict(flags))
     throw runtimeFault('subelements lookup: the optional third item must be a dict with flags: skip_missing')
   const skip = isDict(flags) ? member(flags, 'skip_missing') : undefined
+  if (isDict(elements) && isTrue(member(elements, 'skipped') ?? false)) return []
   const chosen = isDict(elements) ? [...elements.values()] : asList(elements)
   const wanted = chosen.filter(element => !(isDict(element) && isTrue(member(element, 'skipped') ?? false)))
   const pairs = subelementPairs(wanted, path, skip !== undefined && isTrue(skip))
