@@ -77,6 +77,11 @@ export const settings = define({
   strategy: { type: 'text', ini: ['defaults.strategy'], env: ['ANSIBLE_STRATEGY'] },
   forceHandlers: { type: 'bool', ini: ['defaults.force_handlers'], env: ['ANSIBLE_FORCE_HANDLERS'] },
   anyErrorsFatal: { type: 'bool', ini: ['defaults.any_errors_fatal'], env: ['ANSIBLE_ANY_ERRORS_FATAL'] },
+  errorOnMissingHandler: {
+    type: 'bool',
+    ini: ['defaults.error_on_missing_handler'],
+    env: ['ANSIBLE_ERROR_ON_MISSING_HANDLER'],
+  },
   hashBehaviour: { type: 'text', ini: ['defaults.hash_behaviour'], env: ['ANSIBLE_HASH_BEHAVIOUR'] },
   noLog: { type: 'bool', ini: ['defaults.no_log'], env: ['ANSIBLE_NO_LOG'] },
   taskTimeout: { type: 'int', ini: ['defaults.task_timeout'], env: ['ANSIBLE_TASK_TIMEOUT'] },

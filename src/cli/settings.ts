@@ -39,6 +39,7 @@ export function selectSettings(
     forceHandlers: flags.forceHandlers ?? false,
     gatherFacts: config.gathering !== 'explicit',
     rolesPath: config.rolesPath,
+    allowsMissingHandlers: config.errorOnMissingHandler === false,
     runId: run.id,
     version: run.version,
   }

@@ -111,6 +111,7 @@ function readPlay(reader: Reader, dict: Dict, at: Source): Play | ImportPlaybook
   )
   if (importKey !== undefined) return readImport(reader, dict, String(importKey), at)
   reader.checkKeywords(dict, 'play', at)
+  checkHosts(reader, dict)
   const place: Place = { isHandler: false, isComplete: !dict.has('module_defaults') }
   const items = (key: string): Item[] => readItems(reader, dict.get(key), place)
   const rotation = readRotation(reader, dict, place)
@@ -126,6 +127,18 @@ function readPlay(reader: Reader, dict: Dict, at: Source): Play | ImportPlaybook
     ...(rotation ? { rotation } : {}),
     at,
   }
+}
+
+/** No host is not every host. */
+function checkHosts(reader: Reader, dict: Dict): void {
+  const hosts = dict.get('hosts')
+  const list = Array.isArray(hosts) ? (hosts as readonly Value[]) : [hosts ?? '-']
+  if (list.length > 0 && list.every(each => each !== '' && each !== null)) return
+  reader.say(
+    'hosts names no host',
+    reader.doc.valueAt(dict, 'hosts'),
+    'write hosts: all, or the name of a host or group',
+  )
 }
 
 function readImport(reader: Reader, dict: Dict, key: string, at: Source): ImportPlaybook {

@@ -29,6 +29,8 @@ export interface Settings {
   readonly forceHandlers: boolean
   /** Whether plays that do not say `gather_facts` gather them. */
   readonly gatherFacts: boolean
+  /** `error_on_missing_handler = false`: a topic without a handler is warned of. */
+  readonly allowsMissingHandlers?: boolean
   /** Recovery: of all plays only the one with `rotation:` is run. Its place among the plays stays, and so do its step ids. */
   readonly rotationOnly?: boolean
   /** Folders of roles besides those at the playbook. */

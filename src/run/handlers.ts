@@ -8,6 +8,8 @@ export interface Handler {
   readonly names: readonly string[]
   readonly listen: readonly string[]
   readonly node: TaskNode
+  /** The same for all handlers of one list: a play's, a role's. */
+  readonly group: object
 }
 
 /** A play's handlers in order of definition, and who has been notified. */
@@ -15,7 +17,7 @@ export interface Handlers {
   readonly all: readonly Handler[]
   /** Roles that are included while the play runs bring more; those that are there already are left out. */
   add(handlers: readonly Handler[]): void
-  /** Returns the handlers that answer to it: the last one of that name and all that listen. */
+  /** Returns the handlers that answer to it: of that name the first one of the last list that has it, and all that listen. */
   find(topic: string): readonly Handler[]
   notify(host: string, handlers: readonly Handler[]): void
   /** The steps that run what the host was notified of. */
@@ -36,7 +38,8 @@ export function createHandlers(handlers: readonly Handler[]): Handlers {
       all.push(...more.filter(handler => !all.includes(handler)))
     },
     find(topic) {
-      const named = all.findLast(handler => handler.names.includes(topic))
+      const last = all.findLast(handler => handler.names.includes(topic))
+      const named = all.find(handler => handler.group === last?.group && handler.names.includes(topic))
       return all.filter(handler => handler === named || handler.listen.includes(topic))
     },
     notify(host, found) {

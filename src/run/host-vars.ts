@@ -136,15 +136,25 @@ const magic: ReadonlyMap<string, (context: MagicContext) => Value | undefined> =
   ['role_path', ({ keywords }) => keywords?.role?.path],
   ['role_name', ({ keywords }) => keywords?.role?.name],
   ['ansible_role_name', ({ keywords }) => keywords?.role?.name],
-  ['ansible_parent_role_names', ({ keywords }) => keywords?.role?.parents],
+  ['ansible_parent_role_names', ({ keywords }) => someOf(keywords?.role?.parents)],
+  ['ansible_parent_role_paths', ({ keywords }) => someOf(keywords?.role?.parentPaths)],
   ['ansible_play_role_names', ({ run }) => [...new Set(run.planner.shelf.names)]],
-  ['ansible_role_names', ({ run }) => [...new Set(run.planner.shelf.names)]],
+  ['ansible_dependent_role_names', ({ run }) => [...new Set(run.planner.shelf.dependents)]],
+  [
+    'ansible_role_names',
+    ({ run: { planner } }) => [...new Set([...planner.shelf.names, ...planner.shelf.dependents])],
+  ],
   ['role_names', ({ run }) => [...new Set(run.planner.shelf.names)]],
   ['omit', () => OMIT],
   ['rota_run', ({ run }) => run.deps.settings.runId],
   ['rota_version', ({ run }) => run.deps.settings.version],
   ['rota_timestamp', ({ run }) => renderTimestamp(run.startedAt)],
 ])
+
+/** Not there at all where a task has no such role. */
+function someOf(names: readonly string[] | undefined): Value | undefined {
+  return names && names.length > 0 ? names : undefined
+}
 
 /** `20261123T034500Z`: UTC, and fit for a file name. */
 export function renderTimestamp(date: Date): string {

@@ -73,12 +73,14 @@ function exhausted(result: TaskResult, retries: number, isJudged: boolean): Task
 function judge(act: Act, result: TaskResult): TaskResult {
   const { changedWhen, failedWhen } = act.step.node.task
   let judged = result
+  let name = 'changed_when_result'
   try {
     if (changedWhen) {
       showResult(act, judged)
       const changed = findUnmet(act, changedWhen) === undefined
       judged = { ...withValue(judged, 'changed', changed), changed }
     }
+    name = 'failed_when_result'
     if (failedWhen) {
       showResult(act, judged)
       judged = withVerdict(judged, findUnmet(act, failedWhen) === undefined, failedWhen)
@@ -86,7 +88,9 @@ function judge(act: Act, result: TaskResult): TaskResult {
     return judged
   } catch (error) {
     const failed = failedBy(error, act.at)
-    return { ...failed, values: new Map([...result.values, ...failed.values]) }
+    const values = new Map([...judged.values, ...failed.values])
+    values.set(name, failed.message ?? '').set('changed', judged.changed)
+    return { ...failed, changed: judged.changed, values }
   }
 }
 
@@ -125,8 +129,11 @@ function findTopics(act: Act): string[] {
   const { keywords } = act.step.node
   if (keywords.notify.length === 0) return []
   const topics = renderTexts(act, 'notify', keywords.notify)
-  for (const topic of topics)
-    if (act.run.handlers.find(topic).length === 0)
+  const missing = topics.filter(topic => act.run.handlers.find(topic).length === 0)
+  if (act.run.deps.settings.allowsMissingHandlers)
+    for (const topic of missing) act.run.warn(`there is no handler "${topic}"`)
+  else
+    for (const topic of missing)
       throw problem('E_PLAYBOOK', `there is no handler "${topic}"`, {
         at: act.at,
         hint: 'add it under `handlers:`, by `name` or with `listen`',

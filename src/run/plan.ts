@@ -20,6 +20,7 @@ export interface RoleRef {
   readonly path: string
   /** The roles that brought this one in, nearest first. */
   readonly parents: readonly string[]
+  readonly parentPaths: readonly string[]
 }
 
 export interface TaskNode {

@@ -52,7 +52,8 @@ export function planPlay(
   const planner = createPlanner(deps, folder, reading)
   const options = planOptions(planner, scope, playLayers, startAt)
   planner.options = () => options
-  const handlerOptions: PlanOptions = { ...options, isWanted: () => true }
+  const handlerOptions = planHandlerOptions(planner, playLayers)
+  planner.handlerOptions = () => handlerOptions
   const roles = planRoles(planner, play, outer)
   const ofRoles = [...planner.shelf.handlers]
   const nodes = planSections(deps, play, outer, options, roles)
@@ -75,7 +76,7 @@ function createPlanner(
   deps: RunDeps,
   folder: string,
   reading: Reading,
-): RolePlanner & { options: () => PlanOptions } {
+): RolePlanner & { options: () => PlanOptions; handlerOptions: () => PlanOptions } {
   return {
     deps,
     folder,
@@ -88,6 +89,7 @@ function createPlanner(
     warn: text => deps.emit({ type: 'note', level: 'warn', text: deps.redactor.clean(text) }),
     // Options plan roles and roles need options: they are joined by planPlay.
     options: () => ({ expandImport: () => null, isWanted: () => true }),
+    handlerOptions: () => ({ expandImport: () => null, isWanted: () => true }),
   }
 }
 
@@ -148,6 +150,22 @@ function planOptions(
   return options
 }
 
+/** What handlers import are handlers too: they may listen, and no tags select them. */
+function planHandlerOptions(planner: RolePlanner, playLayers: readonly Layer[]): PlanOptions {
+  const { deps, folder } = planner
+  const inner: RolePlanner = {
+    ...planner,
+    deps: { ...deps, loadTasks: deps.loadHandlers },
+    options: () => options,
+  }
+  const options: PlanOptions = {
+    isWanted: () => true,
+    expandImport: (task, keywords) =>
+      expandImport(inner, scopeOfPlay({ deps, folder }, [...playLayers, ...keywords.layers]), task, keywords),
+  }
+  return options
+}
+
 /** The play's order: facts, then each section followed by the handlers that were notified, even when it has no task of its own. */
 function planSections(
   deps: RunDeps,
@@ -156,7 +174,8 @@ function planSections(
   options: PlanOptions,
   roles: readonly Node[],
 ): Node[] {
-  const isForced = play.forceHandlers === true || deps.settings.forceHandlers
+  const isForced =
+    play.forceHandlers === undefined ? deps.settings.forceHandlers : play.forceHandlers === true
   const flush = metaNode('flush_handlers', play.at, outer)
   const section = (items: readonly Item[], before: readonly Node[] = []): Node[] => {
     const nodes = [...before, ...planItems(items, outer, options)]
@@ -220,6 +239,7 @@ function toCondition(value: Value, at: Source): Template | boolean {
 }
 
 function planHandlers(reading: Reading, nodes: readonly Node[]): Handler[] {
+  const group = {}
   return nodes.flatMap(node => {
     if (node.kind === 'block')
       throw problem('E_PLAYBOOK', 'a block cannot be a handler', {
@@ -234,6 +254,7 @@ function planHandlers(reading: Reading, nodes: readonly Node[]): Handler[] {
         names: role === undefined ? [name] : [name, `${role} : ${name}`],
         listen: renderTexts(reading, 'listen', node.task.listen ?? []),
         node,
+        group,
       },
     ]
   })

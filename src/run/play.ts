@@ -75,6 +75,11 @@ function startPlay(deps: RunDeps, id: string, name: string, hosts: readonly stri
 function selectPlayHosts(context: RunContext, { play, reading }: PlayPlan): string[] {
   const { deps, fleet } = context
   const pattern = patternOf(play.hosts, reading)
+  if (pattern.trim() === '')
+    throw problem('E_PLAYBOOK', 'hosts names no host', {
+      at: play.at,
+      hint: 'look at the variables that it is made of',
+    })
   const order = renderText(reading, 'order', play.order) ?? 'inventory'
   try {
     const hosts = deps.selectHosts(fleet.inventory, pattern, deps.settings.limit)

@@ -29,11 +29,13 @@ export interface RoleShelf {
   /** Defaults and vars of roles that the whole play sees. */
   readonly layers: Layer[]
   readonly names: string[]
+  /** Those that only other roles asked for. */
+  readonly dependents: string[]
   /** Roles that ran with the same parameters: a second time is left out. */
   readonly seen: Set<string>
 }
 export function createShelf(): RoleShelf {
-  return { handlers: [], layers: [], names: [], seen: new Set() }
+  return { handlers: [], layers: [], names: [], dependents: [], seen: new Set() }
 }
 
 export interface RolePlanner {
@@ -42,6 +44,8 @@ export interface RolePlanner {
   readonly folder: string
   readonly shelf: RoleShelf
   readonly options: () => PlanOptions
+  /** For handlers: no tags select them, nor what they import. */
+  readonly handlerOptions: () => PlanOptions
   /** Roles that were read, by folder and files. */
   readonly read: Map<string, Role>
   /** Uses of roles whose handlers are on the shelf. */
@@ -106,7 +110,9 @@ export function planRole(planner: RolePlanner, use: RoleUse, outer: Keywords): N
   const key = renderKey(role, use)
   if (!(use.isRepeated ?? role.allowsDuplicates) && shelf.seen.has(key)) return []
   shelf.seen.add(key)
-  shelf.names.push(role.name)
+  const isDependency = outer.role !== undefined && !use.isIncluded
+  const names = isDependency ? shelf.dependents : shelf.names
+  names.push(role.name)
   if (role.hasArgumentSpecs) planner.warn(`the argument specs of the role ${role.name} are not checked`)
   if (use.isPublic) shelf.layers.push(...layersOf(role, use))
   const keywords = roleKeywords(role, use, outer)
@@ -170,10 +176,11 @@ function roleKeywords(role: Role, use: RoleUse, outer: Keywords): Keywords {
       ? [{ rank: 'role params', from: `params of the role ${role.name}`, values: use.params }]
       : []
   const parents = outer.role ? [outer.role.name, ...outer.role.parents] : []
+  const parentPaths = outer.role ? [outer.role.path, ...outer.role.parentPaths] : []
   return {
     ...inner,
     layers: [...inner.layers, ...layersOf(role, use), ...params],
-    role: { name: role.name, path: role.path, parents },
+    role: { name: role.name, path: role.path, parents, parentPaths },
   }
 }
 
@@ -181,12 +188,12 @@ function roleKeywords(role: Role, use: RoleUse, outer: Keywords): Keywords {
  * Once for each place that uses the role: of handlers with one name the last one is meant. Tags select tasks, never handlers.
  */
 function addHandlers(planner: RolePlanner, role: Role, use: RoleUse, keywords: Keywords): void {
-  const { shelf, options, planHandlers, placed } = planner
+  const { shelf, handlerOptions, planHandlers, placed } = planner
   const { file, line, col } = use.at
   const place = `${file}:${line}:${col} ${renderKey(role, use)}`
   if (placed.has(place)) return
   placed.add(place)
-  const nodes = planItems(role.handlers, { ...keywords, tags: [] }, { ...options(), isWanted: () => true })
+  const nodes = planItems(role.handlers, { ...keywords, tags: [] }, handlerOptions())
   shelf.handlers.push(...planHandlers(nodes))
 }
 

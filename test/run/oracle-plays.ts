@@ -696,4 +696,82 @@ allow_duplicates: true
 --- roles/c/tasks/main.yml
 - debug: {msg: "c {{ winner }}"}
 `,
+  'names of roles, files of handlers, conditions that cannot be evaluated': `
+- hosts: h1
+  gather_facts: false
+  roles: [a]
+  tasks:
+    - command: echo x
+      notify: imported
+    - command: echo x
+      notify: heard
+    - command: echo x
+      register: r
+      changed_when: r.nothing == 3
+      ignore_errors: true
+    - debug: {msg: "{{ r is failed }} {{ r.changed_when_result is string }}"}
+    - debug: {msg: "{{ ansible_parent_role_names is defined }}"}
+  handlers:
+    - import_tasks: handlers.yml
+--- handlers.yml
+- name: imported
+  debug: {msg: one}
+- name: by another name
+  debug: {msg: two}
+  listen: heard
+--- roles/a/meta/main.yml
+dependencies: [b]
+--- roles/a/tasks/main.yml
+- debug: {msg: "{{ ansible_role_names | sort }} {{ ansible_play_role_names }} {{ ansible_dependent_role_names }}"}
+- include_role: {name: c}
+--- roles/b/tasks/main.yml
+- debug: {msg: b}
+--- roles/c/tasks/main.yml
+- debug: {msg: "{{ ansible_parent_role_names }} {{ ansible_parent_role_paths | map('basename') | list }}"}
+`,
+  'variables of files': `
+- hosts: h1
+  gather_facts: false
+  vars_files: [one.yml]
+  tasks:
+    - debug: {msg: "{{ where }} {{ deep }}"}
+    - include_vars: {file: two.yml, hash_behaviour: merge}
+    - debug: {msg: "{{ deep }}"}
+    - include_vars: {dir: many, extensions: ['', yml], ignore_files: [no.yml]}
+      register: r
+    - debug: {msg: "{{ r.ansible_included_var_files | map('basename') | list }} {{ last }}"}
+    - debug: {msg: x}
+      with_list: {a: 1}
+      ignore_errors: true
+--- one.yml
+where: beside
+--- vars/one.yml
+where: in vars
+deep: {a: {b: 1}}
+--- two.yml
+deep: {a: {c: 2}}
+--- many/b
+last: b
+--- many/c/d.yml
+last: d
+--- many/no.yml
+last: none
+`,
+  'handlers of one name': `
+- hosts: h1
+  gather_facts: false
+  roles: [a, b]
+  tasks:
+    - command: echo x
+      notify: [same, twice]
+  handlers:
+    - {name: twice, debug: {msg: first of the play}}
+    - {name: twice, debug: {msg: second of the play}}
+    - {name: heard, listen: twice, debug: {msg: heard}}
+--- roles/a/handlers/main.yml
+- {name: same, debug: {msg: a}}
+--- roles/b/handlers/main.yml
+- {name: same, debug: {msg: first of b}}
+- {name: same, debug: {msg: second of b}}
+`,
 }

@@ -44,7 +44,7 @@ function mergeValues(old: Py, by: Py, style: MergeStyle): Py {
 function combine(value: Py, args: Args): Py {
   for (const name of args.named.keys())
     if (name !== 'recursive' && name !== 'list_merge')
-      throw runtimeFault(`'recursive' and 'list_merge' are the only valid keyword arguments, not '${name}'`)
+      throw runtimeFault(`'recursive' and 'list_merge' are the only valid keyword arguments`)
   const listMerge = toText(args.named.get('list_merge') ?? 'replace')
   if (!Object.hasOwn(listMerges, listMerge))
     throw runtimeFault(`list_merge is one of ${Object.keys(listMerges).join(', ')}, not '${listMerge}'`)
@@ -54,6 +54,7 @@ function combine(value: Py, args: Args): Py {
   }
   return [value, ...args.rest]
     .flatMap(term => (isList(term) ? term : [term]))
+    .filter(term => term !== null)
     .reduce<Map<Py, Py>>((merged, next) => {
       if (next instanceof Undefined) next.fail()
       if (!isDict(next))

@@ -51,13 +51,14 @@ function subelements(terms: readonly Py[]): readonly Py[] {
   const [elements, path, flags = dictOf([])] = terms
   if (elements === undefined || path === undefined || terms.length > 3)
     throw runtimeFault('subelements lookup expects a list of two or three items')
-  if ((!isDict(elements) && !isList(elements)) || !isText(path))
+  if (!isText(path))
     throw runtimeFault(
       'subelements lookup expects a list of two or three items, first a dict or a list, second a string',
     )
   if (!isDict(flags))
     throw runtimeFault('subelements lookup: the optional third item must be a dict with flags: skip_missing')
   const skip = isDict(flags) ? member(flags, 'skip_missing') : undefined
+  if (isDict(elements) && isTrue(member(elements, 'skipped') ?? false)) return []
   const chosen = isDict(elements) ? [...elements.values()] : asList(elements)
   const wanted = chosen.filter(element => !(isDict(element) && isTrue(member(element, 'skipped') ?? false)))
   const pairs = subelementPairs(wanted, path, skip !== undefined && isTrue(skip))
@@ -101,13 +102,13 @@ function longSpan(options: Args): Span {
   const [hasEnd, hasCount] = [options.has('end'), options.has('count')]
   if (hasEnd && hasCount) throw runtimeFault("can't specify both count and end in with_sequence")
   if (!hasEnd && !hasCount) throw runtimeFault('must specify count or end in with_sequence')
-  const given = options.has('stride') ? wholeOf('stride', options.value('stride')) : undefined
   const start = options.has('start') ? wholeOf('start', options.value('start')) : 1
-  const stride = given ?? 1
+  const stride = options.has('stride') ? wholeOf('stride', options.value('stride')) : 1
   const count = hasCount ? wholeOf('count', options.value('count')) : 0
   const end = hasEnd ? wholeOf('end', options.value('end')) : start + count * stride - (stride > 0 ? 1 : -1)
   if (hasCount && count === 0) return { start, end: start - 1, stride: 1, format: '%d' }
-  if (given === undefined && end < start) throw runtimeFault('to count backwards make stride negative')
+  if (stride > 0 && end < start) throw runtimeFault('to count backwards make stride negative')
+  if (stride < 0 && end > start) throw runtimeFault("to count forward don't make stride negative")
   return { start, end, stride, format: options.has('format') ? options.text('format') : '%d' }
 }
 function renderSpan({ start, end, stride, format }: Span): readonly Py[] {

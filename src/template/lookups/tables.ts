@@ -73,6 +73,10 @@ function parseIni(text: string, isProperties: boolean, allowNoValue: boolean): I
   }
   return entries
 }
+function hasSection(text: string, section: string): boolean {
+  return text.split(/\r?\n/).some(line => line.trim() === `[${section}]`)
+}
+
 /** As Python's ConfigParser: a section has a key once, in whatever case. */
 function refuseDuplicates(entries: readonly IniEntry[]): readonly IniEntry[] {
   const seen = new Set<string>()
@@ -103,6 +107,8 @@ function iniValue(term: Py, given: Args, { session }: Runtime): readonly Py[] {
   const fold = (key: string): string => (isYes(options, 'case_sensitive') ? key : key.toLowerCase())
   const section = isProperties ? 'java_properties' : options.text('section')
   const parsed = parseIni(text, isProperties, allowNoValue)
+  if (!isProperties && options.text('default') === '' && !hasSection(text, section))
+    throw runtimeFault(`No section: '${section}'`)
   const entries = (isProperties ? parsed : refuseDuplicates(parsed)).filter(
     entry => entry.section === section,
   )
