@@ -38,8 +38,8 @@ function keep(value: unknown): unknown {
   if (!isMapping(value)) return value
   const names = Object.keys(value).filter(name => !volatile.has(name) && !notes.has(name) && !isOwn(name))
   const members = Object.fromEntries(names.map(name => [name, keep(value[name])]))
-  // That of a folder is its file system's affair.
-  if (members['state'] === 'directory') delete members['size']
+  // A folder's size is the file system's own business, and that of whoever else uses the folder.
+  if (members['state'] === 'directory' || members['isdir'] === true) delete members['size']
   const isItem = 'ansible_loop_var' in members
   if (!isItem || members['failed'] !== true) return members
   return pick(members, [...ofFailures, 'failed', 'item'])
