@@ -11,7 +11,6 @@ const load = (name: string): { cases: Case[]; vars?: Record<string, unknown> } =
 
 /** Where we differ, and why. */
 const known: Readonly<Record<string, string>> = {
-  'ansible-27': 'the indention of lists in to_nice_yaml is the YAML library’s',
   'ansible-filters-147': 'a date that leaves an expression is its text',
   'ansible-filters-153': 'a date that leaves an expression is its text',
   'ansible-filters-228': 'the oracle cannot evaluate inf; Ansible 2.19 gives the float',
