@@ -1,6 +1,7 @@
-// A Templar as the product wires it, with small YAML adapters, and the case format of the oracle.
-import { parseAllDocuments, parseDocument, stringify, visit } from 'yaml'
+// A Templar as the product wires it, and the case format of the oracle.
 import { Float, type Scope, Template, toValue, type Value } from '../../src/core/value.ts'
+import { parseAll, parseYaml } from '../../src/load/yaml.ts'
+import { dumpYaml } from '../../src/load/yaml-dump.ts'
 import { createTemplar, type TemplarOptions } from '../../src/template/templar.ts'
 
 // The oracle ran in UTC.
@@ -34,35 +35,13 @@ export function parseJsonKeepingFloats(text: string): any {
   )
 }
 
-function fromYaml(doc: ReturnType<typeof parseDocument>): Value {
-  if (doc.errors[0]) throw doc.errors[0]
-  visit(doc, {
-    Scalar(_key, node) {
-      if (typeof node.value === 'number' && Number.isInteger(node.value) && /[.eE]/.test(node.source ?? ''))
-        node.value = new Float(node.value)
-    },
-  })
-  return toValue(doc.toJS({ mapAsMap: true }))
-}
-function toYaml(value: Value): unknown {
-  if (value instanceof Float) return value.value
-  if (Array.isArray(value)) return Array.from(value, toYaml)
-  return value instanceof Map ? new Map([...value].map(([k, v]) => [k, toYaml(v)])) : value
-}
-
 export const options: TemplarOptions = {
   now: () => new Date('2026-03-04T05:06:07Z'),
   random: () => 0.5,
   env: name => ({ ROTA_T: 'envval' })[name],
-  parseYaml: text => fromYaml(parseDocument(text)),
-  parseYamlAll: text => (parseAllDocuments(text) as any[]).map(fromYaml),
-  dumpYaml: (value, style) =>
-    stringify(toYaml(value), {
-      indent: style.indent,
-      indentSeq: false,
-      sortMapEntries: style.sortKeys,
-      lineWidth: 0,
-    }),
+  parseYaml: (text, file) => parseYaml(text, file).value,
+  parseYamlAll: (text, file) => parseAll(text, file).map(document => document.value),
+  dumpYaml,
 }
 export const templar = createTemplar(options)
 

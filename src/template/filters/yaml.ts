@@ -4,7 +4,7 @@ import type { FilterSet } from '../compile/language.ts'
 import type { Runtime } from '../compile/runtime.ts'
 import { runtimeFault } from '../fault.ts'
 import { dataOf } from '../python/data.ts'
-import { isDict, isList, isText, type Py, Undefined } from '../python/kinds.ts'
+import { isDict, isList, isText, type Py, toInteger, Undefined } from '../python/kinds.ts'
 import { isTrue } from '../python/order.ts'
 import type { Args } from '../python/signature.ts'
 import { toText } from '../python/text.ts'
@@ -20,18 +20,27 @@ function plainData(value: Py, runtime: Runtime): Value {
   visit(value)
   return runtime.session.finalize(value)
 }
+const options = ['default_flow_style', 'sort_keys', 'width', 'explicit_start', 'allow_unicode']
 function dump(value: Py, args: Args, runtime: Runtime, isFlow: boolean): Py {
+  for (const name of args.named.keys())
+    if (!options.includes(name))
+      throw runtimeFault(`YAML output has no option '${name}' here; it has ${options.join(', ')}`)
   const option = (name: string, otherwise: boolean): boolean => {
     const given = args.named.get(name)
-    return given === undefined ? otherwise : isTrue(given)
+    return given === undefined || given === null ? otherwise : isTrue(given)
   }
+  if (option('default_flow_style', false))
+    throw runtimeFault('default_flow_style=true is not supported; to_json writes everything on one line')
   const width = args.named.get('width')
-  return runtime.session.world.dumpYaml(plainData(value, runtime), {
+  const text = runtime.session.world.dumpYaml(plainData(value, runtime), {
     indent: args.integer('indent'),
-    isFlow: option('default_flow_style', isFlow) && isFlow,
+    isFlow: isFlow && !args.named.has('default_flow_style'),
     sortKeys: option('sort_keys', true),
-    width: typeof width === 'number' ? width : 80,
+    width: width === undefined ? 80 : toInteger(width),
   })
+  // libyaml, which Ansible writes with, puts no end mark after a plain scalar.
+  const body = isList(value) || isDict(value) ? text : text.replace(/\n\.\.\.\n$/, '\n')
+  return option('explicit_start', false) ? `---\n${body}` : body
 }
 function parse<T extends Value>(read: () => T): Py {
   try {
