@@ -66,7 +66,7 @@ const failure = (promise: Promise<unknown>): Promise<{ code: string; message: st
 async function running(session: Session): Promise<[ReturnType<Session['run']>]> {
   let out = ''
   const call = session.run({
-    script: sh`printf started; sleep 300`,
+    script: sh`printf started; sleep 30`,
     onText: part => {
       out += part
     },
@@ -124,7 +124,7 @@ it('a dropped connection in a pipe destroys the local stream instead of ending i
   const stdout = new PassThrough()
   stdout.once('data', () => host.dropAll())
   stdout.on('error', () => {})
-  const done = await session.pipe({ script: sh`printf x; sleep 300` }, { stdout })
+  const done = await session.pipe({ script: sh`printf x; sleep 30` }, { stdout })
   expect([done.status, stdout.destroyed, stdout.writableFinished]).toEqual(['unknown', true, false])
 })
 

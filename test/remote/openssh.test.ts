@@ -85,7 +85,7 @@ describe.skipIf(whyNoSshd())('the system’s ssh', () => {
     const busy = await open(server, 'openssh')
     let out = ''
     const call = busy.run({
-      script: sh`printf started; sleep 300`,
+      script: sh`printf started; sleep 30`,
       onText: part => {
         out += part
       },

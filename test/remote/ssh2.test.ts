@@ -286,7 +286,7 @@ describe.skipIf(whyNoSshd())('a real sshd', () => {
     let started = ''
     const calls = [
       session.run({
-        script: sh`printf started; sleep 300`,
+        script: sh`printf started; sleep 30`,
         onText: part => {
           started += part
         },
