@@ -2,9 +2,12 @@
 import { problem, type RotaError } from '../../src/core/error.ts'
 import type { Ran, ScriptParams } from '../../src/core/remote.ts'
 import { HostBook, type OnLine } from './host-book.ts'
-import { ShellKilled, type Tripwire } from './tripwire.ts'
+import { type Fault, ShellKilled, type Tripwire } from './tripwire.ts'
 
 class HostFull extends Error {}
+
+/** Faults after which the answer of a call that was under way never comes. */
+const losing: ReadonlySet<Fault> = new Set(['cut', 'gone', 'partition', 'shell', 'session'])
 
 /** How many calls a cut link refuses before it is up again: fewer than a probe asks. */
 const CUT_CALLS = 3
@@ -52,7 +55,7 @@ export class Link {
     this.#isTold = true
     const { fault } = this.#wire
     if (fault === 'cut') this.#refuses = CUT_CALLS
-    if (fault === 'gone') this.#refuses = Number.POSITIVE_INFINITY
+    if (fault === 'gone' || fault === 'partition') this.#refuses = Number.POSITIVE_INFINITY
     if (fault === 'full-host') this.#isFull = true
     if (fault === 'shell' || fault === 'session') this.#broken = fault
   }
@@ -89,7 +92,7 @@ export class Link {
     const { result, isLost } = this.#run(what, effect)
     const isCut = (await this.#wire.pass(`answer ${what}`)) || isLost
     this.#learn()
-    if (isCut && ['cut', 'gone', 'shell', 'session'].includes(this.#wire.fault ?? '')) {
+    if (isCut && this.#wire.fault !== undefined && losing.has(this.#wire.fault)) {
       this.#broken = undefined
       throw unknown(name)
     }

@@ -196,7 +196,7 @@ export async function census(story: Story): Promise<readonly string[]> {
 
 /** Strikes, recovers, and looks. */
 export async function tryOut(trial: Trial): Promise<Verdict> {
-  return trial.fault === 'stop' ? tryStopped(trial) : tryStruck(trial)
+  return trial.fault === 'stop' || trial.fault === 'partition' ? tryTakenOver(trial) : tryStruck(trial)
 }
 
 /** The same machine takes the run up again, after the process has died or ended by itself. */
@@ -232,13 +232,16 @@ async function lookAgain(site: Site, machine: Machine, state: string): Promise<s
   return wrong
 }
 
-/** The process sleeps; a colleague finishes from the hosts; it wakes and may change nothing any more. */
-async function tryStopped({ story, at, way, again }: Trial): Promise<Verdict> {
+/**
+ * The process sleeps, or goes on where it reaches no host; a colleague finishes from the hosts; it wakes and may change nothing any
+ * more, nor say that it committed what did not stay so.
+ */
+async function tryTakenOver({ story, fault, at, way, again }: Trial): Promise<Verdict> {
   const site = new Site(story)
   const [alice, bob] = [new Machine('alice'), new Machine('bob')]
-  const wire = new Tripwire('stop', at)
-  const sleeping = site.live(alice, 'run', wire)
-  await Promise.race([sleeping, wire.frozen])
+  const wire = new Tripwire(fault, at)
+  const living = site.live(alice, 'run', wire)
+  await (fault === 'stop' ? Promise.race([living, wire.frozen]) : living)
   if (!wire.isStruck) return missed
   const isTaken = await site.takeOver(bob, new Tripwire())
   let points = 0
@@ -257,11 +260,13 @@ async function tryStopped({ story, at, way, again }: Trial): Promise<Verdict> {
   const wrong = isTaken ? site.look(state) : []
   const { writes } = site.fleet
   wire.wake()
-  const woken = stateOf(await sleeping)
+  const claim = stateOf(await living)
   if (isTaken) {
-    if (site.fleet.writes !== writes) wrong.push('whoever woke wrote something')
+    if (site.fleet.writes !== writes) wrong.push('whoever was taken over wrote something')
+    if (claim.startsWith('committed') && !state.startsWith('committed'))
+      wrong.push(`whoever was taken over says ${claim}`)
     wrong.push(...site.look(state))
-  } else wrong.push(...(await lookAtWoken(site, alice, woken)))
+  } else wrong.push(...(await lookUntaken(site, alice, claim)))
   return {
     isStruck: true,
     wrong: [...wrong, ...site.lookAt(alice), ...site.lookAt(bob)],
@@ -271,9 +276,9 @@ async function tryStopped({ story, at, way, again }: Trial): Promise<Verdict> {
   }
 }
 
-/** Nobody had anything to take over: whoever woke went on, or was refused and left everything old. */
-async function lookAtWoken(site: Site, alice: Machine, woken: string): Promise<string[]> {
-  if (woken.startsWith('committed') || woken === 'rolled_back') return site.look(woken)
+/** Nobody had anything to take over: the first process went on, or was refused and left everything old. */
+async function lookUntaken(site: Site, alice: Machine, claim: string): Promise<string[]> {
+  if (claim.startsWith('committed') || claim === 'rolled_back') return site.look(claim)
   alice.reboot('kill', new Fuse())
   const { ended } = await site.settle(alice, 'rollback')
   return site.look(stateOf(ended))

@@ -9,6 +9,7 @@ export const faults = {
   shell: 'kill -9 of the remote shell',
   session: 'kill -9 of sshd’s session; the script runs on',
   stop: 'SIGSTOP; another operator finishes; SIGCONT',
+  partition: 'the operator is cut off; another operator finishes',
   'full-operator': 'the operator’s disk is full',
   'full-host': 'the host’s disk is full',
 } as const

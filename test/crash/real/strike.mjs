@@ -9,7 +9,7 @@ import promises from 'node:fs/promises'
 import { syncBuiltinESMExports } from 'node:module'
 import net from 'node:net'
 import { promisify } from 'node:util'
-import { points } from './doors.mjs'
+import { points } from './doors.mjs.mts'
 
 const at = Number(process.env.ROTA_CRASH_AT)
 const fault = process.env.ROTA_CRASH_FAULT
