@@ -1,5 +1,7 @@
 // Made by `npm run gen` from the files of this folder.
 import type { Module } from '../core/module.ts'
+import { age_file } from './age-file.ts'
+import { age_find } from './age-find.ts'
 import { apk } from './apk.ts'
 import { aptRepository } from './apt-repository.ts'
 import { apt } from './apt.ts'
@@ -66,6 +68,8 @@ import { waitForConnection } from './wait-for-connection.ts'
 import { waitFor } from './wait-for.ts'
 
 export const modules: readonly Module[] = [
+  age_file,
+  age_find,
   apk,
   apt,
   aptRepository,
