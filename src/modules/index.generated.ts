@@ -15,7 +15,8 @@ import { copy } from './copy.ts'
 import { cron } from './cron.ts'
 import { debug } from './debug.ts'
 import { dnf, yum } from './dnf.ts'
-import { dockerContainerExec } from './docker-container-exec.ts'
+import { dockerComposeV2 } from './docker-compose-v2.ts'
+import { dockerContainerExec, dockerExec } from './docker-container-exec.ts'
 import { dockerContainer } from './docker-container.ts'
 import { env_file } from './env-file.ts'
 import { env_read } from './env-read.ts'
@@ -81,8 +82,10 @@ export const modules: readonly Module[] = [
   cron,
   debug,
   dnf,
+  dockerComposeV2,
   dockerContainer,
   dockerContainerExec,
+  dockerExec,
   env_file,
   env_read,
   fail,
