@@ -2,6 +2,7 @@
 import type { Module } from '../core/module.ts'
 import { age_file } from './age-file.ts'
 import { age_find } from './age-find.ts'
+import { age_keygen } from './age-keygen.ts'
 import { apk } from './apk.ts'
 import { aptKey } from './apt-key.ts'
 import { aptRepository } from './apt-repository.ts'
@@ -73,6 +74,7 @@ import { waitFor } from './wait-for.ts'
 export const modules: readonly Module[] = [
   age_file,
   age_find,
+  age_keygen,
   apk,
   apt,
   aptKey,

@@ -7,9 +7,10 @@ import fc from 'fast-check'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { parseBech32, renderBech32 } from '../../src/core/bech32.ts'
 import type { Session } from '../../src/core/remote.ts'
-import { Secret } from '../../src/core/secret.ts'
+import { reveal, Secret } from '../../src/core/secret.ts'
 import { age_file } from '../../src/modules/age-file.ts'
 import { age_find } from '../../src/modules/age-find.ts'
+import { age_keygen } from '../../src/modules/age-keygen.ts'
 import { openLocalSession } from '../support/local-session.ts'
 import { makeTarget } from '../support/target.ts'
 import { act, apply, asState, makeFolder, shells } from './harness.ts'
@@ -199,6 +200,16 @@ describe.runIf(hasAge).each(Object.keys(shells))('under %s', shell => {
     ).rejects.toThrow(/truncated or was changed/)
     expect(readFileSync(path).equals(bytes)).toBe(true)
     expect(readdirSync(folder)).toEqual(['x.age'])
+  })
+
+  it('makes keys that age takes', async () => {
+    const { identity, recipient } = (await act(makeTarget({ session }), age_keygen, {})).values!
+    const key = { identity: reveal(identity as Secret), recipient: String(recipient) }
+    const path = join(folder, 'x.age')
+    seal(path, 'text', key)
+    expect(openWith(path, key)?.toString()).toBe('text')
+    const other = (await act(makeTarget({ session }), age_keygen, {})).values!
+    expect(other['recipient']).not.toBe(recipient)
   })
 
   it('refuses a passphrase in place of a key, without showing it', async () => {
