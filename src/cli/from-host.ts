@@ -19,6 +19,7 @@ import { parseExtraVars } from './extra-vars.ts'
 import { openInvocation, placePlaybooks, selectFolder } from './invocation.ts'
 import { loadRunInventory } from './load-run.ts'
 import type { RunFlags } from './options.ts'
+import type { Mode } from './rotation.ts'
 import { createRunState, type RunState } from './run-state.ts'
 import { createOperatorTemplar } from './templar.ts'
 import { openRunVault, type RunVault } from './vault-passwords.ts'
@@ -26,7 +27,7 @@ import { loadOperator } from './who.ts'
 import { selectAddress, selectBecome } from './wiring.ts'
 
 interface Fetch {
-  readonly mode: 'resume' | 'rollback' | 'finalise'
+  readonly mode: Exclude<Mode, 'run'>
   readonly run: string
   readonly flags: RunFlags
   readonly config: ConfigValues
