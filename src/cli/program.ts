@@ -2,6 +2,7 @@ import { inspect } from 'node:util'
 import { Command, CommanderError } from 'commander'
 import { errors, exits, type Problem, problemsOf } from '../core/error.ts'
 import { addConnectionFlags, addOutputFlags, addRunFlags, addVaultFlags } from './options.ts'
+import { addRotationCommands } from './rotation-commands.ts'
 import { showProblems } from './terminal.ts'
 import { addVaultCommands } from './vault-commands.ts'
 
@@ -54,6 +55,7 @@ function createProgram(version: string, done: Done): Command {
     .exitOverride()
     .configureHelp({ sortSubcommands: false })
   addRunCommands(program, version, done)
+  addRotationCommands(program, done)
   addExecCommand(program, version, done)
   addReadCommands(program, done)
   addVaultCommands(program, done)
