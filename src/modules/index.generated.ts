@@ -1,5 +1,8 @@
 // Made by `npm run gen` from the files of this folder.
 import type { Module } from '../core/module.ts'
+import { age_file } from './age-file.ts'
+import { age_find } from './age-find.ts'
+import { age_keygen } from './age-keygen.ts'
 import { apk } from './apk.ts'
 import { aptKey } from './apt-key.ts'
 import { aptRepository } from './apt-repository.ts'
@@ -69,6 +72,9 @@ import { waitForConnection } from './wait-for-connection.ts'
 import { waitFor } from './wait-for.ts'
 
 export const modules: readonly Module[] = [
+  age_file,
+  age_find,
+  age_keygen,
   apk,
   apt,
   aptKey,
