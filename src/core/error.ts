@@ -16,6 +16,10 @@ export const exits = {
   approval: { code: 8, say: 'an approval is missing or does not match' },
   evidence: { code: 9, say: 'evidence is invalid' },
   rolledBack: { code: 10, say: 'a rotation was undone: every host is on its old secrets' },
+  awaiting: {
+    code: 11,
+    say: 'a rotation is committed and waits for a change that a person makes at a provider',
+  },
   overdue: { code: 12, say: 'a secret is overdue, or nobody knows how old it is' },
   drift: { code: 13, say: 'the places that hold a secret do not agree' },
   unknown: { code: 16, say: 'a link died after work was sent: the outcome on at least one host is unknown' },
@@ -57,6 +61,7 @@ export const errors = {
   E_LOCKED: { exit: 'locked', say: 'another run holds the lock' },
   E_PREFLIGHT: { exit: 'preflight', say: 'the rotation was refused before anything was changed' },
   E_HELD: { exit: 'held', say: 'the rotation needs a person' },
+  E_AWAITING: { exit: 'awaiting', say: 'the rotation waits for a change at a provider' },
   E_JOURNAL: { exit: 'error', say: 'the journal cannot be used' },
   E_EVIDENCE: { exit: 'evidence', say: 'the evidence cannot be written or does not verify' },
   E_BUG: { exit: 'internal', say: 'a bug in rota' },
