@@ -8,12 +8,13 @@ import { Template } from '../core/value.ts'
 import type { Inventory } from '../core/vars.ts'
 import { modules } from '../modules/index.generated.ts'
 import { createRegistry } from '../modules/registry.ts'
-import type { Agreement } from '../policy/standing.ts'
+import type { Agreement, LastRotation } from '../policy/standing.ts'
 import { createRunId, stateFolder } from '../rotation/run-folder.ts'
 import type { Config } from './config.ts'
 import type { Credentials } from './credentials.ts'
 import { runEngine } from './engine-run.ts'
 import { parseExtraVars } from './extra-vars.ts'
+import { journalsOnHost, type LastRotations, parseJournalsOnHost } from './last-rotations.ts'
 import { createPlaybookLoader } from './load-run.ts'
 import type { RunFlags } from './options.ts'
 import { openOutput } from './output.ts'
@@ -25,6 +26,8 @@ import type { RunVault } from './vault-passwords.ts'
 export interface Agreements {
   readonly found: ReadonlyMap<string, readonly Agreement[]>
   readonly unreachable: ReadonlySet<string>
+  /** What any machine rotated there, by `HOST SECRET`, as the hosts' copies of journals tell. */
+  readonly last: LastRotations
 }
 
 export interface AskOptions {
@@ -40,6 +43,7 @@ export interface AskOptions {
 /** Modules whose failure is an answer; of any other nobody can say whether the place disagrees or could not be asked. */
 const answering = new Set(['process_env', 'assert', 'fail'])
 
+type HostEnd = Extract<RunEvent, { type: 'host.end' }>
 interface Check {
   readonly duty: Duty
   readonly task: Task
@@ -85,10 +89,30 @@ export async function askAgreements(application: Application, options: AskOption
   return collector.agreements()
 }
 
+const JOURNALS = 'what was rotated here'
+
+/** Asks the host for its copies of journals; a host that has none, or does not show them, is no failure. */
+function journalsTask({ at }: Play): Task {
+  const folder = new Template("{{ rota_host_folder | default('') }}", at)
+  return {
+    kind: 'task',
+    name: JOURNALS,
+    module: 'shell',
+    moduleAt: at,
+    args: new Map([['cmd', journalsOnHost]]),
+    argsAt: new Map(),
+    environment: [new Map([['ROTA_HOST_FOLDER', folder]])],
+    checkMode: false,
+    changedWhen: [false],
+    ignoreErrors: true,
+    at,
+  }
+}
+
 /** What the application reads, then each check by itself: one that fails does not keep the next from being asked. */
 function makePlay(play: Play, checks: ReadonlyMap<string, Check>): Play {
   const asked = [...checks].map(([name, { task }]): Task => ({ ...task, name, ignoreErrors: true }))
-  return { ...play, tasks: [...play.tasks, ...asked] }
+  return { ...play, tasks: [journalsTask(play), ...play.tasks, ...asked] }
 }
 
 /** Reads the answers off the events of the run: the same that a terminal would show. */
@@ -97,15 +121,16 @@ function createCollector(checks: ReadonlyMap<string, Check>) {
   const found = new Map<string, Agreement[]>()
   const broken = new Map<string, Agreement['message']>()
   const unreachable = new Set<string>()
-  const onEnd = (event: Extract<RunEvent, { type: 'host.end' }>): void => {
+  const last = new Map<string, LastRotation>()
+  const onEnd = (event: HostEnd): void => {
     if (event.status === 'unreachable') unreachable.add(event.host)
-    const check = checks.get(tasks.get(event.task) ?? '')
-    if (!check) {
-      if (event.status === 'failed' || event.status === 'unknown') broken.set(event.host, event.message)
-      return
-    }
-    const key = `${event.host} ${check.duty.secret}`
-    if (event.status !== 'skipped') found.set(key, [...(found.get(key) ?? []), toAgreement(check, event)])
+    const name = tasks.get(event.task) ?? ''
+    const check = checks.get(name)
+    if (name === JOURNALS) keepRotations(last, event)
+    else if (check && event.status !== 'skipped') {
+      const key = `${event.host} ${check.duty.secret}`
+      found.set(key, [...(found.get(key) ?? []), toAgreement(check, event)])
+    } else if (event.status === 'failed' || event.status === 'unknown') broken.set(event.host, event.message)
   }
   const reporter: Reporter = {
     on(event: Stamped) {
@@ -116,14 +141,18 @@ function createCollector(checks: ReadonlyMap<string, Check>) {
   }
   return {
     reporter,
-    agreements: (): Agreements => ({ found: withBroken(found, broken, checks), unreachable }),
+    agreements: (): Agreements => ({ found: withBroken(found, broken, checks), unreachable, last }),
   }
 }
 
-function toAgreement(
-  { task }: Check,
-  { status, message, result }: Extract<RunEvent, { type: 'host.end' }>,
-): Agreement {
+/** A host tells of itself alone. */
+function keepRotations(last: Map<string, LastRotation>, { host, result }: HostEnd): void {
+  const { stdout } = JSON.parse(result ?? '{}') as { readonly stdout?: unknown }
+  for (const [key, rotation] of parseJournalsOnHost(typeof stdout === 'string' ? stdout : ''))
+    if (key.startsWith(`${host} `)) last.set(key, rotation)
+}
+
+function toAgreement({ task }: Check, { status, message, result }: HostEnd): Agreement {
   const module = String(task.module)
   const check =
     typeof task.name === 'string' ? task.name : task.name instanceof Template ? task.name.text : module

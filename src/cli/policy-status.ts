@@ -14,7 +14,7 @@ import { stateFolder } from '../rotation/run-folder.ts'
 import { type Agreements, type AskOptions, askAgreements } from './agreements.ts'
 import { configureFlags } from './config-flags.ts'
 import { readCredentials } from './credentials.ts'
-import { readLastRotations, readOpenRuns } from './last-rotations.ts'
+import { readLastRotations, readOpenRuns, selectLater } from './last-rotations.ts'
 import { createPlaybookLoader, findRotation, loadRunInventory } from './load-run.ts'
 import type { RunFlags } from './options.ts'
 import { openRunVault } from './vault-passwords.ts'
@@ -133,7 +133,8 @@ async function makeReport(loaded: LoadedPolicy, given: StatusFlags, version: str
       application.duties.map((duty): Standing => {
         const key = `${host} ${duty.secret}`
         const agreements = answers?.found.get(key) ?? []
-        return decideStanding({ application, host, duty, last: last.get(key), agreements, open }, now)
+        const rotated = selectLater(last.get(key), answers?.last.get(key))
+        return decideStanding({ application, host, duty, last: rotated, agreements, open }, now)
       }),
     )
   })
@@ -150,7 +151,6 @@ async function askAll(
   if (offline) return asked
   const credentials = await readCredentials(options.flags)
   for (const { application, hosts } of places) {
-    if (application.duties.every(({ agrees }) => agrees.length === 0)) continue
     const play = { ...application.play, hosts: hosts.join(',') }
     asked.set(
       application,

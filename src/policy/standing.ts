@@ -10,8 +10,8 @@ export interface LastRotation {
   /** RFC 3339 UTC. */
   readonly at: string
   readonly run: string
-  /** Whether the evidence of that run verifies. */
-  readonly evidence: 'valid' | 'invalid'
+  /** Whether the evidence of that run verifies; `elsewhere`: a colleague's machine has it. */
+  readonly evidence: 'valid' | 'invalid' | 'elsewhere'
 }
 
 /** What came of one task of `agrees` on one host. */

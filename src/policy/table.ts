@@ -25,7 +25,8 @@ function renderAgreements(agreements: readonly Agreement[]): string {
 }
 
 function renderLast({ last, rotatedAt }: Standing): string {
-  if (last) return `${last.run}${last.evidence === 'invalid' ? ' EVIDENCE INVALID' : ''}`
+  const notes = { valid: '', invalid: ' EVIDENCE INVALID', elsewhere: ' elsewhere' }
+  if (last) return `${last.run}${notes[last.evidence]}`
   return rotatedAt === undefined ? '-' : 'by policy'
 }
 
