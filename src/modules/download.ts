@@ -24,6 +24,17 @@ export const downloadParams = {
 } as const
 export type DownloadArgs = Args<typeof downloadParams>
 
+/** A download of which nothing more is said. */
+export const plainDownload: DownloadArgs = {
+  force_basic_auth: false,
+  http_agent: 'rota',
+  validate_certs: true,
+  ciphers: [],
+  unredirected_headers: [],
+  timeout: 30,
+  use_proxy: true,
+}
+
 /** `uri` with the options that a download has no say in. */
 const plainGet = {
   method: 'GET',

@@ -1,6 +1,10 @@
 // Made by `npm run gen` from the files of this folder.
 import type { Module } from '../core/module.ts'
+import { age_file } from './age-file.ts'
+import { age_find } from './age-find.ts'
+import { age_keygen } from './age-keygen.ts'
 import { apk } from './apk.ts'
+import { aptKey } from './apt-key.ts'
 import { aptRepository } from './apt-repository.ts'
 import { apt } from './apt.ts'
 import { archive } from './archive.ts'
@@ -13,9 +17,11 @@ import { command } from './command.ts'
 import { composeStack } from './compose-stack.ts'
 import { copy } from './copy.ts'
 import { cron } from './cron.ts'
+import { deb822Repository } from './deb822-repository.ts'
 import { debug } from './debug.ts'
 import { dnf, yum } from './dnf.ts'
-import { dockerContainerExec } from './docker-container-exec.ts'
+import { dockerComposeV2 } from './docker-compose-v2.ts'
+import { dockerContainerExec, dockerExec } from './docker-container-exec.ts'
 import { dockerContainer } from './docker-container.ts'
 import { env_file } from './env-file.ts'
 import { env_read } from './env-read.ts'
@@ -67,8 +73,12 @@ import { waitForConnection } from './wait-for-connection.ts'
 import { waitFor } from './wait-for.ts'
 
 export const modules: readonly Module[] = [
+  age_file,
+  age_find,
+  age_keygen,
   apk,
   apt,
+  aptKey,
   aptRepository,
   archive,
   assemble,
@@ -80,10 +90,13 @@ export const modules: readonly Module[] = [
   composeStack,
   copy,
   cron,
+  deb822Repository,
   debug,
   dnf,
+  dockerComposeV2,
   dockerContainer,
   dockerContainerExec,
+  dockerExec,
   env_file,
   env_read,
   fail,

@@ -189,7 +189,11 @@ function selectState(records: readonly JournalRecord[]): RotationState {
 
 /** Reads what a rotation amounts to; undefined when the run is no rotation or never began. Throws E_JOURNAL when it is damaged. */
 export async function readSummary(folder: string): Promise<RotationSummary | undefined> {
-  const records = await readJournal(folder)
+  return summarize(basename(folder), await readJournal(folder))
+}
+
+/** The same from records, of a host's copy of the journal too; undefined without the first one. */
+export function summarize(run: string, records: readonly JournalRecord[]): RotationSummary | undefined {
   const begin = records.find(record => record.type === 'begin')
   if (!begin) return undefined
   const { reason, plan, hosts, at } = begin
@@ -201,7 +205,7 @@ export async function readSummary(folder: string): Promise<RotationSummary | und
     began: at,
     state: selectState(records),
     isOpen,
-    ways: selectWays(basename(folder), records),
+    ways: selectWays(run, records),
     changed: selectChanged(hosts, records),
   }
 }
