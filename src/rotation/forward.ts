@@ -133,6 +133,11 @@ function holdForward(run: Run, red: Red): Promise<RotationOutcome> {
   return holdRun(run, new Map(hosts))
 }
 
+/** The credentials are green and the service is good now and then: whether that is the rotation's doing, a person has to say. */
+function isFlaky(red: Red): boolean {
+  return [...red.values()].every(result => result.isFlaky === true)
+}
+
 /** Every wave in order. Resolves with the outcome when one stays red. */
 async function runWaves(run: Run): Promise<RotationOutcome | undefined> {
   const attempts = isForwardOnly(run.deps.reason) ? FORWARD_ATTEMPTS : 1
@@ -143,7 +148,8 @@ async function runWaves(run: Run): Promise<RotationOutcome | undefined> {
       note(run, 'warn', `reason ${run.deps.reason} never goes back: trying the wave again`)
       red = await runWave(run, wave)
     }
-    if (red.size > 0) return isForwardOnly(run.deps.reason) ? holdForward(run, red) : goBack(run, red)
+    if (red.size > 0)
+      return isForwardOnly(run.deps.reason) || isFlaky(red) ? holdForward(run, red) : goBack(run, red)
   }
   return undefined
 }
