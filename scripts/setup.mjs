@@ -24,7 +24,7 @@ export const testPackages = {
   'mariadb-server-core': '/usr/sbin/mariadbd',
   'mariadb-client-core': 'mariadb',
   'redis-tools': 'redis-cli',
-  iptables: 'iptables',
+  iptables: '/usr/sbin/iptables',
 }
 
 /** Runs a program with its output shown; ends this process with its status when it fails. */
