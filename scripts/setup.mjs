@@ -22,7 +22,7 @@ export const testPackages = {
   rsync: 'rsync',
   gpg: 'gpg',
   'mariadb-server-core': '/usr/sbin/mariadbd',
-  'mariadb-client-core': 'mariadb',
+  'mariadb-client': 'mariadb-dump',
   'redis-tools': 'redis-cli',
   iptables: '/usr/sbin/iptables',
 }

@@ -18,7 +18,9 @@ export interface MariaDb {
 }
 
 export const noMariaDb =
-  existsSync('/usr/sbin/mariadbd') && existsSync('/usr/bin/mariadb') ? undefined : 'MariaDB is not installed'
+  existsSync('/usr/sbin/mariadbd') && existsSync('/usr/bin/mariadb-dump')
+    ? undefined
+    : 'MariaDB is not installed'
 if (noMariaDb !== undefined) {
   if (process.env['CI']) throw new Error(noMariaDb)
   console.log(`skipped: ${noMariaDb}`)
