@@ -48,6 +48,7 @@ import { postgresqlQuery } from './postgresql-query.ts'
 import { postgresqlRestore } from './postgresql-restore.ts'
 import { postgresqlUser } from './postgresql-user.ts'
 import { processEnv } from './process-env.ts'
+import { proxmox_token } from './proxmox-token.ts'
 import { raw } from './raw.ts'
 import { reboot } from './reboot.ts'
 import { replace } from './replace.ts'
@@ -59,6 +60,7 @@ import { setStats } from './set-stats.ts'
 import { setup } from './setup.ts'
 import { shell } from './shell.ts'
 import { slurp } from './slurp.ts'
+import { smtp_login } from './smtp-login.ts'
 import { stat } from './stat.ts'
 import { sysctl } from './sysctl.ts'
 import { systemd, systemdService } from './systemd.ts'
@@ -121,6 +123,7 @@ export const modules: readonly Module[] = [
   postgresqlRestore,
   postgresqlUser,
   processEnv,
+  proxmox_token,
   raw,
   reboot,
   replace,
@@ -132,6 +135,7 @@ export const modules: readonly Module[] = [
   setup,
   shell,
   slurp,
+  smtp_login,
   stat,
   sysctl,
   systemd,
