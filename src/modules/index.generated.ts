@@ -1,5 +1,8 @@
 // Made by `npm run gen` from the files of this folder.
 import type { Module } from '../core/module.ts'
+import { age_file } from './age-file.ts'
+import { age_find } from './age-find.ts'
+import { age_keygen } from './age-keygen.ts'
 import { apk } from './apk.ts'
 import { aptKey } from './apt-key.ts'
 import { aptRepository } from './apt-repository.ts'
@@ -49,6 +52,7 @@ import { raw } from './raw.ts'
 import { reboot } from './reboot.ts'
 import { replace } from './replace.ts'
 import { script } from './script.ts'
+import { secret_copies } from './secret-copies.ts'
 import { serviceFacts } from './service-facts.ts'
 import { service } from './service.ts'
 import { setFact } from './set-fact.ts'
@@ -69,6 +73,9 @@ import { waitForConnection } from './wait-for-connection.ts'
 import { waitFor } from './wait-for.ts'
 
 export const modules: readonly Module[] = [
+  age_file,
+  age_find,
+  age_keygen,
   apk,
   apt,
   aptKey,
@@ -119,6 +126,7 @@ export const modules: readonly Module[] = [
   reboot,
   replace,
   script,
+  secret_copies,
   service,
   serviceFacts,
   setFact,
