@@ -53,6 +53,7 @@ import { raw } from './raw.ts'
 import { reboot } from './reboot.ts'
 import { replace } from './replace.ts'
 import { script } from './script.ts'
+import { secret_copies } from './secret-copies.ts'
 import { serviceFacts } from './service-facts.ts'
 import { service } from './service.ts'
 import { setFact } from './set-fact.ts'
@@ -128,6 +129,7 @@ export const modules: readonly Module[] = [
   reboot,
   replace,
   script,
+  secret_copies,
   service,
   serviceFacts,
   setFact,
