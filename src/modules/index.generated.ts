@@ -1,5 +1,8 @@
 // Made by `npm run gen` from the files of this folder.
 import type { Module } from '../core/module.ts'
+import { age_file } from './age-file.ts'
+import { age_find } from './age-find.ts'
+import { age_keygen } from './age-keygen.ts'
 import { apk } from './apk.ts'
 import { aptKey } from './apt-key.ts'
 import { aptRepository } from './apt-repository.ts'
@@ -47,10 +50,12 @@ import { postgresqlQuery } from './postgresql-query.ts'
 import { postgresqlRestore } from './postgresql-restore.ts'
 import { postgresqlUser } from './postgresql-user.ts'
 import { processEnv } from './process-env.ts'
+import { proxmox_token } from './proxmox-token.ts'
 import { raw } from './raw.ts'
 import { reboot } from './reboot.ts'
 import { replace } from './replace.ts'
 import { script } from './script.ts'
+import { secret_copies } from './secret-copies.ts'
 import { serviceFacts } from './service-facts.ts'
 import { service } from './service.ts'
 import { setFact } from './set-fact.ts'
@@ -58,6 +63,7 @@ import { setStats } from './set-stats.ts'
 import { setup } from './setup.ts'
 import { shell } from './shell.ts'
 import { slurp } from './slurp.ts'
+import { smtp_login } from './smtp-login.ts'
 import { stat } from './stat.ts'
 import { sysctl } from './sysctl.ts'
 import { systemd, systemdService } from './systemd.ts'
@@ -71,6 +77,9 @@ import { waitForConnection } from './wait-for-connection.ts'
 import { waitFor } from './wait-for.ts'
 
 export const modules: readonly Module[] = [
+  age_file,
+  age_find,
+  age_keygen,
   apk,
   apt,
   aptKey,
@@ -119,10 +128,12 @@ export const modules: readonly Module[] = [
   postgresqlRestore,
   postgresqlUser,
   processEnv,
+  proxmox_token,
   raw,
   reboot,
   replace,
   script,
+  secret_copies,
   service,
   serviceFacts,
   setFact,
@@ -130,6 +141,7 @@ export const modules: readonly Module[] = [
   setup,
   shell,
   slurp,
+  smtp_login,
   stat,
   sysctl,
   systemd,

@@ -3,6 +3,7 @@ import type { Phase } from '../core/play.ts'
 import type { Clean } from '../core/redact.ts'
 import { goBack } from './back.ts'
 import { isForwardOnly } from './decide.ts'
+import { endOwing, openGates, openGrace } from './grace.ts'
 import { createUniform, type HostOutcome, type RotationOutcome } from './outcome.ts'
 import { emitSecrets, settleSecrets, showGiven } from './pending.ts'
 import {
@@ -36,9 +37,9 @@ function toMessages(red: Red): ReadonlyMap<string, Clean> {
 }
 
 /** Preflight only reads: a change of state in it is a mistake in the playbook, found before it happens. */
-async function refuseChange(change: { readonly what: Clean }): Promise<never> {
+export async function refuseChange(change: { readonly what: Clean }): Promise<never> {
   throw problem('E_PREFLIGHT', `${change.what}: would change the target, and preflight only reads`, {
-    hint: 'move the task to `change` or to `backup`',
+    hint: 'move the task to a phase that changes things: `backup`, `change` or `finalise`',
   })
 }
 
@@ -159,14 +160,9 @@ async function finish(run: Run): Promise<RotationOutcome> {
   emitSecrets(run)
   emitStates(run, createUniform('committed', hosts).hosts)
   const red = await runPhase(run, 'committed', hosts, 'pending')
-  const outcomes = hosts.map((host): [string, HostOutcome] => {
-    const message = red.get(host)?.message
-    return [
-      host,
-      message === undefined ? { state: 'committed' } : { state: 'committed_with_warnings', message },
-    ]
-  })
-  return endRun(run, red.size > 0 ? 'committed_with_warnings' : 'committed', new Map(outcomes))
+  await openGates(run)
+  await openGrace(run)
+  return endOwing(run, red)
 }
 
 /**

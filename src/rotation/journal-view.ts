@@ -23,6 +23,14 @@ function renderWhat(record: JournalRecord, describe: DescribeChange): string {
       return `${record.phase} ${record.status}  ${record.hosts.join(', ')}`
     case 'commit':
       return 'the pivot: from here on nothing goes back'
+    case 'awaiting':
+      return record.gates.map(({ name, say }) => `${name}: ${say}`).join('; ')
+    case 'confirm':
+      return `what was waited for is done, says ${record.by}`
+    case 'grace':
+      return `the values of before count: ${Object.entries(record.until)
+        .map(([name, time]) => `${name} until ${time}`)
+        .join(', ')}`
     case 'held':
     case 'end':
       return `${record.state}  ${Object.entries(record.hosts)

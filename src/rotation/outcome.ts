@@ -24,6 +24,8 @@ const exitOf: Readonly<Record<RotationState, Exit>> = {
   in_doubt: 'held',
   refused: 'preflight',
   finalised: 'ok',
+  awaiting_provider: 'awaiting',
+  in_grace: 'ok',
 }
 
 /** The state of the run: the worst of its hosts' states. Nobody knows is worse than a person has to decide. */

@@ -41,6 +41,8 @@ export interface RotationDeps {
   readonly settleEvidence?: (() => Promise<void>) | undefined
   /** Aborted by ^C: no phase is begun after it, except to go back. */
   readonly stop?: AbortSignal | undefined
+  /** Who is at work, `user@machine`: whose word a confirmation is. */
+  readonly operator?: string | undefined
   /** What was typed, sealed; kept with the journal's first record. */
   readonly invocation?: string | undefined
   /** The copies on the hosts, and whose the hosts are. */
