@@ -53,6 +53,8 @@ import { processEnv } from './process-env.ts'
 import { proxmox_token } from './proxmox-token.ts'
 import { raw } from './raw.ts'
 import { reboot } from './reboot.ts'
+import { redisUser } from './redis-user.ts'
+import { redis } from './redis.ts'
 import { replace } from './replace.ts'
 import { script } from './script.ts'
 import { secret_copies } from './secret-copies.ts'
@@ -131,6 +133,8 @@ export const modules: readonly Module[] = [
   proxmox_token,
   raw,
   reboot,
+  redis,
+  redisUser,
   replace,
   script,
   secret_copies,
