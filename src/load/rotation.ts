@@ -31,7 +31,15 @@ export function readRotation(reader: Reader, play: Dict, place: Place): Rotation
     committed: items('committed'),
     finalise: items('finalise'),
   }
-  return { name: dict.get('name') ?? '', secrets: readSecrets(reader, dict), phases, at }
+  const { commit, failureBudget } = readFields(reader, dict, 'rotation') as Partial<Rotation>
+  return {
+    name: dict.get('name') ?? '',
+    secrets: readSecrets(reader, dict),
+    ...(commit !== undefined && { commit }),
+    ...(failureBudget !== undefined && { failureBudget }),
+    phases,
+    at,
+  }
 }
 
 function readSecrets(reader: Reader, rotation: Dict): SecretSpec[] {

@@ -37,7 +37,11 @@ export function createOutcome(
   state: RotationState,
   hosts: ReadonlyMap<string, HostOutcome>,
 ): RotationOutcome {
-  return { state, hosts, exit: exitOf[state] }
+  const isPartial =
+    exitOf[state] !== 'held' &&
+    state !== 'rolled_back' &&
+    [...hosts.values()].some(host => host.state === 'rolled_back')
+  return { state, hosts, exit: isPartial ? 'failed' : exitOf[state] }
 }
 
 /** The same state for every host. */

@@ -4,9 +4,10 @@ import { goBack } from './back.ts'
 import { isForwardOnly } from './decide.ts'
 import { goForward } from './forward.ts'
 import { openJournal } from './journal.ts'
-import { isTouched, readLedger, readStates } from './ledger.ts'
+import { isCommittedOn, isTouched, readLedger, readStates } from './ledger.ts'
 import { createOutcome, createUniform, type HostOutcome, type RotationOutcome } from './outcome.ts'
 import { showSecrets } from './pending.ts'
+import { finishCommitted } from './pivot.ts'
 import {
   emitStates,
   endRun,
@@ -30,7 +31,9 @@ import {
  *    `rollback` goes back: applied is undone, not applied is skipped, conflict is held, no answer is in doubt.
  * 3. When a phase before the commit is red, the table in decide.ts says which way: back, or for a reason that forbids it
  *    forward once more and then held.
- * 4. A run that is held or in doubt stays open: the same command takes it up again. One that has ended answers the same
+ * 4. Hosts may part ways (FleetRule): one that was dropped only goes back, one that was committed alone only forward, whatever
+ *    the others do. A change belongs to the host whose task it is, also where it was delegated.
+ * 5. A run that is held or in doubt stays open: the same command takes it up again. One that has ended answers the same
  *    for ever, and touches nothing.
  */
 
@@ -42,7 +45,7 @@ async function openRun(
   const { disk, processes, isLocked, sealer, now } = deps
   const journal = await openJournal(deps.folder, { disk, processes, isLocked, sealer, now })
   try {
-    return await work({ world, deps, journal, ledger: readLedger(journal) })
+    return await work({ world, deps, journal, ledger: readLedger(journal), warned: new Map() })
   } finally {
     await journal.close()
   }
@@ -141,7 +144,7 @@ export async function resumeRotation(world: RotationWorld, deps: RotationDeps): 
 function checkMayGoBack(run: Run): void {
   const { deps, ledger, world } = run
   const state = ledger.end?.state
-  if (ledger.isCommitted)
+  if (ledger.isCommitted || (ledger.end?.type === 'end' && ledger.committed.size > 0))
     throw problem(
       'E_HELD',
       `run ${deps.run} is ${state ?? 'committed'}: its old values are no longer in force anywhere`,
@@ -172,6 +175,7 @@ export async function rollbackRotation(world: RotationWorld, deps: RotationDeps)
     await restore(run)
     if (run.ledger.begin?.plan !== deps.plan)
       note(run, 'warn', 'the playbook, inventory or variables are not those the run was begun with')
+    await finishCommitted(run)
     return goBack(run)
   })
 }
@@ -184,14 +188,16 @@ export async function finaliseRotation(world: RotationWorld, deps: RotationDeps)
   return openRun(world, deps, async opened => {
     const run = withReason(opened)
     const state = run.ledger.end?.state
-    if (!run.ledger.isCommitted || run.ledger.end?.type !== 'end')
+    const hosts = world.hosts.filter(host => isCommittedOn(run.ledger, host))
+    if (hosts.length === 0 || run.ledger.end?.type !== 'end')
       throw problem('E_HELD', `run ${deps.run} is not finished: ${state ?? 'interrupted'}`, {
         hint: run.ledger.isUndoing ? `rota rollback ${deps.run}` : `rota resume ${deps.run}`,
       })
     if (state === 'finalised') return createOutcome(state, readStates(run.ledger.end))
     await restore(run)
-    const red = await runPhase(run, 'finalise', world.hosts, 'pending')
+    const red = await runPhase(run, 'finalise', hosts, 'pending')
     const outcomes = world.hosts.map((host): [string, HostOutcome] => {
+      if (!hosts.includes(host)) return [host, { state: 'rolled_back' }]
       const message = red.get(host)?.message
       return [
         host,
