@@ -9,9 +9,10 @@ import { isRunId, type RunFolder } from '../rotation/run-folder.ts'
 import { openReach, type Reach } from './host-reach.ts'
 import { openInvocation, placePlaybooks, selectFolder } from './invocation.ts'
 import type { RunFlags } from './options.ts'
+import type { Mode } from './rotation.ts'
 import { createRunState, type RunState } from './run-state.ts'
 
-export type FetchMode = 'resume' | 'rollback' | 'finalise'
+export type FetchMode = Exclude<Mode, 'run'>
 
 /**
  * Takes a run over from its hosts and makes its folder here: HOST's copy of the journal names the others, whose copies are

@@ -91,8 +91,16 @@ function addRunCommands(program: Command, version: string, done: Done): void {
   )
   addRunFlags(
     program
+      .command('confirm [run]')
+      .description('say that what a rotation waits for at its providers is done (default: the newest one)')
+      .option(...fromHost),
+  ).action(async (run: string | undefined, flags) =>
+    done(await (await import('./recover.ts')).recoverCommand('confirm', run, flags, version)),
+  )
+  addRunFlags(
+    program
       .command('finalise [run]')
-      .description('run the finalise phase of a committed rotation (default: the newest one)')
+      .description('end the old values of a committed rotation (default: the newest one)')
       .option(...fromHost),
   ).action(async (run: string | undefined, flags) =>
     done(await (await import('./recover.ts')).recoverCommand('finalise', run, flags, version)),

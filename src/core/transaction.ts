@@ -55,6 +55,12 @@ export interface FleetRule {
   readonly failureBudget: number
 }
 
+/** A gate that is shut: what a person has to do at which provider. */
+export interface Gate {
+  readonly name: string
+  readonly say: Clean
+}
+
 /** What a rotation gets passed in: the play's phases as functions over hosts, and single changes back and forth. */
 export interface RotationWorld {
   /** Every host of the run, in order. */
@@ -73,6 +79,12 @@ export interface RotationWorld {
   ): Promise<ReadonlyMap<string, PhaseResult>>
   /** Renders each secret's `current` on the host, after preflight. Secrets without `current` are missing. */
   currentSecrets(host: string): Promise<ReadonlyMap<string, Secret>>
+  /** Renders each secret's `issued` on the host, after backup. Those that render to nothing are missing. Absent: there are none. */
+  issuedSecrets?(host: string): Promise<ReadonlyMap<string, Secret>>
+  /** The provider gates that hold for this host's rotation. Absent: there are none. */
+  providerGates?(host: string): readonly Gate[]
+  /** For how many milliseconds the previous value of a secret still counts; 0: not at all. Absent: 0. */
+  graceMs?(host: string, name: string): number
   /** The rendered length and alphabet of a secret, for making its pending value. */
   secretShape(host: string, name: string): { readonly length: number; readonly alphabet: string }
   /** Makes them visible to templates as `pending`, `current`, `secrets` and `stale`, and to the redactor. */

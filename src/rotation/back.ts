@@ -1,4 +1,5 @@
 import type { Clean } from '../core/redact.ts'
+import { endOwing, openGates, openGrace } from './grace.ts'
 import { isCommittedOn, isSuperseded, isTouched, ownerOf, type Step } from './ledger.ts'
 import type { HostOutcome, RotationOutcome } from './outcome.ts'
 import {
@@ -179,11 +180,12 @@ export async function goBack(run: Run, red: Red = new Map()): Promise<RotationOu
   const steps = run.ledger.steps.filter(step => !isCommittedOn(run.ledger, ownerOf(step)))
   const stuck = await undoHosts(run, new Set(hosts), steps)
   const back = selectBackOutcomes(run, hosts, red, stuck)
-  const forward = run.world.hosts.filter(host => !hosts.includes(host))
-  const outcomes = new Map([...selectCommittedOutcomes(run, forward), ...back])
-  if (stuck.size > 0) return holdRun(run, outcomes)
-  if (forward.length === 0) return endRun(run, 'rolled_back', outcomes)
-  return endRun(run, run.warned.size > 0 ? 'committed_with_warnings' : 'committed', outcomes)
+  const isParted = hosts.length < run.world.hosts.length
+  if (stuck.size > 0) return holdRun(run, new Map([...selectCommittedOutcomes(run), ...back]))
+  if (!isParted) return endRun(run, 'rolled_back', back)
+  await openGates(run)
+  await openGrace(run)
+  return endOwing(run, back)
 }
 
 /** Leaves red hosts behind: they are undone alone, and the run goes on without them. Resolves with what is in the way. */

@@ -35,9 +35,9 @@ function toMessages(red: Red): ReadonlyMap<string, Clean> {
 }
 
 /** Preflight only reads: a change of state in it is a mistake in the playbook, found before it happens. */
-async function refuseChange(change: { readonly what: Clean }): Promise<never> {
+export async function refuseChange(change: { readonly what: Clean }): Promise<never> {
   throw problem('E_PREFLIGHT', `${change.what}: would change the target, and preflight only reads`, {
-    hint: 'move the task to `change` or to `backup`',
+    hint: 'move the task to a phase that changes things: `backup`, `change` or `finalise`',
   })
 }
 

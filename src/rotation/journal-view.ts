@@ -25,6 +25,14 @@ function renderWhat(record: JournalRecord, describe: DescribeChange): string {
       return `the pivot of ${record.hosts?.join(', ') ?? 'the run'}: from here on nothing goes back`
     case 'drop':
       return `the run goes on without ${record.hosts.join(', ')}: undone there`
+    case 'awaiting':
+      return record.gates.map(({ name, say }) => `${name}: ${say}`).join('; ')
+    case 'confirm':
+      return `what was waited for is done, says ${record.by}`
+    case 'grace':
+      return `the values of before count: ${Object.entries(record.until)
+        .map(([name, time]) => `${name} until ${time}`)
+        .join(', ')}`
     case 'held':
     case 'end':
       return `${record.state}  ${Object.entries(record.hosts)

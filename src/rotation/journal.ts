@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { problem, type RotaError } from '../core/error.ts'
 import type { RotationState } from '../core/event.ts'
 import type { Phase } from '../core/play.ts'
-import type { Reason, RunKey, Sealer } from '../core/transaction.ts'
+import type { Gate, Reason, RunKey, Sealer } from '../core/transaction.ts'
 import type { State } from '../core/value.ts'
 import { type AppendFile, type Disk, realDisk } from './disk.ts'
 import { lockFolder, type Processes, realProcesses } from './lock.ts'
@@ -36,6 +36,12 @@ export type Entry =
   | { readonly type: 'commit'; readonly hosts?: readonly string[] }
   /** The run goes on without these hosts: from now on they only go back. */
   | { readonly type: 'drop'; readonly hosts: readonly string[] }
+  /** What a person has to change at which provider before the run can be finalised. */
+  | { readonly type: 'awaiting'; readonly gates: readonly Gate[] }
+  /** That person's word that it is done. */
+  | { readonly type: 'confirm'; readonly by: string }
+  /** Until when the value of before still counts, by secret name: RFC 3339 UTC. */
+  | { readonly type: 'grace'; readonly until: Readonly<Record<string, string>> }
   | {
       readonly type: 'held' | 'end'
       readonly state: RotationState

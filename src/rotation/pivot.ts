@@ -1,10 +1,10 @@
 import { selectBackOutcomes } from './back.ts'
+import { endOwing, openGates, openGrace } from './grace.ts'
 import { isCommittedOn } from './ledger.ts'
 import { createUniform, type RotationOutcome } from './outcome.ts'
 import { emitSecrets } from './pending.ts'
 import {
   emitStates,
-  endRun,
   holdRun,
   type Red,
   type Run,
@@ -62,13 +62,9 @@ export async function finishCommitted(run: Run): Promise<void> {
 /** Ends a run whose waves are through. It stays open while the undo of a dropped host is in the way. */
 export async function finish(run: Run, stuck: ReadonlyMap<string, Stuck>): Promise<RotationOutcome> {
   await finishCommitted(run)
-  const { dropped } = run.ledger
-  const { warned, world } = run
-  const forward = world.hosts.filter(host => !dropped.has(host))
-  const outcomes = new Map([
-    ...selectCommittedOutcomes(run, forward),
-    ...selectBackOutcomes(run, [...dropped], new Map(), stuck),
-  ])
-  if (stuck.size > 0) return holdRun(run, outcomes)
-  return endRun(run, warned.size > 0 ? 'committed_with_warnings' : 'committed', outcomes)
+  await openGates(run)
+  await openGrace(run)
+  const back = selectBackOutcomes(run, [...run.ledger.dropped], new Map(), stuck)
+  if (stuck.size > 0) return holdRun(run, new Map([...selectCommittedOutcomes(run), ...back]))
+  return endOwing(run, back)
 }

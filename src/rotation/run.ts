@@ -17,7 +17,7 @@ import type { Disk } from './disk.ts'
 import type { HostJournal } from './host-journal.ts'
 import type { HostLocks } from './host-lock.ts'
 import { type Entry, type Journal, renderLine, sumOf } from './journal.ts'
-import type { Ledger } from './ledger.ts'
+import { isCommittedOn, type Ledger } from './ledger.ts'
 import type { Processes } from './lock.ts'
 import { createOutcome, type HostOutcome, type RotationOutcome, selectRunState } from './outcome.ts'
 
@@ -49,6 +49,8 @@ export interface RotationDeps {
   readonly settleEvidence?: (() => Promise<void>) | undefined
   /** Aborted by ^C: no phase is begun after it, except to go back. */
   readonly stop?: AbortSignal | undefined
+  /** Who is at work, `user@machine`: whose word a confirmation is. */
+  readonly operator?: string | undefined
   /** What was typed, sealed; kept with the journal's first record. */
   readonly invocation?: string | undefined
   /** The copies on the hosts, and whose the hosts are. */
@@ -199,18 +201,20 @@ export async function runPhase(
   return red
 }
 
-/** How hosts that have passed a pivot ended. */
+/** Hosts that have passed a pivot, their own or the run's. */
+export function selectCommitted({ world, ledger }: Run): readonly string[] {
+  return world.hosts.filter(host => isCommittedOn(ledger, host))
+}
+
+/** How they ended, when nothing is owed for them. */
 export function selectCommittedOutcomes(
-  { warned }: Run,
-  hosts: readonly string[],
+  run: Run,
+  otherwise: HostOutcome = { state: 'committed' },
 ): ReadonlyMap<string, HostOutcome> {
   return new Map(
-    hosts.map((host): [string, HostOutcome] => {
-      const message = warned.get(host)
-      return [
-        host,
-        message === undefined ? { state: 'committed' } : { state: 'committed_with_warnings', message },
-      ]
+    selectCommitted(run).map((host): [string, HostOutcome] => {
+      const message = run.warned.get(host)
+      return [host, message === undefined ? otherwise : { state: 'committed_with_warnings', message }]
     }),
   )
 }

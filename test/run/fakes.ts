@@ -37,6 +37,7 @@ export const rotation = (
 ): Rotation => ({
   name: 'r',
   secrets,
+  providerGates: [],
   at,
   phases: {
     preflight: [],
@@ -45,6 +46,8 @@ export const rotation = (
     converge: [],
     verify: [],
     committed: [],
+    confirmed: [],
+    finalise_preflight: [],
     finalise: [],
     ...phases,
   },
