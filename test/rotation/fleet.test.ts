@@ -161,7 +161,7 @@ it('commit: host commits what is green wave by wave; one red host too many stops
   ])
   await expect(site.live(rollbackRotation)).rejects.toMatchObject({ code: 'E_HELD' })
   expect(await site.live(finaliseRotation)).toMatchObject({ state: 'finalised' })
-  expect(site.log).toEqual(['finalise a,c pending'])
+  expect(site.log).toEqual(['finalise_preflight a,c pending', 'finalise a,c pending'])
 })
 
 it('commit: host with a budget goes on to the next waves', async () => {
