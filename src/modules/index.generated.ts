@@ -39,6 +39,8 @@ import { iniFile } from './ini-file.ts'
 import { knownHosts } from './known-hosts.ts'
 import { lineinfile } from './lineinfile.ts'
 import { mount } from './mount.ts'
+import { mysqlDb } from './mysql-db.ts'
+import { mysqlUser } from './mysql-user.ts'
 import { packageFacts } from './package-facts.ts'
 import { packageModule } from './package.ts'
 import { pause } from './pause.ts'
@@ -115,6 +117,8 @@ export const modules: readonly Module[] = [
   knownHosts,
   lineinfile,
   mount,
+  mysqlDb,
+  mysqlUser,
   packageFacts,
   packageModule,
   pause,
