@@ -9,6 +9,7 @@ import type { Value } from '../core/value.ts'
 import { selectConnection } from './act.ts'
 import { driveHosts } from './drive.ts'
 import type { HostState } from './fleet.ts'
+import { selectFleetRule } from './fleet-rule.ts'
 import { createHandlers } from './handlers.ts'
 import { scopeOfTask } from './host-vars.ts'
 import type { Reading } from './keyword.ts'
@@ -43,6 +44,7 @@ export function createWorld(
     hosts: base.hosts,
     waves,
     secrets: specs,
+    rule: selectFleetRule(plan, base.hosts.length),
     async runPhase(phase, hosts, inForce, apply) {
       const count = (counts.get(phase) ?? 0) + 1
       counts.set(phase, count)
