@@ -3,7 +3,7 @@ import { defineAction, type Target } from '../core/module.ts'
 import type { Args } from '../core/params.ts'
 import { type Look, outcomeOf, proveSteady, steadyParams } from './steadiness.ts'
 import { send } from './uri.ts'
-import { NoAnswer } from './uri-exchange.ts'
+import { NoAnswer } from './uri-channel.ts'
 import { uriParams } from './uri-request.ts'
 
 const {
