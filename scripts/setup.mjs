@@ -22,9 +22,9 @@ export const testPackages = {
   rsync: 'rsync',
   gpg: 'gpg',
   'mariadb-server-core': '/usr/sbin/mariadbd',
-  'mariadb-client-core': 'mariadb',
+  'mariadb-client': 'mariadb-dump',
   'redis-tools': 'redis-cli',
-  iptables: 'iptables',
+  iptables: '/usr/sbin/iptables',
 }
 
 /** Runs a program with its output shown; ends this process with its status when it fails. */

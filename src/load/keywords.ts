@@ -113,6 +113,14 @@ export const keywords = {
   rotation: {
     name: required(key('text', 'Name of the rotation.')),
     secrets: required(key('dict', 'The secrets, by name.')),
+    commit: key('text', 'run: all hosts together (the default); host: each wave when it is green.'),
+    failure_budget: key('number', 'So many hosts, or percent of them, may be red and are undone alone.'),
+    scope: key('files', 'Files and folders of a host that are searched for copies of the values in force.'),
+    rewrites: key(
+      'files',
+      'Files that hold the values and are rewritten: afterwards no old value may be in them.',
+    ),
+    allow_copies: key('files', 'Other files that may hold a value: paths, folders or shell patterns.'),
     preflight: key('tasks', 'Read-only proofs; red: nothing is touched.'),
     backup: key('tasks', 'Backups, and their proofs.'),
     change: key('tasks', 'Changes of state; each is undone by its own inverse.'),

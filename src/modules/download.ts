@@ -3,7 +3,7 @@ import type { Target } from '../core/module.ts'
 import type { Args } from '../core/params.ts'
 import { Secret } from '../core/secret.ts'
 import { send } from './uri.ts'
-import { NoAnswer } from './uri-exchange.ts'
+import { NoAnswer } from './uri-channel.ts'
 import type { Walked } from './uri-follow.ts'
 import { parseUrl, uriParams } from './uri-request.ts'
 

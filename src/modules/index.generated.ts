@@ -39,6 +39,8 @@ import { iniFile } from './ini-file.ts'
 import { knownHosts } from './known-hosts.ts'
 import { lineinfile } from './lineinfile.ts'
 import { mount } from './mount.ts'
+import { mysqlDb } from './mysql-db.ts'
+import { mysqlUser } from './mysql-user.ts'
 import { packageFacts } from './package-facts.ts'
 import { packageModule } from './package.ts'
 import { pause } from './pause.ts'
@@ -48,10 +50,14 @@ import { postgresqlQuery } from './postgresql-query.ts'
 import { postgresqlRestore } from './postgresql-restore.ts'
 import { postgresqlUser } from './postgresql-user.ts'
 import { processEnv } from './process-env.ts'
+import { proxmox_token } from './proxmox-token.ts'
 import { raw } from './raw.ts'
 import { reboot } from './reboot.ts'
+import { redisUser } from './redis-user.ts'
+import { redis } from './redis.ts'
 import { replace } from './replace.ts'
 import { script } from './script.ts'
+import { secret_copies } from './secret-copies.ts'
 import { serviceFacts } from './service-facts.ts'
 import { service } from './service.ts'
 import { setFact } from './set-fact.ts'
@@ -59,6 +65,7 @@ import { setStats } from './set-stats.ts'
 import { setup } from './setup.ts'
 import { shell } from './shell.ts'
 import { slurp } from './slurp.ts'
+import { smtp_login } from './smtp-login.ts'
 import { stat } from './stat.ts'
 import { sysctl } from './sysctl.ts'
 import { systemd, systemdService } from './systemd.ts'
@@ -68,6 +75,8 @@ import { unarchive } from './unarchive.ts'
 import { uri } from './uri.ts'
 import { user } from './user.ts'
 import { validateArgumentSpec } from './validate-argument-spec.ts'
+import { verify_http } from './verify-http.ts'
+import { verify_postgresql } from './verify-postgresql.ts'
 import { waitForConnection } from './wait-for-connection.ts'
 import { waitFor } from './wait-for.ts'
 
@@ -112,6 +121,8 @@ export const modules: readonly Module[] = [
   knownHosts,
   lineinfile,
   mount,
+  mysqlDb,
+  mysqlUser,
   packageFacts,
   packageModule,
   pause,
@@ -121,10 +132,14 @@ export const modules: readonly Module[] = [
   postgresqlRestore,
   postgresqlUser,
   processEnv,
+  proxmox_token,
   raw,
   reboot,
+  redis,
+  redisUser,
   replace,
   script,
+  secret_copies,
   service,
   serviceFacts,
   setFact,
@@ -132,6 +147,7 @@ export const modules: readonly Module[] = [
   setup,
   shell,
   slurp,
+  smtp_login,
   stat,
   sysctl,
   systemd,
@@ -142,6 +158,8 @@ export const modules: readonly Module[] = [
   uri,
   user,
   validateArgumentSpec,
+  verify_http,
+  verify_postgresql,
   waitFor,
   waitForConnection,
   yum,
