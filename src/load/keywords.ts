@@ -113,6 +113,8 @@ export const keywords = {
   rotation: {
     name: required(key('text', 'Name of the rotation.')),
     secrets: required(key('dict', 'The secrets, by name.')),
+    commit: key('text', 'run: all hosts together (the default); host: each wave when it is green.'),
+    failure_budget: key('number', 'So many hosts, or percent of them, may be red and are undone alone.'),
     scope: key('files', 'Files and folders of a host that are searched for copies of the values in force.'),
     rewrites: key(
       'files',

@@ -32,7 +32,10 @@ export type Entry =
   /** Payload: the change's before and after. */
   | { readonly type: 'intent'; readonly step: string; readonly host: string; readonly module: string }
   | { readonly type: 'done' | 'undo-intent' | 'undone'; readonly step: string; readonly host: string }
-  | { readonly type: 'commit' }
+  /** The pivot of these hosts; without them that of the run: of every host that was not dropped. */
+  | { readonly type: 'commit'; readonly hosts?: readonly string[] }
+  /** The run goes on without these hosts: from now on they only go back. */
+  | { readonly type: 'drop'; readonly hosts: readonly string[] }
   /** What a person has to change at which provider before the run can be finalised. */
   | { readonly type: 'awaiting'; readonly gates: readonly Gate[] }
   /** That person's word that it is done. */

@@ -107,9 +107,9 @@ export function showSecrets(run: Run): void {
 }
 
 /** Says in evidence that values changed, by keyed fingerprints. */
-export function emitSecrets(run: Run): void {
+export function emitSecrets(run: Run, hosts: readonly string[]): void {
   for (const [host, { current, pending }] of run.ledger.secrets ?? [])
-    for (const [secret, value] of pending) {
+    for (const [secret, value] of hosts.includes(host) ? pending : []) {
       const from = current.get(secret)
       run.deps.emit({
         type: 'secret',
