@@ -2,7 +2,7 @@
 // it all from outside.
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { askDatabase, login, visit } from '../../../demo/outside.ts'
@@ -127,10 +127,13 @@ export class LabSite {
       const bobsLogin = generateKey()
       readHost(host!, `printf '%s\\n' '${bobsLogin.public.trim()}' >>/home/deploy/.ssh/authorized_keys`)
       const keys = [readFileSync(labKeyFile, 'utf8'), bobsLogin.private]
+      const address = { host: host!.address, port: host!.port, hostKey, user: 'deploy', key: '' }
+      // One inventory for both, as from a repository; each has a login key of their own.
+      const { ansible_ssh_private_key_file: _, ...variables } = loginVariables(folder, address)
       const desks = ['alice', 'bob'].map((name, i) => {
-        const desk = join(folder, name)
-        const address = { host: host!.address, port: host!.port, hostKey, user: 'deploy', key: keys[i]! }
-        return openDesk(desk, { 'crash.example': loginVariables(desk, address) })
+        const desk = openDesk(join(folder, name), { 'crash.example': variables })
+        writeFileSync(loginOf(desk), keys[i]!, { mode: 0o600 })
+        return desk
       })
       const { recipient } = await loadIdentity(join(folder, 'bob', 'config', 'rota'))
       const site = new LabSite(host!, folder, [desks[0]!, desks[1]!], recipient)
@@ -192,7 +195,7 @@ export class LabSite {
     const helper = join(labFolder, 'hosts', this.#host.name, 'init')
     const child = spawn(
       process.execPath,
-      ['--import', strike, join(repository, 'dist', 'rota.mjs'), ...args],
+      ['--import', strike, join(repository, 'dist', 'rota.mjs'), ...args, '--private-key', loginOf(desk)],
       {
         cwd: repository,
         stdio: ['ignore', 'pipe', 'pipe'],
@@ -259,6 +262,10 @@ export class LabSite {
     stopLabHosts([this.#host])
     rmSync(this.#folder, { recursive: true, force: true })
   }
+}
+
+function loginOf(desk: Desk): string {
+  return join(desk.inventory, '..', 'id')
 }
 
 function readHost(host: LabHost, command: string, input: string | Buffer = ''): string {

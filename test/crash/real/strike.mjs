@@ -9,8 +9,9 @@ import promises from 'node:fs/promises'
 import { syncBuiltinESMExports } from 'node:module'
 import net from 'node:net'
 import { promisify } from 'node:util'
-import { points } from './doors.mjs.mts'
 
+// By Node's own names: what can change something, and what cannot. doors.test.ts fails when the source imports a name of neither list.
+const { points } = JSON.parse(fs.readFileSync(new URL('doors.json', import.meta.url), 'utf8'))
 const at = Number(process.env.ROTA_CRASH_AT)
 const fault = process.env.ROTA_CRASH_FAULT
 const log = process.env.ROTA_CRASH_LOG

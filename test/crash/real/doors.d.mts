@@ -1,4 +1,0 @@
-type Names = Readonly<Record<string, readonly string[]>>
-export const points: Names & { readonly FileHandle: readonly string[] }
-export const harmless: Names & { readonly FileHandle: readonly string[] }
-export const network: readonly string[]
