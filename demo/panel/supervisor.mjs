@@ -11,9 +11,14 @@ let stopping = false
 /** Grows by one with each panel started: tells an asked-for end from a crash. */
 let generation = 0
 
+/** A full disk is no reason to leave the panel without a supervisor. */
 function writePid(name, pid) {
-  writeFileSync(`${name}.tmp`, `${pid}\n`)
-  renameSync(`${name}.tmp`, name)
+  try {
+    writeFileSync(`${name}.tmp`, `${pid}\n`)
+    renameSync(`${name}.tmp`, name)
+  } catch (error) {
+    process.stderr.write(`${name}: ${error.code}\n`)
+  }
 }
 
 function start() {

@@ -23,8 +23,8 @@ export const mutants: readonly Mutant[] = [
   {
     rule: 'pending secrets are durable before they are used',
     file: 'src/rotation/pending.ts',
-    from: "await record(run, { type: 'pending' }, { payload: toSecretsPayload(secrets), required: true })",
-    to: "await record(run, { type: 'pending' }, { required: true })",
+    from: 'await record(run, entry, { payload: toSecretsPayload(secrets), required: true })',
+    to: 'await record(run, entry, { required: true })',
   },
   {
     rule: 'a change has an intent',
@@ -88,15 +88,21 @@ export const mutants: readonly Mutant[] = [
   },
   {
     rule: 'a red verify undoes the run',
-    file: 'src/rotation/forward.ts',
+    file: 'src/rotation/wave.ts',
     from: "for (const phase of ['change', 'converge', 'verify'] as const) {",
     to: "for (const phase of ['change', 'converge'] as const) {",
   },
   {
     rule: 'what cannot be undone comes after the commit',
-    file: 'src/rotation/forward.ts',
-    from: 'await commit(run)\n  return finish(run)',
-    to: 'const outcome = await finish(run)\n  await commit(run)\n  return outcome',
+    file: 'src/rotation/pivot.ts',
+    from: "await record(run, { type: 'commit' })\n  run.ledger.isCommitted = true",
+    to: "run.ledger.isCommitted = true\n  await finishCommitted(run)\n  await record(run, { type: 'commit' })",
+  },
+  {
+    rule: 'nobody says committed before a host knows of it',
+    file: 'src/rotation/pivot.ts',
+    from: 'await requireTold(run)',
+    to: '',
   },
   {
     rule: 'a run that has ended is over',

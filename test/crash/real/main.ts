@@ -11,7 +11,12 @@ const { values } = parseArgs({
 })
 const wanted = Number(values.trials)
 const began = Date.now()
-const trials = await RealTrials.open()
+let trials = await RealTrials.open()
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.once(signal, () => {
+    trials.close()
+    process.exit(130)
+  })
 const made: { readonly trial: RealTrial; readonly verdict: RealVerdict }[] = []
 try {
   const { operator, host } = await trials.census()
@@ -29,8 +34,11 @@ try {
     )
     if (values.verbose || verdict.wrong.length > 0) console.log(verdict.output.replace(/^/gm, '        | '))
     if (verdict.isStruck) made.push({ trial, verdict })
+    if (verdict.wrong.length === 0) continue
     // What is not whole would make the next trials wrong too.
-    if (verdict.wrong.length > 0) break
+    trials.close()
+    trials = await RealTrials.open()
+    await trials.census()
   }
 } finally {
   trials.close()
