@@ -11,6 +11,9 @@ let stopping = false
 /** Grows by one with each panel started: tells an asked-for end from a crash. */
 let generation = 0
 
+// The log may lie on a disk that is full.
+process.stderr.on('error', () => {})
+
 /** A full disk is no reason to leave the panel without a supervisor. */
 function writePid(name, pid) {
   try {
