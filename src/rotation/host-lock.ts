@@ -14,8 +14,11 @@ export interface HostLocks {
   take(host: string, known: readonly string[]): Promise<void>
   /** The hold of a host that `take` was called for, whether or not it answered then. */
   prove: (host: string) => Promise<Fence>
-  /** Gives a host of this run back. Throws E_UNREACHABLE, E_UNKNOWN. */
-  free(host: string): Promise<void>
+  /**
+   * Gives a host of this run back, whichever process took it; not when the run went on elsewhere, with records that are not
+   * among the `known`. Throws E_UNREACHABLE, E_UNKNOWN.
+   */
+  free(host: string, known: readonly string[]): Promise<void>
   /** Throws E_LOCKED once a host was found to be another's. */
   checkHeld(): void
 }
@@ -69,17 +72,21 @@ make_next() {
 }
 `
 
-/** Exit 3: another run holds the host; its lock is on stdout. Exit 5: the run went on elsewhere. Else the epoch and the folder. */
-const takeLock = joinScripts(
-  locate,
-  highest,
-  sh`
+const checkCopy = sh`
 # A cut line may stand at the end; whoever wrote its beginning knew it.
 check_copy() {
   [ -e "$folder/$p_run/journal" ] || return 0
   sum=$(grep '^[0-9][0-9]* [0-9a-f]\{16\} {' "$folder/$p_run/journal" | tail -n 1 | cut -d ' ' -f 2)
   case " $p_known " in *" $sum "*) ;; *) exit 5 ;; esac
 }
+`
+
+/** Exit 3: another run holds the host; its lock is on stdout. Exit 5: the run went on elsewhere. Else the epoch and the folder. */
+const takeLock = joinScripts(
+  locate,
+  highest,
+  checkCopy,
+  sh`
 mkdir -p "$folder" || exit 1
 check_copy
 while :; do
@@ -102,10 +109,11 @@ printf '%s\n' "$mine" "$folder"
 `,
 )
 
-/** Does nothing to a host that the run does not hold. Exit 4: it was not held by this run. */
+/** Does nothing to a host that the run does not hold. Exit 4: it was not held by this run. Exit 5: the run went on elsewhere. */
 const freeLock = joinScripts(
   locate,
   highest,
+  checkCopy,
   sh`
 while :; do
   find_highest
@@ -114,6 +122,7 @@ while :; do
   case $state in held*) ;; *) exit 4 ;; esac
   [ "$run" = "$p_run" ] || exit 4
   if [ -n "$p_held" ] && [ "$state" != "held $p_held" ]; then exit 4; fi
+  if [ -n "\${p_known+x}" ]; then check_copy; fi
   make_next "free" && break
 done
 `,
@@ -191,8 +200,9 @@ export function createHostLocks(options: HostLockOptions): HostLocks {
       if (prove) return prove()
       throw problem('E_BUG', `${host} is no host of the run`)
     },
-    async free(host) {
-      if (!unreached.has(host)) await freeHost(host, options, provers.has(host) ? token : '')
+    async free(host, known) {
+      if (unreached.has(host)) return
+      await freeHost(host, options, provers.has(host) ? { held: token } : { known })
     },
     checkHeld() {
       if (lost) throw lost
@@ -200,13 +210,20 @@ export function createHostLocks(options: HostLockOptions): HostLocks {
   }
 }
 
+/** Only when this very process holds the host, by its token; or only when its copy ends with a record that is known. */
+export interface FreeOnly {
+  readonly held?: string
+  readonly known?: readonly string[]
+}
+
 /**
- * Gives a host back that the run holds; only when this very process holds it, if `held` is its token. Throws E_JOURNAL,
- * E_UNREACHABLE, E_UNKNOWN.
+ * Gives a host back that the run holds; what `only` does not allow is left as it is. Throws E_JOURNAL, E_UNREACHABLE,
+ * E_UNKNOWN.
  */
-export async function freeHost(host: string, options: Owner, held = ''): Promise<void> {
-  const { exit, stderr } = await options.runOnHost(host, freeLock, { ...paramsOf(options), held })
-  if (exit !== 0 && exit !== 4) throw unwritable(host, stderr)
+export async function freeHost(host: string, options: Owner, only: FreeOnly = {}): Promise<void> {
+  const params = { ...paramsOf(options), held: only.held ?? '', known: only.known?.join(' ') }
+  const { exit, stderr } = await options.runOnHost(host, freeLock, params)
+  if (exit !== 0 && exit !== 4 && exit !== 5) throw unwritable(host, stderr)
 }
 
 /** What a colleague finds on a host of a run whose operator is gone. */

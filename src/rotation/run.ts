@@ -250,6 +250,11 @@ async function close(
   return createOutcome(state, hosts)
 }
 
+/** The sums of the records that are known here. */
+function selectKnown({ journal }: Run): readonly string[] {
+  return journal.records.map(record => sumOf(renderLine(record)))
+}
+
 /**
  * Holds every host for this run. The first one by name decides between two that begin on the same hosts at the same moment.
  * One that does not answer is taken when it is first worked on.
@@ -257,7 +262,7 @@ async function close(
 export async function takeHosts(run: Run): Promise<void> {
   const { hostLocks } = run.deps
   if (!hostLocks) return
-  const known = run.journal.records.map(record => sumOf(renderLine(record)))
+  const known = selectKnown(run)
   const take = async (host: string): Promise<void> => {
     await hostLocks.take(host, known).catch(error => {
       const { code } = error as { code?: unknown }
@@ -274,9 +279,10 @@ export async function takeHosts(run: Run): Promise<void> {
 export async function freeHosts(run: Run): Promise<void> {
   const { hostLocks } = run.deps
   if (!hostLocks) return
+  const known = selectKnown(run)
   const freed = run.world.hosts.map(host =>
     hostLocks
-      .free(host)
+      .free(host, known)
       .catch(error =>
         note(
           run,

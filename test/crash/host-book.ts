@@ -27,8 +27,8 @@ export class HostBook {
   /** Which script it is, its parameters tell. */
   run(params: ScriptParams, onLine: OnLine): Ran {
     if ('lines' in params) return this.#append(params, onLine)
-    if ('known' in params) return this.#take(params, onLine)
     if ('held' in params) return this.#free(params, onLine)
+    if ('known' in params) return this.#take(params, onLine)
     return this.#takeOver(params, onLine)
   }
   get highest(): number {
@@ -81,6 +81,7 @@ export class HostBook {
     const held = text(params['held'])
     if (!state.startsWith('held') || run !== params['run']) return ran(4)
     if (held !== '' && state !== `held ${held}`) return ran(4)
+    if (params['known'] !== undefined && !this.#isKnown(params)) return ran(5)
     this.#makeNext('free', params, onLine)
     return ran(0)
   }

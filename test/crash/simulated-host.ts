@@ -138,8 +138,8 @@ export class Link {
 
 function bookWord(params: ScriptParams): string {
   if ('lines' in params) return 'copy of the journal'
-  if ('known' in params) return 'take lock'
-  return 'held' in params ? 'free lock' : 'take over'
+  if ('held' in params) return 'free lock'
+  return 'known' in params ? 'take lock' : 'take over'
 }
 
 export function isNoRoom(error: unknown): boolean {

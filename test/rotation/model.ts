@@ -6,26 +6,26 @@ export type HostName = 'a' | 'b'
 export type Operator = 'alice' | 'bob'
 const hostNames: readonly HostName[] = ['a', 'b']
 const operators: readonly Operator[] = ['alice', 'bob']
+const ways = ['resume', 'rollback'] as const
 
-/** Records of a journal, as far as recovery looks at them. */
+/** Records of a journal, as far as recovery looks at them: to it `done` is as good as `intent`. */
 export type Entry =
   | 'pending'
   | `intent ${HostName}`
-  | `done ${HostName}`
   | 'undo'
   | `undone ${HostName}`
   | 'commit'
-  | 'end'
+  | 'end committed'
+  | 'end rolled_back'
 
 interface Host {
   readonly value: 'old' | 'new'
-  /** The highest lock, and who made it. */
-  readonly epoch: number
-  readonly holder: Operator | 'free'
+  /** What the highest lock says. It names the run: whose process made it, `holds` knows. */
+  readonly lock: 'held' | 'free'
   /** The copy of the journal. */
   readonly copy: readonly Entry[]
-  /** A write without an answer that has not landed yet, with the epoch that its guard asks for. */
-  readonly late: { readonly to: 'old' | 'new'; readonly epoch: number } | null
+  /** A write of `new` without an answer that has not landed yet; fenced once the epoch was raised. */
+  readonly late: 'on its way' | 'fenced' | null
 }
 interface Process {
   /** What it does next; `off`: there is none. */
@@ -34,7 +34,8 @@ interface Process {
   readonly journal: readonly Entry[] | null
   /** Records that no host has confirmed. */
   readonly unkept: readonly Entry[]
-  readonly holds: Readonly<Record<HostName, number>>
+  /** Of a host: not taken, taken by the highest epoch, or by one that was raised since. Only equality of epochs matters. */
+  readonly holds: Readonly<Record<HostName, 'no' | 'yes' | 'lost'>>
   /** What people were told. */
   readonly says: 'committed' | 'rolled_back' | null
 }
@@ -66,9 +67,9 @@ export const rules = {
 } as const
 export type Rule = keyof typeof rules
 
-const absent: Process = { at: 'off', journal: null, unkept: [], holds: { a: 0, b: 0 }, says: null }
+const absent: Process = { at: 'off', journal: null, unkept: [], holds: { a: 'no', b: 'no' }, says: null }
 export function begin(faults: number): State {
-  const host: Host = { value: 'old', epoch: 0, holder: 'free', copy: [], late: null }
+  const host: Host = { value: 'old', lock: 'free', copy: [], late: null }
   return {
     hosts: { a: host, b: host },
     processes: { alice: { ...absent, at: 'take a', journal: [] }, bob: absent },
@@ -95,9 +96,21 @@ function withHost(state: State, name: HostName, more: Partial<Host>): State {
   return { ...state, hosts: { ...state.hosts, [name]: { ...state.hosts[name], ...more } } }
 }
 function land(state: State, name: HostName, broken: ReadonlySet<Rule>): State {
-  const { late, epoch, value } = state.hosts[name]
-  const isFenced = late!.epoch !== epoch && !broken.has('guard')
-  return withHost(state, name, { late: null, value: isFenced ? value : late!.to })
+  const { late, value } = state.hosts[name]
+  const isRefused = late === 'fenced' && !broken.has('guard')
+  return withHost(state, name, { late: null, value: isRefused ? value : 'new' })
+}
+/** Makes the next lock: every hold of before is lost, and so is what is still on its way. */
+function raise(state: State, name: HostName, lock: Host['lock'], by: Operator | undefined): State {
+  const { late } = state.hosts[name]
+  const raised = withHost(state, name, { lock, late: late && 'fenced' })
+  const processes = { ...raised.processes }
+  for (const operator of operators) {
+    const { holds } = processes[operator]
+    const hold = operator === by ? 'yes' : holds[name] === 'no' ? 'no' : 'lost'
+    processes[operator] = { ...processes[operator], holds: { ...holds, [name]: hold } }
+  }
+  return { ...raised, processes }
 }
 
 /** The steps that one operator can make in a state. */
@@ -134,38 +147,48 @@ class Steps {
     const [verb, host] = at.split(' ') as [string, HostName]
     return [...this.#step(verb, host), ...this.#die()]
   }
+  /** The process is no more; what it knew beside its journal is lost. */
+  #stop(state = this.#state, more: Partial<Process> = {}): State {
+    return this.#with({ at: 'off', unkept: [], holds: absent.holds, ...more }, state)
+  }
   #die(): Move[] {
-    const off = { at: 'off', unkept: [], holds: absent.holds }
     return [
-      ...this.#faulty('is killed', this.#with(off)),
-      ...this.#faulty('is killed, and the laptop is gone', this.#with({ ...off, journal: null })),
+      ...this.#faulty('is killed', this.#stop()),
+      ...this.#faulty('is killed, and the laptop is gone', this.#stop(this.#state, { journal: null })),
     ]
   }
   /** `rota resume` and `rota rollback` on the operator's own machine. */
   #comeBack(): Move[] {
     const { journal } = this.#process
-    if (journal === null || this.#has('end')) return []
-    // What was begun before the host was taken left nothing behind.
-    return ['resume', 'rollback'].map(way =>
-      this.#move(way, this.#with({ at: `take a ${way}`, unkept: journal })),
-    )
+    if (journal === null) return []
+    if (this.#isEnded())
+      return this.#isAnyHeld() ? [this.#move('comes back after the end', this.#to('free a'))] : []
+    return ways.map(way => this.#move(way, this.#with({ at: `take a ${way}`, unkept: journal })))
   }
-  /** `--from-host` on the other machine: the epoch of every host, then its copy. Only one process has its folder. */
+  #isEnded(): boolean {
+    return this.#has('end committed') || this.#has('end rolled_back')
+  }
+  #isAnyHeld(): boolean {
+    return hostNames.some(name => this.#state.hosts[name].lock === 'held')
+  }
+  /** `--from-host` on the other machine: the epoch of every host, then its copy. */
   #takeOver(): Move[] {
-    const { hosts } = this.#state
-    if (this.#process.journal !== null || this.#name === 'alice') return []
-    if (!hostNames.some(name => hosts[name].holder === 'alice')) return []
-    return [this.#move('takes over', this.#with({ at: 'fetch a', journal: null }))]
+    if (this.#process.journal !== null || !this.#isAnyHeld()) return []
+    return [this.#move('takes over', this.#to('fetch a'))]
   }
 
   #step(verb: string, host: HostName): readonly Move[] {
     switch (verb) {
       case 'fetch':
         return this.#fetch(host)
+      case 'raise':
+        return [this.#move(`raises ${host}`, this.#raise(host, this.#state))]
+      case 'choose':
+        return this.#choose()
       case 'take':
         return this.#take(host)
       case 'restore':
-        return [this.#move('sends the journal', this.#call('a', this.#call('b', this.#decide())))]
+        return [this.#move('sends the journal', this.#tellBoth(this.#decide()))]
       case 'pending':
         return this.#announce('pending', 'intent a', hostNames)
       case 'intent':
@@ -184,7 +207,7 @@ class Steps {
       case 'tell':
         return this.#tell()
       case 'undo':
-        return [this.#move('records undo', this.#call('a', this.#call('b', this.#record('undo', 'probe b'))))]
+        return [this.#move('records undo', this.#tellBoth(this.#record('undo', 'probe b')))]
       case 'probe':
         return this.#probe(host)
       case 'unwrite':
@@ -192,7 +215,12 @@ class Steps {
       case 'look':
         return this.#lookLate(host)
       case 'end':
-        return [this.#move('ends', this.#call('a', this.#call('b', this.#record('end', 'free a'))))]
+        return [
+          this.#move(
+            'ends',
+            this.#tellBoth(this.#record(this.#has('commit') ? 'end committed' : 'end rolled_back', 'free a')),
+          ),
+        ]
       case 'free':
         return this.#free(host)
       default:
@@ -207,59 +235,60 @@ class Steps {
     return this.#with({ at, journal: add(journal ?? [], [entry]), unkept: add(unkept, [entry]) }, state)
   }
   #isHeld(host: HostName, state = this.#state): boolean {
-    const { epoch } = state.hosts[host]
-    return this.#broken.has('guard') || epoch === state.processes[this.#name].holds[host]
+    return this.#broken.has('guard') || state.processes[this.#name].holds[host] === 'yes'
   }
   /** A copy to a host: what no host has confirmed goes along. A fenced process changes nothing. */
   #call(host: HostName, state: State, isAnswered = true): State {
-    if (!this.#isHeld(host, state)) return this.#to('off', state)
+    if (!this.#isHeld(host, state)) return this.#stop(state)
     const { unkept, journal } = state.processes[this.#name]
     const sent = this.#broken.has('kept') ? unkept.slice(-1) : add(unkept, hostRecords(journal ?? [], host))
     const copied = withHost(state, host, { copy: add(state.hosts[host].copy, sent) })
     return isAnswered ? this.#with({ unkept: [] }, copied) : copied
   }
 
+  #tellBoth(state: State): State {
+    const told = this.#call('a', state)
+    return told.processes[this.#name].at === 'off' ? told : this.#call('b', told)
+  }
+  /** The epoch of a host that the run holds, then its copy: whoever had the run can add nothing to what is read. */
   #fetch(host: HostName): readonly Move[] {
-    const { hosts } = this.#state
-    const { copy, epoch, holder } = hosts[host]
-    const isRaised = holder !== 'free' && !this.#broken.has('epoch')
-    const raised = isRaised
-      ? withHost(this.#state, host, { epoch: epoch + 1, holder: this.#name })
-      : this.#state
-    const journal = add(this.#process.journal ?? [], copy)
-    const holds = { ...this.#process.holds, [host]: isRaised ? epoch + 1 : epoch }
-    const next = host === 'a' ? 'fetch b' : 'choose'
-    if (next === 'choose')
-      // Without a pending record nothing was changed anywhere: the hosts are given back.
-      return journal.includes('pending')
-        ? ['resume', 'rollback'].map(way =>
-            this.#move(
-              `has ${host}, ${way}`,
-              this.#with({ journal, holds, unkept: journal, at: `restore - ${way}` }, raised),
-            ),
-          )
-        : [
-            this.#move(
-              'gives back',
-              this.#with({ journal: add(journal, ['end']), holds, at: 'free a' }, raised),
-            ),
-          ]
-    return [this.#move(`has ${host}`, this.#with({ journal, holds, at: next }, raised))]
+    const { copy } = this.#state.hosts[host]
+    const read = this.#with({ journal: add(this.#process.journal ?? [], copy) })
+    if (this.#broken.has('fresh')) return [this.#move(`reads ${host}`, this.#to(`raise ${host}`, read))]
+    return [this.#move(`raises and reads ${host}`, this.#raise(host, read))]
+  }
+  #raise(host: HostName, state: State): State {
+    const next = this.#to(host === 'a' ? 'fetch b' : 'choose', state)
+    if (state.hosts[host].lock === 'free') return next
+    if (this.#broken.has('epoch'))
+      return this.#with({ holds: { ...this.#process.holds, [host]: 'yes' } }, next)
+    return raise(next, host, 'held', this.#name)
+  }
+  /** What the copies amount to. Without a pending record nothing was changed anywhere: the hosts are given back. */
+  #choose(): readonly Move[] {
+    if (!this.#has('pending'))
+      return [this.#move('gives the hosts back', this.#with({ at: 'free a', journal: null }))]
+    if (this.#isEnded()) return [this.#move('finds it ended', this.#to('free a'))]
+    const { journal } = this.#process
+    return ways.map(way => this.#move(way, this.#with({ at: `take a ${way}`, unkept: journal ?? [] })))
   }
   #take(host: HostName): readonly Move[] {
     const way = this.#process.at.split(' ')[2] ?? 'resume'
-    const { epoch, holder, copy } = this.#state.hosts[host]
-    const isForeign = holder !== 'free' && holder !== this.#name
-    const isStale = copy.some(entry => !this.#process.journal?.includes(entry)) && !this.#broken.has('stale')
-    if (isForeign || isStale) return [this.#move(`is refused on ${host}`, this.#to('off'))]
-    const taken = withHost(this.#state, host, { epoch: epoch + 1, holder: this.#name })
-    const holds = { ...this.#process.holds, [host]: epoch + 1 }
+    const { copy } = this.#state.hosts[host]
+    const isStale = copy.some(entry => !this.#has(entry)) && !this.#broken.has('stale')
+    // As its hint says, the folder is moved away, and the run is fetched from the hosts.
+    if (isStale)
+      return [
+        this.#move(`is refused on ${host}: it went on elsewhere`, this.#stop(this.#state, { journal: null })),
+      ]
     const isKnown = this.#has('pending')
-    const next =
-      host === 'a' ? `take b ${way}` : isKnown ? `restore - ${way}` : way === 'resume' ? 'pending' : 'end'
+    const begin = isKnown ? `restore - ${way}` : way === 'resume' ? 'pending' : 'end'
     return [
-      this.#move(`takes ${host}`, this.#with({ holds, at: next }, taken)),
-      ...this.#faulty(`cannot reach ${host}`, this.#to('off')),
+      this.#move(
+        `takes ${host}`,
+        raise(this.#to(host === 'a' ? `take b ${way}` : begin), host, 'held', this.#name),
+      ),
+      ...this.#faulty(`cannot reach ${host}`, this.#stop()),
     ]
   }
   /** Which way a run that is taken up goes: see transaction.ts. */
@@ -288,15 +317,12 @@ class Steps {
   }
   #write(host: HostName): readonly Move[] {
     const { value, late } = this.#state.hosts[host]
-    if (!this.#isHeld(host)) return [this.#move(`is fenced on ${host}`, this.#to('off'))]
-    if (value === 'new')
-      return [this.#move(`finds ${host} written`, this.#record(`done ${host}`, this.#afterWrite(host)))]
+    if (!this.#isHeld(host)) return [this.#move(`is fenced on ${host}`, this.#stop())]
+    if (value === 'new') return [this.#move(`finds ${host} written`, this.#to(this.#afterWrite(host)))]
     const written = withHost(this.#state, host, { value: 'new' })
-    const onItsWay = withHost(this.#state, host, {
-      late: late ?? { to: 'new', epoch: this.#process.holds[host] },
-    })
+    const onItsWay = withHost(this.#state, host, { late: late ?? 'on its way' })
     return [
-      this.#move(`writes ${host}`, this.#record(`done ${host}`, this.#afterWrite(host), written)),
+      this.#move(`writes ${host}`, this.#to(this.#afterWrite(host), written)),
       ...this.#faulty(`writes ${host}, no answer`, this.#to(`ask ${host}`, written)),
       ...this.#faulty(`writes ${host}, the session dies`, this.#to(`ask ${host}`, onItsWay)),
     ]
@@ -304,23 +330,22 @@ class Steps {
   /** After a write without an answer, and when a run is taken up: what is true? Not applied: the change is red, or written. */
   #ask(host: HostName): readonly Move[] {
     const isNew = this.#state.hosts[host].value === 'new'
-    const found = isNew ? this.#record(`done ${host}`, this.#afterWrite(host)) : this.#to(`write ${host}`)
+    const found = isNew ? this.#to(this.#afterWrite(host)) : this.#to(`write ${host}`)
     return [
       this.#move(`finds ${host} ${isNew ? 'applied' : 'not applied'}`, found),
       ...(isNew ? [] : [this.#move(`gives ${host} up`, this.#to('undo'))]),
-      ...this.#faulty(`cannot ask ${host}`, this.#to('off')),
+      ...this.#faulty(`cannot ask ${host}`, this.#stop()),
     ]
   }
   #tell(): readonly Move[] {
-    const toldOne = this.#call('a', this.#state)
-    const toldBoth = toldOne.processes[this.#name].at === 'off' ? toldOne : this.#call('b', toldOne)
+    const toldBoth = this.#tellBoth(this.#state)
     const isOff = toldBoth.processes[this.#name].at === 'off'
     const said = isOff ? toldBoth : this.#with({ at: 'end', says: 'committed' }, toldBoth)
-    const untold = this.#broken.has('told') ? this.#with({ at: 'end', says: 'committed' }) : this.#to('off')
+    const untold = this.#broken.has('told') ? this.#with({ at: 'end', says: 'committed' }) : this.#stop()
     return [
       this.#move('tells the hosts of the commit', said),
       ...this.#faulty('can tell nobody of the commit', untold),
-      ...this.#faulty('tells the hosts, no answer', this.#to('off', this.#call('a', this.#state, false))),
+      ...this.#faulty('tells the hosts, no answer', this.#stop(this.#call('a', this.#state, false))),
     ]
   }
   #probe(host: HostName): readonly Move[] {
@@ -333,12 +358,12 @@ class Steps {
         `finds ${host} ${isNew ? 'applied' : 'not applied'}`,
         isNew ? this.#to(`unwrite ${host}`) : this.#record(`undone ${host}`, next),
       ),
-      ...this.#faulty(`cannot ask ${host}`, this.#to('off')),
+      ...this.#faulty(`cannot ask ${host}`, this.#stop()),
     ]
   }
   #unwrite(host: HostName): readonly Move[] {
     const next = host === 'b' ? 'probe a' : 'look b'
-    if (!this.#isHeld(host)) return [this.#move(`is fenced on ${host}`, this.#to('off'))]
+    if (!this.#isHeld(host)) return [this.#move(`is fenced on ${host}`, this.#stop())]
     const written = withHost(this.#state, host, { value: 'old' })
     return [
       this.#move(`undoes ${host}`, this.#record(`undone ${host}`, next, written)),
@@ -354,14 +379,20 @@ class Steps {
     const isLate = value === 'new' && this.#has(`intent ${host}`) && !this.#broken.has('late')
     return [this.#move(`looks again at ${host}`, this.#to(isLate ? `unwrite ${host}` : next))]
   }
+  /** Gives back what this process holds; after the end, what any process of the run held. */
   #free(host: HostName): readonly Move[] {
-    const { epoch } = this.#state.hosts[host]
-    const freed = this.#isHeld(host)
-      ? withHost(this.#state, host, { epoch: epoch + 1, holder: 'free' })
-      : this.#state
+    const hold = this.#process.holds[host]
+    const isKnown = this.#state.hosts[host].copy.every(entry => this.#has(entry)) || this.#broken.has('stale')
+    const isOurs = hold === 'no' ? this.#isEnded() && isKnown : this.#isHeld(host)
+    const isFreed = isOurs && this.#state.hosts[host].lock === 'held'
+    const freed = isFreed ? raise(this.#state, host, 'free', undefined) : this.#state
     if (host === 'a') return [this.#move('frees a', this.#to('free b', freed))]
-    const says = this.#process.says ?? (this.#has('commit') ? 'committed' : 'rolled_back')
-    return [this.#move('frees b', this.#with({ at: 'off', says }, freed))]
+    const says = this.#has('end committed')
+      ? 'committed'
+      : this.#has('end rolled_back')
+        ? 'rolled_back'
+        : null
+    return [this.#move('frees b', this.#stop(freed, { says: this.#process.says ?? says }))]
   }
 }
 
@@ -370,24 +401,29 @@ function hostRecords(journal: readonly Entry[], host: HostName): readonly Entry[
   return journal.filter(entry => !entry.includes(' ') || entry.endsWith(` ${host}`))
 }
 
+/** A state as text, for telling states apart. */
+function keyOf({ hosts, processes, faults }: State): string {
+  const host = ({ value, lock, copy, late }: Host): string => `${value} ${lock} ${late} ${copy.join()}`
+  const process = ({ at, journal, unkept, holds, says }: Process): string =>
+    `${at} ${says} ${holds.a} ${holds.b} ${journal?.join() ?? '-'} ${unkept.join()}`
+  return [faults, host(hosts.a), host(hosts.b), process(processes.alice), process(processes.bob)].join('|')
+}
+
 /** What is wrong with a state; undefined when nothing is. */
 export function findFault({ hosts, processes }: State): string | undefined {
   const values = hostNames.map(name => hosts[name].value)
   const says = operators.map(name => processes[name].says)
-  if (says.includes('committed') && says.includes('rolled_back'))
-    return 'one says committed, the other rolled back'
   const isOver =
-    hostNames.every(name => hosts[name].holder === 'free') && operators.every(n => processes[n].at === 'off')
+    hostNames.every(name => hosts[name].lock === 'free') &&
+    operators.every(name => processes[name].at === 'off')
+  const copies = hostNames.flatMap(name => hosts[name].copy)
+  if (copies.includes('undo') && copies.includes('commit')) return 'the run turned twice'
   if (says.includes('committed') && values.includes('old')) return 'committed, and a host is old'
-  if (isOver && says.includes('rolled_back') && values.includes('new'))
+  const isSaidBack = says.includes('rolled_back') && !says.includes('committed')
+  if (isOver && (isSaidBack || copies.includes('end rolled_back')) && values.includes('new'))
     return 'rolled back, and a host is new'
-  const holders = hostNames.flatMap(name =>
-    operators.filter(operator => {
-      const { at, holds } = processes[operator]
-      return at !== 'off' && holds[name] === hosts[name].epoch && hosts[name].epoch > 0
-    }).length > 1
-      ? [name]
-      : [],
+  const holders = hostNames.filter(name =>
+    operators.every(operator => processes[operator].holds[name] === 'yes'),
   )
   if (holders.length > 0) return `${holders.join()} has two holders`
   const isKnown = operators.some(n => processes[n].journal?.includes('pending'))
@@ -400,7 +436,7 @@ export function findFault({ hosts, processes }: State): string | undefined {
 /** Over: nobody works, no host is held, and the hosts agree. */
 export function isSettled({ hosts, processes }: State): boolean {
   const isQuiet = operators.every(name => processes[name].at === 'off')
-  const isFree = hostNames.every(name => hosts[name].holder === 'free')
+  const isFree = hostNames.every(name => hosts[name].lock === 'free')
   return isQuiet && isFree && hosts.a.value === hosts.b.value
 }
 
@@ -416,7 +452,7 @@ export function searchAll(faults: number, broken: ReadonlySet<Rule> = new Set())
   const seen = new Map<string, { readonly from: string | undefined; readonly by: string }>()
   const before = new Map<string, string[]>()
   const settled: string[] = []
-  let wave: [string, State][] = [[JSON.stringify(first), first]]
+  let wave: [string, State][] = [[keyOf(first), first]]
   seen.set(wave[0]![0], { from: undefined, by: 'begin' })
   const pathTo = (key: string): string[] => {
     const { from, by } = seen.get(key)!
@@ -429,7 +465,7 @@ export function searchAll(faults: number, broken: ReadonlySet<Rule> = new Set())
       if (what) return { states: seen.size, fault: { what, path: pathTo(key) } }
       if (isSettled(state)) settled.push(key)
       for (const { name, next, isFault } of listMoves(state, broken)) {
-        const nextKey = JSON.stringify(next)
+        const nextKey = keyOf(next)
         if (!isFault) before.set(nextKey, [...(before.get(nextKey) ?? []), key])
         if (seen.has(nextKey)) continue
         seen.set(nextKey, { from: key, by: name })
