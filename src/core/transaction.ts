@@ -33,7 +33,12 @@ export type Apply = (change: Change, write: () => Promise<void>) => Promise<void
 
 export type PhaseResult =
   | { readonly status: 'ok' }
-  | { readonly status: 'failed' | 'unreachable' | 'unknown'; readonly message: Clean }
+  | {
+      readonly status: 'failed' | 'unreachable' | 'unknown'
+      readonly message: Clean
+      /** All that failed was good now and then, and everything else is green. */
+      readonly isFlaky?: boolean
+    }
 
 /** Which values the play's `secrets.NAME` shows: the new ones while going forward, the old ones while verifying an undo. */
 export type InForce = 'pending' | 'current'

@@ -78,6 +78,8 @@ import { unarchive } from './unarchive.ts'
 import { uri } from './uri.ts'
 import { user } from './user.ts'
 import { validateArgumentSpec } from './validate-argument-spec.ts'
+import { verify_http } from './verify-http.ts'
+import { verify_postgresql } from './verify-postgresql.ts'
 import { waitForConnection } from './wait-for-connection.ts'
 import { waitFor } from './wait-for.ts'
 
@@ -162,6 +164,8 @@ export const modules: readonly Module[] = [
   uri,
   user,
   validateArgumentSpec,
+  verify_http,
+  verify_postgresql,
   waitFor,
   waitForConnection,
   yum,
