@@ -60,6 +60,7 @@ export const errors = {
   E_UNKNOWN: { exit: 'unknown', say: 'the outcome is unknown' },
   E_LOCKED: { exit: 'locked', say: 'another run holds the lock' },
   E_PREFLIGHT: { exit: 'preflight', say: 'the rotation was refused before anything was changed' },
+  E_APPROVAL: { exit: 'approval', say: 'the plan is not approved, or is no longer what was approved' },
   E_HELD: { exit: 'held', say: 'the rotation needs a person' },
   E_AWAITING: { exit: 'awaiting', say: 'the rotation waits for a change at a provider' },
   E_JOURNAL: { exit: 'error', say: 'the journal cannot be used' },
