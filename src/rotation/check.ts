@@ -1,7 +1,7 @@
 import type { Phase } from '../core/play.ts'
 import type { RotationWorld } from '../core/transaction.ts'
 import { createUniform, type RotationOutcome } from './outcome.ts'
-import { makeSecrets, showGiven } from './pending.ts'
+import { makeSecrets, refuseNothing, showGiven } from './pending.ts'
 import type { RotationDeps } from './run.ts'
 
 /** What check mode can tell: preflight is really run, changes are read and wanted but not written; actions are skipped. */
@@ -16,7 +16,12 @@ export async function checkRotation(world: RotationWorld, deps: RotationDeps): P
   for (const phase of checked) {
     // Preflight has read the values in force by then.
     if (phase === 'change')
-      for (const [host, values] of await makeSecrets({ world, deps })) world.setSecrets(host, values)
+      for (const [host, values] of await makeSecrets({ world, deps })) {
+        // What others issue is not made in check mode.
+        if (world.secrets.every(({ issued }) => issued === undefined))
+          refuseNothing(world.secrets, host, values.pending)
+        world.setSecrets(host, values)
+      }
     deps.emit({ type: 'phase.start', phase, hosts: world.hosts })
     const results = await world.runPhase(phase, world.hosts, 'pending', refuseWrite)
     const red = [...results].find(([, result]) => result.status !== 'ok')
