@@ -78,7 +78,7 @@ export async function openIntegrations(stage: Stage): Promise<IntegrationWorld> 
     proxmox,
     before,
     after,
-    flags: ['-i', desk.inventory, '-e', JSON.stringify(vars)],
+    flags: ['-e', JSON.stringify(vars)],
     adminVars,
     give: values =>
       Object.entries(values).flatMap(([name, value]) => {

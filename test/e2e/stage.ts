@@ -21,7 +21,7 @@ export interface Stage {
   /** An address of this machine that the host and its panel reach: where doubles of providers can listen. */
   readonly neighbour: string
   /** Another operator, at another desk, with a key of their own. */
-  colleague(): Promise<Colleague>
+  colleague(name: string): Promise<Colleague>
   /** The panel's env file as it is now. */
   env(): Promise<Env>
   /** Changes settings beside rota, and restarts the panel. */
@@ -50,7 +50,7 @@ export async function openDemoStage(): Promise<Stage> {
     root,
     desk,
     neighbour: '127.0.0.1',
-    colleague: () => openColleague(join(folder, 'colleague'), variables),
+    colleague: name => openColleague(join(folder, name), variables),
     panelUrl: panel.url,
     env: async () => panel.env(),
     setEnv: async values => {
@@ -79,8 +79,8 @@ export async function openProductionStage(): Promise<Stage> {
     ...host,
     root: '',
     neighbour: '10.213.0.1', // the engine's bridge: test/lab/engine.sh
-    colleague: () => {
-      const own = join(folder, 'colleague')
+    colleague: name => {
+      const own = join(folder, name)
       return openColleague(own, { ...loginVariables(own, host.ssh), free_mib: 64 })
     },
     desk: openDesk(folder, {
