@@ -136,12 +136,19 @@ function keepOnHosts(
 }
 
 /** What a person does next, and what stands on the hosts. */
-function sayNext(deps: RunDeps, { state }: RotationOutcome, { state: run, redactor }: RotationOptions): void {
+function sayNext(
+  deps: RunDeps,
+  { state, hosts }: RotationOutcome,
+  { state: run, redactor }: RotationOptions,
+): void {
   const { check } = deps.settings
   if (check && state === 'running') return
   const again = 'mend what is red above, then start again'
+  const left = [...hosts].flatMap(([host, { state }]) => (state === 'rolled_back' ? [host] : [])).join(',')
+  const parted = `the new secrets are in force but on ${left}, which ended on the old ones: mend what is red above, then the same command with --limit ${left}`
   const next: Partial<Record<RotationOutcome['state'], string>> = {
-    held: `a person has to decide: rota resume ${run.id} goes forward, rota rollback ${run.id} goes back`,
+    held: `a person has to decide: rota resume ${run.id} goes forward, rota rollback ${run.id} goes back; rota journal show ${run.id} says how it came to this`,
+    ...(left !== '' && { committed: parted }),
     in_doubt: `a host did not answer: when it does, rota resume ${run.id} or rota rollback ${run.id}`,
     rolling_back: `the undo is not finished: rota rollback ${run.id}`,
     running: `the run is not finished: rota resume ${run.id} or rota rollback ${run.id}`,

@@ -132,6 +132,10 @@ export type Phase = (typeof phases)[number]
 export interface Rotation {
   readonly name: Field
   readonly secrets: readonly SecretSpec[]
+  /** `run` or `host`: whether all hosts are committed together. */
+  readonly commit?: Field
+  /** Hosts that may be red, as a number or a percentage. */
+  readonly failureBudget?: Field
   readonly providerGates: readonly ProviderGate[]
   readonly phases: Readonly<Record<Phase, readonly Item[]>>
   readonly at: Source

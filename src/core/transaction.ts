@@ -14,6 +14,8 @@ export interface Change {
   /** Unique within the run and the same when the run is resumed: task id, host, loop index. */
   readonly step: string
   readonly host: string
+  /** The host of the run whose task it is, where that was delegated to `host`. */
+  readonly owner?: string | undefined
   readonly module: string
   /** The password is never part of it. */
   readonly become?: { readonly method: 'sudo' | 'su' | 'doas'; readonly user: string } | undefined
@@ -31,7 +33,12 @@ export type Apply = (change: Change, write: () => Promise<void>) => Promise<void
 
 export type PhaseResult =
   | { readonly status: 'ok' }
-  | { readonly status: 'failed' | 'unreachable' | 'unknown'; readonly message: Clean }
+  | {
+      readonly status: 'failed' | 'unreachable' | 'unknown'
+      readonly message: Clean
+      /** All that failed was good now and then, and everything else is green. */
+      readonly isFlaky?: boolean
+    }
 
 /** Which values the play's `secrets.NAME` shows: the new ones while going forward, the old ones while verifying an undo. */
 export type InForce = 'pending' | 'current'
@@ -40,6 +47,17 @@ export type InForce = 'pending' | 'current'
 export interface HostSecrets {
   readonly current: ReadonlyMap<string, Secret>
   readonly pending: ReadonlyMap<string, Secret>
+}
+
+/** How the hosts of a run hang together. */
+export interface FleetRule {
+  /** `run`: one pivot for all hosts together. `host`: what is green of a wave is committed before the next wave begins. */
+  readonly commit: 'run' | 'host'
+  /**
+   * So many hosts may be red (failed, unreachable or unknown): each is undone alone, and the run goes on without it. One more,
+   * and the run goes back on every host that is not committed.
+   */
+  readonly failureBudget: number
 }
 
 /** A gate that is shut: what a person has to do at which provider. */
@@ -55,6 +73,8 @@ export interface RotationWorld {
   /** The same hosts by `serial`: a wave is changed, converged and verified before the next begins. */
   readonly waves: readonly (readonly string[])[]
   readonly secrets: readonly SecretSpec[]
+  /** Default: one pivot, and no host may be red. */
+  readonly rule?: FleetRule
   /** Runs the tasks of a phase; one result a host. State changes inside go through `apply`. */
   runPhase(
     phase: Phase,

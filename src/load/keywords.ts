@@ -113,6 +113,8 @@ export const keywords = {
   rotation: {
     name: required(key('text', 'Name of the rotation.')),
     secrets: required(key('dict', 'The secrets, by name.')),
+    commit: key('text', 'run: all hosts together (the default); host: each wave when it is green.'),
+    failure_budget: key('number', 'So many hosts, or percent of them, may be red and are undone alone.'),
     scope: key('files', 'Files and folders of a host that are searched for copies of the values in force.'),
     rewrites: key(
       'files',
@@ -150,6 +152,31 @@ export const keywords = {
   provider_gate: {
     say: required(key('text', 'What the person has to do, and where.')),
     when: key('conditions', 'It is shut only where all of these are true.'),
+  },
+  /** Of a policy file. */
+  application: {
+    ...common,
+    name: required(key('text', 'What the application is called.')),
+    hosts: required(key('pattern', 'Pattern of the hosts that it runs on.')),
+    playbook: required(
+      key('text', 'The playbook that rotates its secrets; taken from the folder of the policy.'),
+    ),
+    vars_files: key('files', 'Files of variables.'),
+    read: key('tasks', 'Reads what the duties compare with: register it. Run in check mode.'),
+    secrets: required(key('dict', 'The duties, by the name that the secret has in the playbook.')),
+  },
+  duty: {
+    class: required(key('text', 'What kind of secret it is.')),
+    cryptoperiod: required(key('text', 'How long a value may be in force: 90d.')),
+    warn: key('text', 'How long before that it is due; 14d, or a fourth of a shorter period.'),
+    owner: required(key('text', 'Who answers for it.')),
+    consumers: key('words', 'Who uses it.'),
+    tra: key('text', 'The targeted risk analysis that the period comes from.'),
+    rotated: key('text', 'When it was last rotated before rota did it: 2026-10-01.'),
+    agrees: key(
+      'tasks',
+      'Tasks that would change nothing as long as every place holds the same value. Run in check mode.',
+    ),
   },
 } as const satisfies Record<string, Keywords>
 export type Level = keyof typeof keywords

@@ -37,7 +37,16 @@ export function readRotation(reader: Reader, play: Dict, place: Place): Rotation
     finalise: items('finalise'),
   }
   const providerGates = readGates(reader, dict)
-  return { name: dict.get('name') ?? '', secrets, providerGates, phases, at }
+  const { commit, failureBudget } = readFields(reader, dict, 'rotation') as Partial<Rotation>
+  return {
+    name: dict.get('name') ?? '',
+    secrets,
+    providerGates,
+    ...(commit !== undefined && { commit }),
+    ...(failureBudget !== undefined && { failureBudget }),
+    phases,
+    at,
+  }
 }
 
 function readGates(reader: Reader, rotation: Dict): ProviderGate[] {

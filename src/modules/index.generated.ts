@@ -53,6 +53,8 @@ import { processEnv } from './process-env.ts'
 import { proxmox_token } from './proxmox-token.ts'
 import { raw } from './raw.ts'
 import { reboot } from './reboot.ts'
+import { redisUser } from './redis-user.ts'
+import { redis } from './redis.ts'
 import { replace } from './replace.ts'
 import { script } from './script.ts'
 import { secret_copies } from './secret-copies.ts'
@@ -73,6 +75,8 @@ import { unarchive } from './unarchive.ts'
 import { uri } from './uri.ts'
 import { user } from './user.ts'
 import { validateArgumentSpec } from './validate-argument-spec.ts'
+import { verify_http } from './verify-http.ts'
+import { verify_postgresql } from './verify-postgresql.ts'
 import { waitForConnection } from './wait-for-connection.ts'
 import { waitFor } from './wait-for.ts'
 
@@ -131,6 +135,8 @@ export const modules: readonly Module[] = [
   proxmox_token,
   raw,
   reboot,
+  redis,
+  redisUser,
   replace,
   script,
   secret_copies,
@@ -152,6 +158,8 @@ export const modules: readonly Module[] = [
   uri,
   user,
   validateArgumentSpec,
+  verify_http,
+  verify_postgresql,
   waitFor,
   waitForConnection,
   yum,

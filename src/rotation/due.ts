@@ -26,15 +26,20 @@ export async function listDue(state: string): Promise<readonly DueRun[]> {
     const begin = records.find(record => record.type === 'begin')
     if (!begin || !records.some(({ type }) => type === 'commit')) continue
     const { gates, until } = readOwed(records)
-    const open = Object.entries(until).filter(
-      ([name]) => !begin.hosts.every(host => later.has(`${host} ${name}`)),
-    )
-    for (const name of namesInGrace(records)) for (const host of begin.hosts) later.add(`${host} ${name}`)
+    const hosts = begin.hosts.filter(host => !isLeft(records, host))
+    const open = Object.entries(until).filter(([name]) => !hosts.every(host => later.has(`${host} ${name}`)))
+    for (const name of namesInGrace(records)) for (const host of hosts) later.add(`${host} ${name}`)
     const isDrivenOut = open.length === 0 && Object.keys(until).length > 0
     if (open.length > 0 || (gates.length > 0 && !isDrivenOut))
-      due.push({ ...run, hosts: begin.hosts, gates, until: Object.fromEntries(open) })
+      due.push({ ...run, hosts, gates, until: Object.fromEntries(open) })
   }
   return due
+}
+
+/** True for a host that ended on its old values while others were committed: nothing is owed for it. */
+function isLeft(records: readonly JournalRecord[], host: string): boolean {
+  const end = records.findLast(record => record.type === 'end')
+  return end?.type === 'end' && end.hosts[host] === 'rolled_back'
 }
 
 function namesInGrace(records: readonly JournalRecord[]): readonly string[] {
@@ -68,7 +73,7 @@ async function findOpenWindows(host: string, runOnHost: RunOnHost): Promise<Read
   const windows = new Map<string, DueRun>()
   const byAge = copies.flatMap(records => {
     const begin = records.find(record => record.type === 'begin')
-    return begin ? [{ id: begin.run, records }] : []
+    return begin && !isLeft(records, host) ? [{ id: begin.run, records }] : []
   })
   for (const { id, records } of byAge.sort((a, b) => (a.id < b.id ? -1 : 1)))
     for (const name of namesInGrace(records)) {

@@ -2,7 +2,7 @@ import type { Clean } from '../core/redact.ts'
 import type { Gate } from '../core/transaction.ts'
 import type { JournalRecord } from './journal.ts'
 import type { HostOutcome, RotationOutcome } from './outcome.ts'
-import { endRun, type Red, type Run, record } from './run.ts'
+import { endRun, type Run, record, selectCommitted, selectCommittedOutcomes } from './run.ts'
 
 /** What a committed rotation still owes: changes at providers, and the end of the values of before. */
 export interface Owed {
@@ -27,7 +27,7 @@ export function readOwed(records: readonly JournalRecord[]): Owed {
 /** Shuts the gates of every host's play; one that several hosts name is one gate. */
 export async function openGates(run: Run): Promise<void> {
   const gates = new Map<string, Gate>()
-  for (const host of run.world.hosts)
+  for (const host of selectCommitted(run))
     for (const gate of run.world.providerGates?.(host) ?? [])
       if (!gates.has(gate.name)) gates.set(gate.name, gate)
   if (gates.size > 0) await record(run, { type: 'awaiting', gates: [...gates.values()] })
@@ -36,8 +36,9 @@ export async function openGates(run: Run): Promise<void> {
 /** Begins the window of every secret that has one, now. Of hosts that say different lengths the longest counts. */
 export async function openGrace(run: Run): Promise<void> {
   const lengths = new Map<string, number>()
+  const committed = selectCommitted(run)
   for (const [host, { pending, current }] of run.ledger.secrets ?? [])
-    for (const name of pending.keys()) {
+    for (const name of committed.includes(host) ? pending.keys() : []) {
       const ms = current.has(name) ? (run.world.graceMs?.(host, name) ?? 0) : 0
       if (ms > (lengths.get(name) ?? 0)) lengths.set(name, ms)
     }
@@ -62,12 +63,18 @@ function selectStanding(run: Run): { readonly state: HostOutcome['state']; reado
   }
 }
 
-/** Ends a committed run by what it owes; a host on which something after the commit went wrong says that instead. */
-export async function endOwing(run: Run, red: Red): Promise<RotationOutcome> {
+/**
+ * Ends a committed run by what it owes; a host on which something after the commit went wrong says that instead. `back`: hosts
+ * that ended on their old values.
+ */
+export async function endOwing(run: Run, back = selectLeft(run)): Promise<RotationOutcome> {
   const standing = selectStanding(run)
-  const hosts = run.world.hosts.map((host): [string, HostOutcome] => {
-    const message = red.get(host)?.message
-    return [host, message === undefined ? standing : { state: 'committed_with_warnings', message }]
-  })
-  return endRun(run, red.size > 0 ? 'committed_with_warnings' : standing.state, new Map(hosts))
+  const hosts = new Map([...selectCommittedOutcomes(run, standing), ...back])
+  return endRun(run, run.warned.size > 0 ? 'committed_with_warnings' : standing.state, hosts)
+}
+
+function selectLeft(run: Run): ReadonlyMap<string, HostOutcome> {
+  const committed = selectCommitted(run)
+  const left = run.world.hosts.filter(host => !committed.includes(host))
+  return new Map(left.map(host => [host, { state: 'rolled_back' }]))
 }

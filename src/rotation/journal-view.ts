@@ -22,7 +22,9 @@ function renderWhat(record: JournalRecord, describe: DescribeChange): string {
     case 'phase':
       return `${record.phase} ${record.status}  ${record.hosts.join(', ')}`
     case 'commit':
-      return 'the pivot: from here on nothing goes back'
+      return `the pivot of ${record.hosts?.join(', ') ?? 'the run'}: from here on nothing goes back`
+    case 'drop':
+      return `the run goes on without ${record.hosts.join(', ')}: undone there`
     case 'awaiting':
       return record.gates.map(({ name, say }) => `${name}: ${say}`).join('; ')
     case 'confirm':

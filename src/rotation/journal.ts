@@ -20,8 +20,8 @@ export type Entry =
       /** What was typed, sealed: whoever takes the run up needs no flags. */
       readonly invocation?: string
     }
-  /** Payload: the current and pending secrets of every host. */
-  | { readonly type: 'pending' }
+  /** Payload: the current and pending secrets of every host. `secrets`: their names by host, for who only wants to know how old they are. */
+  | { readonly type: 'pending'; readonly secrets?: Readonly<Record<string, readonly string[]>> }
   /** Payload of an `ok`: the snapshot. `undo` has only a start: from then on the run only goes back. */
   | {
       readonly type: 'phase'
@@ -32,7 +32,10 @@ export type Entry =
   /** Payload: the change's before and after. */
   | { readonly type: 'intent'; readonly step: string; readonly host: string; readonly module: string }
   | { readonly type: 'done' | 'undo-intent' | 'undone'; readonly step: string; readonly host: string }
-  | { readonly type: 'commit' }
+  /** The pivot of these hosts; without them that of the run: of every host that was not dropped. */
+  | { readonly type: 'commit'; readonly hosts?: readonly string[] }
+  /** The run goes on without these hosts: from now on they only go back. */
+  | { readonly type: 'drop'; readonly hosts: readonly string[] }
   /** What a person has to change at which provider before the run can be finalised. */
   | { readonly type: 'awaiting'; readonly gates: readonly Gate[] }
   /** That person's word that it is done. */

@@ -149,10 +149,15 @@ export interface RotationSummary {
   readonly changed: Readonly<Record<string, 'no' | 'undone' | 'yes'>>
 }
 
+/** The run's own; hosts that were committed alone leave the others both ways. */
+function hasPivot(records: readonly JournalRecord[]): boolean {
+  return records.some(record => record.type === 'commit' && record.hosts === undefined)
+}
+
 /** What is committed only goes forward, and an undo that was begun only goes back. */
 function selectWays(run: string, records: readonly JournalRecord[]): readonly string[] {
   if (records.some(({ type }) => type === 'end')) return []
-  if (records.some(({ type }) => type === 'commit')) return [`rota resume ${run}`]
+  if (hasPivot(records)) return [`rota resume ${run}`]
   const isUndoing = records.some(record => record.type === 'phase' && record.phase === 'undo')
   return isUndoing ? [`rota rollback ${run}`] : [`rota resume ${run}`, `rota rollback ${run}`]
 }
@@ -181,7 +186,7 @@ function selectChanged(
 function selectState(records: readonly JournalRecord[]): RotationState {
   const last = records.at(-1)
   if (last?.type === 'end' || last?.type === 'held') return last.state
-  if (records.some(({ type }) => type === 'commit')) return 'committed'
+  if (hasPivot(records)) return 'committed'
   return records.some(record => record.type === 'phase' && record.phase === 'undo')
     ? 'rolling_back'
     : 'running'

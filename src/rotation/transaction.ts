@@ -8,6 +8,7 @@ import { type JournalRecord, openJournal } from './journal.ts'
 import { isTouched, readLedger, readStates } from './ledger.ts'
 import { createOutcome, createUniform, type HostOutcome, type RotationOutcome } from './outcome.ts'
 import { showSecrets } from './pending.ts'
+import { finishCommitted } from './pivot.ts'
 import {
   emitStates,
   endRun,
@@ -18,6 +19,7 @@ import {
   type Run,
   record,
   runPhase,
+  selectCommitted,
   sendJournal,
   takeHosts,
 } from './run.ts'
@@ -32,7 +34,10 @@ import {
  *    `rollback` goes back: applied is undone, not applied is skipped, conflict is held, no answer is in doubt.
  * 3. When a phase before the commit is red, the table in decide.ts says which way: back, or for a reason that forbids it
  *    forward once more and then held.
- * 4. A run that is held or in doubt stays open: the same command takes it up again. One that has ended answers the same
+ *    What is good only now and then while all else is green holds the run: nobody can say that the new values are to blame.
+ * 4. Hosts may part ways (FleetRule): one that was dropped only goes back, one that was committed alone only forward, whatever
+ *    the others do. A change belongs to the host whose task it is, also where it was delegated.
+ * 5. A run that is held or in doubt stays open: the same command takes it up again. One that has ended answers the same
  *    for ever, and touches nothing.
  */
 
@@ -44,7 +49,7 @@ async function openRun(
   const { disk, processes, isLocked, sealer, now } = deps
   const journal = await openJournal(deps.folder, { disk, processes, isLocked, sealer, now })
   try {
-    return await work({ world, deps, journal, ledger: readLedger(journal) })
+    return await work({ world, deps, journal, ledger: readLedger(journal), warned: new Map() })
   } finally {
     await journal.close()
   }
@@ -143,7 +148,7 @@ export async function resumeRotation(world: RotationWorld, deps: RotationDeps): 
 function checkMayGoBack(run: Run): void {
   const { deps, ledger, world } = run
   const state = ledger.end?.state
-  if (ledger.isCommitted)
+  if (ledger.isCommitted || (ledger.end?.type === 'end' && ledger.committed.size > 0))
     throw problem(
       'E_HELD',
       `run ${deps.run} is ${state ?? 'committed'}: its old values are no longer in force anywhere`,
@@ -174,6 +179,7 @@ export async function rollbackRotation(world: RotationWorld, deps: RotationDeps)
     await restore(run)
     if (run.ledger.begin?.plan !== deps.plan)
       note(run, 'warn', 'the playbook, inventory or variables are not those the run was begun with')
+    await finishCommitted(run)
     return goBack(run)
   })
 }
@@ -181,7 +187,7 @@ export async function rollbackRotation(world: RotationWorld, deps: RotationDeps)
 /** A run whose commit is behind it and that has ended. Throws E_HELD for any other. */
 function checkCommitted({ deps, ledger }: Run): void {
   const state = ledger.end?.state
-  if (ledger.isCommitted && ledger.end?.type === 'end') return
+  if ((ledger.isCommitted || ledger.committed.size > 0) && ledger.end?.type === 'end') return
   throw problem('E_HELD', `run ${deps.run} is not finished: ${state ?? 'interrupted'}`, {
     hint: ledger.isUndoing ? `rota rollback ${deps.run}` : `rota resume ${deps.run}`,
   })
@@ -201,11 +207,11 @@ export async function confirmRotation(world: RotationWorld, deps: RotationDeps):
       return createOutcome(run.ledger.end!.state, readStates(run.ledger.end as Ended))
     }
     await restore(run)
-    const red = await runPhase(run, 'confirmed', world.hosts, 'pending', refuseChange)
+    const red = await runPhase(run, 'confirmed', selectCommitted(run), 'pending', refuseChange)
     if (red.size > 0) return endUnchanged(run, red, 'awaiting')
     await record(run, { type: 'confirm', by: deps.operator ?? 'nobody knows whom' })
     await openGrace(run)
-    return endOwing(run, new Map())
+    return endOwing(run)
   })
 }
 
@@ -238,10 +244,12 @@ export async function finaliseRotation(world: RotationWorld, deps: RotationDeps)
         hint: `when that is done: rota confirm ${deps.run}`,
       })
     await restore(run)
-    const unready = await runPhase(run, 'finalise_preflight', world.hosts, 'pending', refuseChange)
+    const hosts = selectCommitted(run)
+    const unready = await runPhase(run, 'finalise_preflight', hosts, 'pending', refuseChange)
     if (unready.size > 0) return endUnchanged(run, unready, 'preflight')
-    const red = await runPhase(run, 'finalise', world.hosts, 'pending')
+    const red = await runPhase(run, 'finalise', hosts, 'pending')
     const outcomes = world.hosts.map((host): [string, HostOutcome] => {
+      if (!hosts.includes(host)) return [host, { state: 'rolled_back' }]
       const message = red.get(host)?.message
       return [
         host,

@@ -7,7 +7,7 @@ import type { Redactor } from '../core/redact.ts'
 import type { Address, Become, Connections } from '../core/remote.ts'
 import type { Source } from '../core/source.ts'
 import type { Templar } from '../core/templar.ts'
-import type { RotationWorld } from '../core/transaction.ts'
+import type { Reason, RotationWorld } from '../core/transaction.ts'
 import type { Dict, Scope, Value } from '../core/value.ts'
 import type { Inventory, Layer } from '../core/vars.ts'
 
@@ -27,6 +27,8 @@ export interface Settings {
   readonly verbosity: number
   /** `--force`: the operator accepts what a rotation would refuse (`rota_force`). */
   readonly force?: boolean
+  /** `--reason`: `rota_reason`. */
+  readonly reason?: Reason
   /** `--force-handlers`. */
   readonly forceHandlers: boolean
   /** Whether plays that do not say `gather_facts` gather them. */

@@ -9,6 +9,7 @@ import type { Value } from '../core/value.ts'
 import { selectConnection } from './act.ts'
 import { driveHosts } from './drive.ts'
 import type { HostState } from './fleet.ts'
+import { selectFleetRule } from './fleet-rule.ts'
 import { createHandlers } from './handlers.ts'
 import { scopeOfTask } from './host-vars.ts'
 import type { Reading } from './keyword.ts'
@@ -43,6 +44,7 @@ export function createWorld(
     hosts: base.hosts,
     waves,
     secrets: specs,
+    rule: selectFleetRule(plan, base.hosts.length),
     async runPhase(phase, hosts, inForce, apply) {
       const count = (counts.get(phase) ?? 0) + 1
       counts.set(phase, count)
@@ -108,16 +110,17 @@ async function runPhase(run: PlayRun, plan: PlayPlan, phase: Phase): Promise<Map
   for (const state of states) {
     state.standing = 'in'
     state.failure = undefined
+    state.flake = undefined
   }
   await driveHosts(run, plan, plan.phases.get(phase) ?? [])
   return new Map(states.map(state => [state.name, phaseResult(run, state)]))
 }
 
-function phaseResult({ deps }: PlayRun, { standing, failure }: HostState): PhaseResult {
+function phaseResult({ deps }: PlayRun, { standing, failure, flake }: HostState): PhaseResult {
   if (deps.stop.aborted) return { status: 'failed', message: failure ?? deps.redactor.clean('stopped by ^C') }
-  return standing === 'in'
-    ? { status: 'ok' }
-    : { status: standing, message: failure ?? deps.redactor.clean('another host failed') }
+  if (standing !== 'in')
+    return { status: standing, message: failure ?? deps.redactor.clean('another host failed') }
+  return flake === undefined ? { status: 'ok' } : { status: 'failed', message: flake, isFlaky: true }
 }
 
 /** `secrets` are the values in force, `stale` those that must no longer be accepted. */

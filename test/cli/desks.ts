@@ -15,8 +15,9 @@ export interface Ended {
 }
 
 /** The application of a host reads `.env` when it is restarted: `running` is what it read. A file `broken` makes verify red, `die` kills the operator. */
-const playbook = (keywords: string): string => `
+const playbook = (keywords: string, play: string): string => `
 - hosts: app
+${play}
   gather_facts: false
   rotation:
     name: app
@@ -57,7 +58,8 @@ export interface Site {
   start(who: Operator, args: readonly string[]): ChildProcess
   operator(name: string): Promise<Operator>
   locks(host: string): readonly string[]
-  writePlaybook(keywords: string): void
+  /** `keywords`: more of the rotation, indented by four; `play`: of the play, by two. */
+  writePlaybook(keywords: string, play?: string): void
   readonly inventory: string
   readonly playbook: string
   close(): void
@@ -71,7 +73,6 @@ export interface Operator {
   lastRun(): string
 }
 
-/** `keywords`: more of the rotation, as lines indented by four. */
 export function openDesks(hosts: readonly string[], keywords = ''): Site {
   const folder = mkdtempSync(join(tmpdir(), 'rota-desks-'))
   const at = (host: string, name: string): string => join(folder, host, name)
@@ -118,7 +119,7 @@ export function openDesks(hosts: readonly string[], keywords = ''): Site {
       const runs = join(home, '.local', 'state', 'rota', 'runs')
       return { name, home, runs, recipient, lastRun: () => readdirSync(runs).sort().at(-1)! }
     },
-    writePlaybook: more => writeFileSync(file, playbook(more)),
+    writePlaybook: (more, play = '') => writeFileSync(file, playbook(more, play)),
     close: () => rmSync(folder, { recursive: true, force: true }),
   }
   site.writePlaybook(keywords)

@@ -106,9 +106,12 @@ it(`${KILLS} random kills leave no unreadable file`, async () => {
     )
     clearTimeout(timer)
     expect(await unreadable(...identities), `${how} killed while ${method}`).toEqual([])
-    if (outcome === undefined) ends.killed++
-    else {
-      tookMs = (tookMs * 3 + (performance.now() - start)) / 4
+    // The window in which a kill falls follows the machine: on a busy one a migration takes longer.
+    if (outcome === undefined) {
+      ends.killed++
+      tookMs *= 1.1
+    } else {
+      tookMs = performance.now() - start
       ends.finished++
       if (outcome.changed < texts.size) ends.resumed++
       expect(
