@@ -6,4 +6,4 @@ import { openProductionStage } from './stage.ts'
 
 const why = whyNoLab()
 if (why) console.log(`skipped, integration secrets on the production host: ${why}`)
-describe.skipIf(why)('on the production host', () => playIntegrationScenes(openProductionStage))
+describe.skipIf(why)('on the production host', () => playIntegrationScenes(openProductionStage, false))
