@@ -120,6 +120,7 @@ export interface ProviderGate {
 export const phases = [
   'preflight',
   'backup',
+  'distribute',
   'change',
   'converge',
   'verify',
