@@ -1,9 +1,10 @@
 import { problem } from '../core/error.ts'
 import { defineAction, type Outcome, type Target } from '../core/module.ts'
 import type { Args } from '../core/params.ts'
-import { sh } from '../core/script.ts'
+import { joinScripts, sh } from '../core/script.ts'
 import { accept, parsePath, readFile } from '../resources/file.ts'
 import { wantMode } from '../resources/mode.ts'
+import { pathScript } from '../resources/path-script.ts'
 import { matchesGlob } from './glob.ts'
 import { parseRegex } from './python-regex.ts'
 import { parseStat } from './stat.ts'
@@ -72,11 +73,12 @@ type FindArgs = Args<typeof params>
  * A name may hold any byte but `/` and NUL, a line end too: `//` and a line end cannot stand in a path that find made,
  * so they end a record.
  */
-const listScript = sh`
+const listScript = joinScripts(
+  pathScript,
+  sh`
 rt_set now "$(date +%s)"
-path=$p_path
-tilde='~'
-case $path in "$tilde") path=$HOME ;; "$tilde"/*) path=$HOME/\${path#"$tilde"/} ;; /*) ;; *) path=./$path ;; esac
+expand "$p_path"
+path=$expanded
 if ! [ -d "$path" ]; then rt_set missing 1; exit 0; fi
 rt_set root "$path"
 set --
@@ -85,7 +87,8 @@ link=-H
 if [ "$p_follow" = 1 ]; then link=-L; fi
 find "$link" "$path" -mindepth 1 "$@" -exec stat -c '%f|%u|%g|%s|%d|%i|%h|%X|%Y|%Z|%b|%o|%t|%T|%U|%G|%n//' -- {} +
 exit 0
-`
+`,
+)
 const sumScript = sh`
 sum=$("\${p_algorithm}sum" <"$p_path") || rt_fail "cannot make a $p_algorithm checksum of $p_path"
 rt_set sum "\${sum%% *}"

@@ -1,6 +1,7 @@
 import { defineAction } from '../core/module.ts'
-import { sh } from '../core/script.ts'
+import { joinScripts, sh } from '../core/script.ts'
 import { accept, parsePath } from '../resources/file.ts'
+import { pathScript } from '../resources/path-script.ts'
 
 const params = {
   path: { type: 'path', required: true, aliases: ['dest', 'name'], doc: 'The file, folder or link.' },
@@ -27,15 +28,11 @@ const params = {
   },
 } as const
 
-const statScript = sh`
-path=$p_path
-tilde='~'
-case $path in
-  "$tilde") path=$HOME ;;
-  "$tilde"/*) path=$HOME/\${path#"$tilde"/} ;;
-  /*) ;;
-  *) path=./$path ;;
-esac
+const statScript = joinScripts(
+  pathScript,
+  sh`
+expand "$p_path"
+path=$expanded
 follow=
 if [ "$p_follow" = 1 ]; then follow=-L; fi
 if ! now=$(stat \${follow:+-L} -c '%f|%u|%g|%s|%d|%i|%h|%X|%Y|%Z|%b|%o|%t|%T|%U|%G' -- "$path" 2>/dev/null); then
@@ -70,7 +67,8 @@ case $now in
       rt_set attributes "$(lsattr -vd -- "$path" 2>/dev/null)"
     fi ;;
 esac
-`
+`,
+)
 
 const letters: readonly (readonly [string, string])[] = [
   ['A', 'noatime'],

@@ -1,4 +1,5 @@
-import { sh } from '../core/script.ts'
+import { joinScripts, sh } from '../core/script.ts'
+import { pathScript } from './path-script.ts'
 
 /**
  * Reads or writes one file, directory or link: `$p_do` says which. One script for both, so that a write compares
@@ -9,7 +10,9 @@ import { sh } from '../core/script.ts'
  * write: path, was, was_sha256, was_target, was_mtime, kind, own, mode, sha256, target, source (stdin|base64|copy), from, validate,
  *        backup, above, above_own, above_mode, remove, mtime, unsafe (0|1). Exit 75: the target is not as it was read.
  */
-export const fileScript = sh`
+export const fileScript = joinScripts(
+  pathScript,
+  sh`
 nl='
 '
 # Sets now: "absent", or hexmode|uid|gid|size|mtime|user|group. Only a folder that can be searched says "absent".
@@ -55,14 +58,8 @@ sum_of() {
 }
 
 read_state() {
-  tilde='~'
-  case $p_path in
-    "$tilde") path=$HOME ;;
-    "$tilde"/*) path=$HOME/\${p_path#"$tilde"/} ;;
-    "$tilde"*) rt_fail "$p_path: only ~/ is expanded, not another user's home" ;;
-    /*) path=$p_path ;;
-    *) path=./$p_path ;;
-  esac
+  expand "$p_path"
+  path=$expanded
   if [ -n "\${p_into-}" ] && [ -d "$path" ]; then path=\${path%/}/$p_into; fi
   rt_set path "$path"
   real=$path
@@ -252,4 +249,5 @@ case $p_do in
   read) read_state ;;
   write) write_state ;;
 esac
-`
+`,
+)
