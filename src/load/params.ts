@@ -7,7 +7,7 @@ import { coerce } from './coerce.ts'
 import { selectNearest } from './problem.ts'
 
 /** What of a module its arguments are checked by. */
-export type Signature = Pick<Module, 'name' | 'params' | 'rules' | 'freeForm' | 'otherParams'>
+export type Signature = Pick<Module, 'name' | 'params' | 'rules' | 'missing' | 'freeForm' | 'otherParams'>
 
 /** Where a task's arguments stand. */
 export interface ArgsPlace {
@@ -128,7 +128,8 @@ class ArgsCheck {
     if (missing.length === 0) return
     const names = missing.map(([name]) => name)
     const hint = missing.map(([name, { doc }]) => `add ${name}: ${doc}`).join('; ')
-    this.#say(`missing required arguments: ${names.sort().join(', ')}`, undefined, hint)
+    const words = this.#module.missing?.[names[0]!]
+    this.#say(words ?? `missing required arguments: ${names.sort().join(', ')}`, undefined, hint)
   }
 
   /** `sure` are the options that are certainly given; `all` those that may be, undefined when unknown. */
@@ -147,7 +148,11 @@ class ArgsCheck {
     if (all === undefined) return
     for (const group of requiredOneOf)
       if (!group.some(name => all.has(name)))
-        this.#say(`one of the following is required: ${group.join(', ')}`, undefined, `add ${group[0]}`)
+        this.#say(
+          this.#module.missing?.[group[0]!] ?? `one of the following is required: ${group.join(', ')}`,
+          undefined,
+          `add ${group[0]}`,
+        )
     for (const group of requiredTogether)
       if (group.some(name => sure.has(name)))
         this.#needs(`parameters are required together: ${group.join(', ')}`, group, undefined, all)

@@ -46,8 +46,16 @@ const params = {
   },
   access_time: {
     type: 'string',
-    choices: ['preserve', 'now'],
-    doc: 'Only for compatibility: reading a file changes it anyway, so it is no state.',
+    doc: '`preserve`, `now`, or a time as `access_time_format` says. `touch`: default `now`.',
+  },
+  access_time_format: {
+    type: 'string',
+    default: '%Y%m%d%H%M.%S',
+    doc: 'How `access_time` is written.',
+  },
+  _diff_peek: {
+    type: 'any',
+    doc: 'Of Ansible itself: only asks what is there, so nothing is changed.',
   },
   ...attributes,
 } as const
@@ -73,7 +81,8 @@ async function read(t: Target, { args, times }: FileInput): Promise<FileSet> {
     ...(state === 'link' && args.follow ? {} : readOptions(args)),
     follow: isFollowed,
     fresh: args.force,
-    times: times.kind !== 'none',
+    times: times.modification.kind !== 'none',
+    isAccessed: times.access.kind !== 'none',
     above: aboveOf(args),
     sameAs: state === 'hard' ? src : undefined,
   })
@@ -82,6 +91,8 @@ async function read(t: Target, { args, times }: FileInput): Promise<FileSet> {
     return { files: [root], sources: [await readFile(t, src, { follow: true })] }
   const isWhole = args.recurse && root.kind === 'directory'
   const isKept = state === 'absent' && t.undoable && root.kind === 'directory'
+  if (state === 'absent' && t.diff && !isKept && root.kind === 'directory')
+    return { files: [root], sources: await readBelow(t, root, false) }
   return { files: isWhole || isKept ? [root, ...(await readBelow(t, root, isKept))] : [root] }
 }
 
@@ -131,6 +142,34 @@ async function readBelow(t: Target, root: FileState, isKept: boolean): Promise<r
   )
 }
 
+/** Ansible registers it always: of before and after the path and what differs. */
+function diffOf(before: FileSet, after: FileSet) {
+  const [was, is] = [before.files[0]!, after.files[0]!]
+  const told = (one: FileState) => ({
+    state: one.kind,
+    mode: one.mode,
+    owner: one.owner?.id,
+    group: one.group?.id,
+    src: one.target,
+    mtime: one.modifiedAt,
+    atime: one.accessedAt,
+  })
+  const [from, to] = [Object.entries(told(was)), Object.entries(told(is))]
+  const isOther = (_: unknown, i: number) => from[i]![1] !== to[i]![1]
+  const content =
+    is.kind === 'absent' && before.sources !== undefined ? { path_content: contentOf(before) } : {}
+  return {
+    before: { path: was.path, ...Object.fromEntries(from.filter(isOther)), ...content },
+    after: { path: is.path, ...Object.fromEntries(to.filter(isOther)) },
+  }
+}
+
+function contentOf({ sources = [] }: FileSet) {
+  const paths = (isFolder: boolean) =>
+    sources.filter(({ kind }) => (kind === 'directory') === isFolder).map(({ path }) => path)
+  return { directories: paths(true), files: paths(false) }
+}
+
 export const file = defineState<typeof params, FileSet, FileInput>({
   name: 'file',
   summary: 'Make or remove files, folders and links, and set their owner, group and permissions.',
@@ -161,18 +200,19 @@ export const file = defineState<typeof params, FileSet, FileInput>({
     if (args.src !== undefined && args.state !== 'link' && args.state !== 'hard')
       throw problem('E_PARAMS', "src option requires state to be 'link' or 'hard'")
     if (args.state === 'link' && !args.follow && args.mode !== undefined)
-      throw problem('E_PARAMS', 'mode cannot be set for a link that is not followed: it has none of its own')
+      t.warn('mode: a link that is not followed has none of its own, so it is not set')
     return { args, times: parseTimes(args, t.operator.now()) }
   },
   read,
   reread: rereadSet,
   want: wantFileModule,
   write: writeSet,
-  result({ args }, _before, after) {
+  result({ args }, before, after) {
     const root = after.files[0]!
     const isLink = args.state === 'link' || args.state === 'hard'
     const place = isLink ? { dest: root.path, src: args.src } : { path: root.path }
-    return { ...resultOf(root), ...place, ...(args.state === 'touch' ? { dest: root.path } : {}) }
+    const touched = args.state === 'touch' ? { dest: root.path } : {}
+    return { ...resultOf(root), ...place, ...touched, diff: diffOf(before, after) }
   },
   show(set) {
     const shown = set.files.map(showFile)

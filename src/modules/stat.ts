@@ -1,5 +1,6 @@
 import { defineAction } from '../core/module.ts'
 import { joinScripts, sh } from '../core/script.ts'
+import { Float } from '../core/value.ts'
 import { accept, parsePath } from '../resources/file.ts'
 import { pathScript } from '../resources/path-script.ts'
 
@@ -35,7 +36,7 @@ expand "$p_path"
 path=$expanded
 follow=
 if [ "$p_follow" = 1 ]; then follow=-L; fi
-if ! now=$(stat \${follow:+-L} -c '%f|%u|%g|%s|%d|%i|%h|%X|%Y|%Z|%b|%o|%t|%T|%U|%G' -- "$path" 2>/dev/null); then
+if ! now=$(stat \${follow:+-L} -c '%f|%u|%g|%s|%d|%i|%h|%.9X|%.9Y|%.9Z|%b|%o|%t|%T|%U|%G' -- "$path" 2>/dev/null); then
   if [ -e "$path" ]; then rt_fail "cannot stat $p_path"; fi
   up=\${path%/*}
   while [ -n "$up" ] && ! [ -e "$up" ]; do up=\${up%/*}; done
@@ -147,9 +148,9 @@ export function parseStat(line: string, values: Values): Record<string, unknown>
     dev,
     inode,
     nlink,
-    atime,
-    mtime,
-    ctime,
+    atime: new Float(atime ?? 0),
+    mtime: new Float(mtime ?? 0),
+    ctime: new Float(ctime ?? 0),
     blocks,
     block_size: blockSize,
     device_type: deviceType[0]! * 256 + deviceType[1]!,
@@ -189,7 +190,9 @@ function parseAttributes(line: string | undefined): Record<string, unknown> {
 export const stat = defineAction({
   name: 'stat',
   summary: 'Tell what a path is: kind, size, owner, permissions, times, checksum.',
-  notes: ['Times are whole seconds. `mimetype` and `charset` are `unknown` where the host has no `file`.'],
+  notes: [
+    'Times have fractions where the host’s `stat` tells them (GNU). `mimetype` and `charset` are `unknown` where the host has no `file`.',
+  ],
   params,
   reads: true,
   returns: {

@@ -208,6 +208,7 @@ function bareTarget(
     timeoutMs: 0,
     stop: deps.stop,
     isSilent: true,
+    warnings: [],
   })
 }
 
