@@ -2,6 +2,7 @@ import { inspect } from 'node:util'
 import { Command, CommanderError } from 'commander'
 import { errors, exits, type Problem, problemsOf } from '../core/error.ts'
 import { addConnectionFlags, addOutputFlags, addRunFlags, addVaultFlags } from './options.ts'
+import { addRotationCommands } from './rotation-commands.ts'
 import { showProblems } from './terminal.ts'
 import { addVaultCommands } from './vault-commands.ts'
 
@@ -54,6 +55,7 @@ function createProgram(version: string, done: Done): Command {
     .exitOverride()
     .configureHelp({ sortSubcommands: false })
   addRunCommands(program, version, done)
+  addRotationCommands(program, done)
   addExecCommand(program, version, done)
   addReadCommands(program, done)
   addVaultCommands(program, done)
@@ -89,8 +91,17 @@ function addRunCommands(program: Command, version: string, done: Done): void {
   )
   addRunFlags(
     program
+      .command('confirm [run]')
+      .description('say that what a rotation waits for at its providers is done (default: the newest one)')
+      .option(...fromHost),
+  ).action(async (run: string | undefined, flags) =>
+    done(await (await import('./recover.ts')).recoverCommand('confirm', run, flags, version)),
+  )
+  addRunFlags(
+    program
       .command('finalise [run]')
-      .description('run the finalise phase of a committed rotation (default: the newest one)'),
+      .description('end the old values of a committed rotation (default: the newest one)')
+      .option(...fromHost),
   ).action(async (run: string | undefined, flags) =>
     done(await (await import('./recover.ts')).recoverCommand('finalise', run, flags, version)),
   )

@@ -36,6 +36,7 @@ export function selectSettings(
     limit: flags.limit,
     extraVars: run.extraVars,
     verbosity: flags.verbose ?? 0,
+    force: flags.force ?? false,
     forceHandlers: flags.forceHandlers ?? false,
     gatherFacts: config.gathering !== 'explicit',
     rolesPath: config.rolesPath,

@@ -16,6 +16,10 @@ export const exits = {
   approval: { code: 8, say: 'an approval is missing or does not match' },
   evidence: { code: 9, say: 'evidence is invalid' },
   rolledBack: { code: 10, say: 'a rotation was undone: every host is on its old secrets' },
+  awaiting: {
+    code: 11,
+    say: 'a rotation is committed and waits for a change that a person makes at a provider',
+  },
   unknown: { code: 16, say: 'a link died after work was sent: the outcome on at least one host is unknown' },
   usage: { code: 64, say: 'the command line is wrong' },
   input: { code: 65, say: 'a playbook, inventory, variable or other input is wrong; nothing was touched' },
@@ -54,6 +58,7 @@ export const errors = {
   E_LOCKED: { exit: 'locked', say: 'another run holds the lock' },
   E_PREFLIGHT: { exit: 'preflight', say: 'the rotation was refused before anything was changed' },
   E_HELD: { exit: 'held', say: 'the rotation needs a person' },
+  E_AWAITING: { exit: 'awaiting', say: 'the rotation waits for a change at a provider' },
   E_JOURNAL: { exit: 'error', say: 'the journal cannot be used' },
   E_EVIDENCE: { exit: 'evidence', say: 'the evidence cannot be written or does not verify' },
   E_BUG: { exit: 'internal', say: 'a bug in rota' },

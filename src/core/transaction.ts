@@ -14,6 +14,8 @@ export interface Change {
   /** Unique within the run and the same when the run is resumed: task id, host, loop index. */
   readonly step: string
   readonly host: string
+  /** The host of the run whose task it is, where that was delegated to `host`. */
+  readonly owner?: string | undefined
   readonly module: string
   /** The password is never part of it. */
   readonly become?: { readonly method: 'sudo' | 'su' | 'doas'; readonly user: string } | undefined
@@ -42,6 +44,23 @@ export interface HostSecrets {
   readonly pending: ReadonlyMap<string, Secret>
 }
 
+/** How the hosts of a run hang together. */
+export interface FleetRule {
+  /** `run`: one pivot for all hosts together. `host`: what is green of a wave is committed before the next wave begins. */
+  readonly commit: 'run' | 'host'
+  /**
+   * So many hosts may be red (failed, unreachable or unknown): each is undone alone, and the run goes on without it. One more,
+   * and the run goes back on every host that is not committed.
+   */
+  readonly failureBudget: number
+}
+
+/** A gate that is shut: what a person has to do at which provider. */
+export interface Gate {
+  readonly name: string
+  readonly say: Clean
+}
+
 /** What a rotation gets passed in: the play's phases as functions over hosts, and single changes back and forth. */
 export interface RotationWorld {
   /** Every host of the run, in order. */
@@ -49,6 +68,8 @@ export interface RotationWorld {
   /** The same hosts by `serial`: a wave is changed, converged and verified before the next begins. */
   readonly waves: readonly (readonly string[])[]
   readonly secrets: readonly SecretSpec[]
+  /** Default: one pivot, and no host may be red. */
+  readonly rule?: FleetRule
   /** Runs the tasks of a phase; one result a host. State changes inside go through `apply`. */
   runPhase(
     phase: Phase,
@@ -58,6 +79,12 @@ export interface RotationWorld {
   ): Promise<ReadonlyMap<string, PhaseResult>>
   /** Renders each secret's `current` on the host, after preflight. Secrets without `current` are missing. */
   currentSecrets(host: string): Promise<ReadonlyMap<string, Secret>>
+  /** Renders each secret's `issued` on the host, after backup. Those that render to nothing are missing. Absent: there are none. */
+  issuedSecrets?(host: string): Promise<ReadonlyMap<string, Secret>>
+  /** The provider gates that hold for this host's rotation. Absent: there are none. */
+  providerGates?(host: string): readonly Gate[]
+  /** For how many milliseconds the previous value of a secret still counts; 0: not at all. Absent: 0. */
+  graceMs?(host: string, name: string): number
   /** The rendered length and alphabet of a secret, for making its pending value. */
   secretShape(host: string, name: string): { readonly length: number; readonly alphabet: string }
   /** Makes them visible to templates as `pending`, `current`, `secrets` and `stale`, and to the redactor. */

@@ -1,3 +1,5 @@
+import { pythonEscapes } from '../core/python-escapes.ts'
+
 /** A word of `command: ls -l chdir=/x`, with where it begins and ends in the text. */
 interface Word {
   readonly text: string
@@ -81,18 +83,7 @@ function unquote(text: string): string {
     : text
 }
 
-const letters: Readonly<Record<string, string>> = {
-  a: '\x07',
-  b: '\b',
-  f: '\f',
-  n: '\n',
-  r: '\r',
-  t: '\t',
-  v: '\v',
-  '\\': '\\',
-  "'": "'",
-  '"': '"',
-}
+const letters: Readonly<Record<string, string>> = { ...pythonEscapes, "'": "'", '"': '"' }
 
 /** The backslash escapes of a Python string, which Ansible decodes in `k=v`. */
 function decodeEscapes(text: string): string {

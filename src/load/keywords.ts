@@ -113,22 +113,45 @@ export const keywords = {
   rotation: {
     name: required(key('text', 'Name of the rotation.')),
     secrets: required(key('dict', 'The secrets, by name.')),
+    commit: key('text', 'run: all hosts together (the default); host: each wave when it is green.'),
+    failure_budget: key('number', 'So many hosts, or percent of them, may be red and are undone alone.'),
+    scope: key('files', 'Files and folders of a host that are searched for copies of the values in force.'),
+    rewrites: key(
+      'files',
+      'Files that hold the values and are rewritten: afterwards no old value may be in them.',
+    ),
+    allow_copies: key('files', 'Other files that may hold a value: paths, folders or shell patterns.'),
     preflight: key('tasks', 'Read-only proofs; red: nothing is touched.'),
     backup: key('tasks', 'Backups, and their proofs.'),
     change: key('tasks', 'Changes of state; each is undone by its own inverse.'),
     converge: key('tasks', 'Makes the running system match; run again after an undo.'),
     verify: key('tasks', 'Decides: all green commits, red undoes.'),
     committed: key('tasks', 'After the commit; a failure warns and undoes nothing.'),
-    finalise: key('tasks', 'A later run of its own.'),
+    provider_gates: key(
+      'dict',
+      'What a person changes elsewhere by hand, by name: the run waits for it after the commit.',
+    ),
+    confirmed: key(
+      'tasks',
+      'Run by `rota confirm`, when a person says that the gates are passed; red: it goes on waiting.',
+    ),
+    finalise_preflight: key('tasks', 'Read-only proofs before `finalise`; red: nothing is touched.'),
+    finalise: key('tasks', 'A later run of its own, which ends the old values.'),
   },
   secret: {
     length: key('int', 'Characters of the new value; at least 16.'),
     current: key('text', 'The value in force now.'),
-    given: key('bool', 'Given by the operator instead of made.'),
+    given: key('given', 'Given by the operator instead of made; `optional`: rotated only when it is given.'),
+    issued: key('text', 'The new value, made by somebody else; read after `backup`.'),
+    grace: key('text', 'How long the old value counts after the commit: 72h.'),
     shared: key('bool', 'One value for all hosts.'),
     alphabet: key('text', 'Characters to choose from.'),
     cryptoperiod: key('text', 'How long a value may be in force: 90d.'),
     policy: key('text', 'Name of the rules it follows.'),
+  },
+  provider_gate: {
+    say: required(key('text', 'What the person has to do, and where.')),
+    when: key('conditions', 'It is shut only where all of these are true.'),
   },
 } as const satisfies Record<string, Keywords>
 export type Level = keyof typeof keywords

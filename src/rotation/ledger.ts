@@ -23,7 +23,14 @@ export interface Ledger {
   /** `PHASE HOST` of what went well going forward. */
   readonly green: Set<string>
   isUndoing: boolean
+  /** The pivot of the run is passed: every host that was not dropped only goes forward. */
   isCommitted: boolean
+  /** Hosts that passed their own pivot (`commit: host`). */
+  readonly committed: Set<string>
+  /** Hosts that the run goes on without. */
+  readonly dropped: Set<string>
+  /** Of those, the ones that work with the old values again, verified. */
+  readonly restored: Set<string>
   readonly end: Extract<JournalRecord, { type: 'held' | 'end' }> | undefined
 }
 
@@ -31,16 +38,17 @@ type Sealed = { readonly [key: string]: State | undefined }
 
 /** The payload of an intent. */
 export function toPayload(change: Change): State {
-  const { become, what, before, after } = change
-  return { become, what, before, after }
+  const { owner, become, what, before, after } = change
+  return { owner, become, what, before, after }
 }
 
 function toChange(record: Extract<JournalRecord, { type: 'intent' }>, payload: State): Change {
-  const { become, what, before, after } = payload as Sealed
+  const { owner, become, what, before, after } = payload as Sealed
   return {
     step: record.step,
     host: record.host,
     module: record.module,
+    ...(typeof owner === 'string' && { owner }),
     become: become as Change['become'],
     // It was Clean when it was sealed; the type does not survive the disk.
     what: createRedactor().clean(what as string),
@@ -87,6 +95,21 @@ function selectSteps(journal: Journal): Step[] {
   return [...steps.values()]
 }
 
+/** Hosts that left the run, and those whose old values were proven after that. */
+function selectDropped(records: readonly JournalRecord[]): {
+  readonly dropped: Set<string>
+  readonly restored: Set<string>
+} {
+  const dropped = new Set<string>()
+  const restored = new Set<string>()
+  for (const record of records) {
+    if (record.type === 'drop') for (const host of record.hosts) dropped.add(host)
+    if (record.type !== 'phase' || record.phase !== 'verify' || record.status !== 'ok') continue
+    for (const host of record.hosts) if (dropped.has(host)) restored.add(host)
+  }
+  return { dropped, restored }
+}
+
 /** Reads what the journal amounts to. Throws E_SEAL when a payload cannot be opened. */
 export function readLedger(journal: Journal): Ledger {
   const { records } = journal
@@ -113,9 +136,21 @@ export function readLedger(journal: Journal): Ledger {
     // Verify is asked again by every process.
     green: new Set([...selectPhases('ok')].filter(key => !key.startsWith('verify '))),
     isUndoing: undoAt !== -1,
-    isCommitted: last('commit') !== undefined,
+    isCommitted: records.some(record => record.type === 'commit' && record.hosts === undefined),
+    committed: new Set(records.flatMap(record => (record.type === 'commit' && record.hosts) || [])),
+    ...selectDropped(records),
     end: last('held', 'end'),
   }
+}
+
+/** The host of the run that a change belongs to. */
+export function ownerOf({ change }: Step): string {
+  return change.owner ?? change.host
+}
+
+/** True when the host has passed the pivot, its own or the run's. */
+export function isCommittedOn({ isCommitted, committed, dropped }: Ledger, host: string): boolean {
+  return committed.has(host) || (isCommitted && !dropped.has(host))
 }
 
 /**

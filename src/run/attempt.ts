@@ -106,6 +106,7 @@ function changeRef(act: Act, module: string, where: Whereabouts): Parameters<typ
   return {
     step: `${run.stepId}.${step.at.join('.')}:${host}${item}`,
     host: where.name,
+    ...(where.name !== host && { owner: host }),
     module,
     become: become && { method: become.method, user: become.user },
     what: run.deps.redactor.clean(`${name} (${act.at.file}:${act.at.line})`),

@@ -25,6 +25,8 @@ export interface Settings {
   readonly limit?: string | undefined
   readonly extraVars: ReadonlyMap<string, Value>
   readonly verbosity: number
+  /** `--force`: the operator accepts what a rotation would refuse (`rota_force`). */
+  readonly force?: boolean
   /** `--force-handlers`. */
   readonly forceHandlers: boolean
   /** Whether plays that do not say `gather_facts` gather them. */

@@ -1,29 +1,34 @@
 import { problem } from '../core/error.ts'
 import type { Prove } from '../core/fence.ts'
 import type { Target } from '../core/module.ts'
-import type { Phase, SecretSpec } from '../core/play.ts'
+import type { Phase } from '../core/play.ts'
 import type { Ran, ScriptParams } from '../core/remote.ts'
 import type { Script } from '../core/script.ts'
-import { Secret } from '../core/secret.ts'
 import type { Apply, Change, HostSecrets, InForce, PhaseResult, RotationWorld } from '../core/transaction.ts'
-import { Omit, type Value } from '../core/value.ts'
+import type { Value } from '../core/value.ts'
 import { selectConnection } from './act.ts'
 import { driveHosts } from './drive.ts'
 import type { HostState } from './fleet.ts'
+import { selectFleetRule } from './fleet-rule.ts'
 import { createHandlers } from './handlers.ts'
 import { scopeOfTask } from './host-vars.ts'
-import { type Reading, renderNumber, renderText } from './keyword.ts'
+import type { Reading } from './keyword.ts'
 import { createOperator } from './operator.ts'
 import type { Keywords } from './plan.ts'
 import type { PlayPlan } from './play-plan.ts'
 import type { PlayRun } from './play-run.ts'
 import { renderLabel } from './result.ts'
+import {
+  findSpec,
+  renderCurrent,
+  renderGates,
+  renderGraceMs,
+  renderIssued,
+  renderShape,
+} from './rotation-secrets.ts'
 import { restoreHosts, snapshotHosts } from './snapshot.ts'
 import type { AnyStateModule } from './state-change.ts'
 import { createTarget } from './target.ts'
-
-/** Letters and digits: the only characters that mean themselves in every dialect of env files. */
-const ALPHABET = 'A-Za-z0-9'
 
 /** A play with `rotation:` as a transaction sees it: its phases as functions, its changes one by one. */
 export function createWorld(
@@ -39,6 +44,7 @@ export function createWorld(
     hosts: base.hosts,
     waves,
     secrets: specs,
+    rule: selectFleetRule(plan, base.hosts.length),
     async runPhase(phase, hosts, inForce, apply) {
       const count = (counts.get(phase) ?? 0) + 1
       counts.set(phase, count)
@@ -46,8 +52,11 @@ export function createWorld(
       const run = phaseRun(base, plan, phase, count, hosts, apply)
       return runPhase(isUndo(phase, inForce) ? unstoppable(run) : run, plan, phase)
     },
-    currentSecrets: async host => renderCurrent(base, plan, host, specs),
+    currentSecrets: async host => renderCurrent(base, readingOf(base, plan, host), specs),
+    issuedSecrets: async host => renderIssued(base, readingOf(base, plan, host), specs),
     secretShape: (host, name) => renderShape(readingOf(base, plan, host), findSpec(specs, name)),
+    providerGates: host => renderGates(base, readingOf(base, plan, host), plan.play.rotation!.providerGates),
+    graceMs: (host, name) => renderGraceMs(readingOf(base, plan, host), findSpec(specs, name)),
     setSecrets(host, secrets) {
       values.set(host, secrets)
       for (const secret of [...secrets.current.values(), ...secrets.pending.values()])
@@ -128,43 +137,6 @@ function readingOf(run: PlayRun, plan: PlayPlan, host: string): Reading {
     scope: scopeOfTask(run, host, plan.outer, new Map()),
     at: plan.play.rotation!.at,
   }
-}
-
-/** The values in force. One that is not there yet (omit, none) is missing: its first rotation has nothing to go back to. */
-function renderCurrent(
-  run: PlayRun,
-  plan: PlayPlan,
-  host: string,
-  specs: readonly SecretSpec[],
-): Map<string, Secret> {
-  const reading = readingOf(run, plan, host)
-  const current = new Map<string, Secret>()
-  for (const { name, current: field } of specs) {
-    if (field === undefined) continue
-    const value = reading.templar.render(field, reading.scope)
-    if (value === null || value instanceof Omit) continue
-    const secret = value instanceof Secret ? value : new Secret(renderLabel(value), name)
-    run.deps.redactor.add(secret)
-    current.set(name, secret)
-  }
-  return current
-}
-
-function findSpec(specs: readonly SecretSpec[], name: string): SecretSpec {
-  const spec = specs.find(each => each.name === name)
-  if (spec) return spec
-  throw problem('E_BUG', `the rotation has no secret ${name}`)
-}
-
-function renderShape(reading: Reading, spec: SecretSpec): { length: number; alphabet: string } {
-  const at = { ...reading, at: spec.at }
-  const length = renderNumber(at, 'length', spec.length)
-  if (length === undefined || !Number.isInteger(length) || length < 16)
-    throw problem('E_PLAYBOOK', `the length of ${spec.name} is below 16`, {
-      at: spec.at,
-      hint: 'write length: 48',
-    })
-  return { length, alphabet: renderText(at, 'alphabet', spec.alphabet) ?? ALPHABET }
 }
 
 function stateModule({ deps }: PlayRun, change: Change): AnyStateModule {

@@ -1,6 +1,7 @@
 // stat, slurp, tempfile, fetch, archive: what they answer and leave, in three shells.
 import { execFileSync } from 'node:child_process'
 import { existsSync, lstatSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { userInfo } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Session } from '../../src/core/remote.ts'
@@ -49,8 +50,8 @@ describe.each(Object.keys(shells))('under %s', shell => {
       blocks: real.blocks,
       block_size: real.blksize,
       mtime: 1_700_000_000,
-      pw_name: 'root',
-      uid: 0,
+      pw_name: userInfo().username,
+      uid: userInfo().uid,
       rusr: true,
       woth: false,
       checksum: '55ca6286e3e4f4fba5d0448333fa99fc5a404a73',

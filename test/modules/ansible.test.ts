@@ -36,10 +36,12 @@ interface Answer {
   readonly failed: boolean
 }
 
-const left = (path: string): Pick<Answer, 'text' | 'mode'> => ({
-  text: readFileSync(path, 'utf8'),
-  mode: (statSync(path).mode & 0o7777).toString(8),
-})
+function left(path: string): Pick<Answer, 'text' | 'mode'> {
+  const mode = (statSync(path).mode & 0o7777).toString(8)
+  // Who is not root may not read every mode.
+  chmodSync(path, 0o600)
+  return { text: readFileSync(path, 'utf8'), mode }
+}
 
 function putFile(path: string, { text, mode }: Trial): void {
   writeFileSync(path, text)
