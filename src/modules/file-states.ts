@@ -114,7 +114,10 @@ function wantHardLink(args: FileArgs, before: FileState, original: FileState | u
   const { kind, path, terms } = before
   if (original === undefined) throw problem('E_PARAMS', 'src is required for creating new hardlinks')
   if (original.kind === 'absent')
-    throw problem('E_TASK', 'src does not exist', { hint: `make ${args.src} first` })
+    throw problem('E_TASK', 'src does not exist', {
+      hint: `make ${args.src} first`,
+      values: { dest: path, src: args.src },
+    })
   if (kind === 'hard') return { ...before, ...wantAttributes(before, 'file', args.mode) }
   if (kind !== 'absent' && !args.force)
     throw problem('E_TASK', `Cannot link, ${path} exists as a ${kind}`, { hint: 'force: true replaces it' })

@@ -2,10 +2,11 @@ import { dirname, join } from 'node:path'
 import { problem } from '../core/error.ts'
 import { defineState, type Target } from '../core/module.ts'
 import type { Args } from '../core/params.ts'
-import { type FileState, parsePath, type ReadOptions, readFile } from '../resources/file.ts'
-import { type FileSet, listFolder, requireHoldable, rereadSet, writeSet } from '../resources/file-set.ts'
+import { type FileState, type ReadOptions, readFile } from '../resources/file.ts'
+import { type FileSet, rereadSet, writeSet } from '../resources/file-set.ts'
 import { resultOf, showFile } from '../resources/file-want.ts'
 import { NEW_DIRECTORY, renderMode, wantMode } from '../resources/mode.ts'
+import { readBelow, readHeld } from './file-below.ts'
 import { attributes, readOptions } from './file-params.ts'
 import { wantFileModule } from './file-states.ts'
 import { parseTimes, type Times } from './file-times.ts'
@@ -93,7 +94,8 @@ async function read(t: Target, { args, times }: FileInput): Promise<FileSet> {
   const isKept = state === 'absent' && t.undoable && root.kind === 'directory'
   if (state === 'absent' && t.diff && !isKept && root.kind === 'directory')
     return { files: [root], sources: await readBelow(t, root, false) }
-  return { files: isWhole || isKept ? [root, ...(await readBelow(t, root, isKept))] : [root] }
+  if (isKept) return { files: [root, ...(await readHeld(t, root))] }
+  return { files: isWhole ? [root, ...(await readBelow(t, root, isFollowed))] : [root] }
 }
 
 /** A link and what it leads to: with `follow` the attributes are meant for that. */
@@ -107,39 +109,6 @@ async function readLinked(t: Target, args: FileArgs, root: FileState, src: strin
     content: 'none',
   })
   return { files: isMeant && leadsTo.kind !== 'absent' ? [root, leadsTo] : [root], sources: [leadsTo] }
-}
-
-/** All that is in a folder: for its attributes, or with its content so that it can be made again. */
-async function readBelow(t: Target, root: FileState, isKept: boolean): Promise<readonly FileState[]> {
-  const folder = root.terms.real
-  const found = (await listFolder(t, folder)).filter(one => one.relative !== '')
-  if (isKept) {
-    requireHoldable(root.path, found)
-    return Promise.all(
-      found.map(async one => {
-        const held = await readFile(t, `${folder}/${one.relative}`)
-        return { ...held, terms: { ...held.terms, showKey: root.terms.showKey } }
-      }),
-    )
-  }
-  return Promise.all(
-    found.map(async ({ relative, ...held }) => {
-      const path = `${parsePath(folder)}/${relative}`
-      const { kind } = held
-      const terms = {
-        ...root.terms,
-        content: 'none' as const,
-        follow: false,
-        real: path,
-        found: kind,
-        missing: 0,
-      }
-      // A listing does not say where links lead.
-      const { target } =
-        kind === 'link' ? await readFile(t, path, { content: 'none' }) : { target: undefined }
-      return { ...held, path, ...(kind === 'file' ? {} : { sizeBytes: undefined }), target, terms }
-    }),
-  )
 }
 
 /** Ansible registers it always: of before and after the path and what differs. */

@@ -95,8 +95,11 @@ export function loadFolder(
   if (!stat.isDirectory()) return [{ ...entry, kind: 'file' }]
   const below = readdirSync(path)
     .sort()
-    .flatMap(name =>
+    .map(name =>
       loadFolder(folder, isFollowed, join(relative, name), real === undefined ? above : [...above, real]),
     )
-  return [{ ...entry, kind: 'directory' }, ...below]
+  // As Ansible walks: what is in the folder itself before what is in folders in it.
+  const isFolder = ([one]: readonly LocalEntry[]) => one!.kind === 'directory'
+  const inOrder = [...below.filter(one => !isFolder(one)), ...below.filter(isFolder)].flat()
+  return [{ ...entry, kind: 'directory' }, ...inOrder]
 }
