@@ -33,7 +33,7 @@ climb() {
     up=\${up%/*}
   done
   up=\${up:-/}
-  [ -x "$up" ] || rt_fail "no permission to look into $up"
+  [ -x "$up" ] || rt_fail "file is not readable: no permission to look into $up"
 }
 # The entry of a user or group, by name or number, as name|number. Empty: there is none.
 account() {
