@@ -1,4 +1,5 @@
 // The panel: a health check, a login, pages that need one, and the webhooks of payment providers.
+import { existsSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { digestOf, isPassword, readToken, signToken } from './credentials.mjs'
 import { isReachable, openDatabase } from './database.mjs'
@@ -97,9 +98,16 @@ const pages = {
     `<h1>Audit log</h1><ul>${(await database.recentLog()).map(({ what }) => `<li>${what}</li>`).join('')}</ul>`,
 }
 
+let healthChecks = 0
+/** The other practice fault: while there is a file `fault.flaky`, every other health check fails. */
+function isFaulty(route) {
+  if (settings.broken) return true
+  return route === 'GET /api/health' && existsSync('fault.flaky') && healthChecks++ % 2 === 1
+}
+
 async function answer(request) {
   const route = `${request.method} ${new URL(request.url, 'http://panel').pathname}`
-  if (settings.broken) return json(500, { error: 'internal' })
+  if (isFaulty(route)) return json(500, { error: 'internal' })
   if (route === 'GET /api/health') return health()
   if (route === 'POST /api/auth/login') return login(request)
   if (route === 'POST /api/auth/refresh') return refresh(request)

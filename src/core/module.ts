@@ -155,6 +155,11 @@ export interface StateModule<P extends Params, S extends State, I = Args<P>> ext
 export interface Outcome {
   readonly changed: boolean
   readonly failed?: boolean
+  /**
+   * With `failed`: good now and then, so that nothing is proven either way. In a rotation's verify the host goes on with the other
+   * checks, and the run is held instead of undone when only such are left.
+   */
+  readonly flaky?: boolean
   /** The task counts as skipped (Ansible's `skipped: true`). */
   readonly skipped?: boolean
   readonly msg?: string

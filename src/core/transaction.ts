@@ -33,7 +33,12 @@ export type Apply = (change: Change, write: () => Promise<void>) => Promise<void
 
 export type PhaseResult =
   | { readonly status: 'ok' }
-  | { readonly status: 'failed' | 'unreachable' | 'unknown'; readonly message: Clean }
+  | {
+      readonly status: 'failed' | 'unreachable' | 'unknown'
+      readonly message: Clean
+      /** All that failed was good now and then, and everything else is green. */
+      readonly isFlaky?: boolean
+    }
 
 /** Which values the play's `secrets.NAME` shows: the new ones while going forward, the old ones while verifying an undo. */
 export type InForce = 'pending' | 'current'
@@ -93,6 +98,11 @@ export interface RotationWorld {
   reread(change: Change): Promise<State>
   /** The module's compare-and-set. Throws E_CONFLICT, E_UNREACHABLE, E_UNKNOWN or what the module throws. */
   write(change: Change, from: State, to: State): Promise<void>
+  /** What the play says of its own effect on a host, for a plan: `logsOut` by secret name. */
+  forecast?(host: string): {
+    readonly downtime?: string | undefined
+    readonly logsOut: ReadonlyMap<string, string>
+  }
   /** Registered variables and facts of the hosts, to be sealed into the journal after each phase, and back. */
   snapshot(): State
   restore(snapshot: State): void

@@ -28,7 +28,10 @@ export function readSearch(
   }
   if (!rotation.has('rewrites')) return { before: [before], after: [] }
   const at = place('rewrites')
-  const stale = known.map(({ name }) => [name, new Template(`{{ stale.${name} }}`, at)] as const)
+  // What keeps counting for a while stays written down; what has no part in the run is omitted.
+  const stale = known
+    .filter(({ grace }) => grace === undefined)
+    .map(({ name }) => [name, new Template(`{{ stale.${name} | default(omit) }}`, at)] as const)
   const after: Task = {
     ...createTask('No file holds a value that was replaced', at),
     args: new Map<Value, Value>([['values', new Map<Value, Value>(stale)], ...given, ['rewritten', true]]),

@@ -41,10 +41,13 @@ import { lineinfile } from './lineinfile.ts'
 import { mount } from './mount.ts'
 import { mysqlDb } from './mysql-db.ts'
 import { mysqlUser } from './mysql-user.ts'
+import { npm } from './npm.ts'
 import { packageFacts } from './package-facts.ts'
 import { packageModule } from './package.ts'
 import { pause } from './pause.ts'
 import { ping } from './ping.ts'
+import { pip } from './pip.ts'
+import { postgresqlDb } from './postgresql-db.ts'
 import { postgresqlDump } from './postgresql-dump.ts'
 import { postgresqlQuery } from './postgresql-query.ts'
 import { postgresqlRestore } from './postgresql-restore.ts'
@@ -53,6 +56,8 @@ import { processEnv } from './process-env.ts'
 import { proxmox_token } from './proxmox-token.ts'
 import { raw } from './raw.ts'
 import { reboot } from './reboot.ts'
+import { redisUser } from './redis-user.ts'
+import { redis } from './redis.ts'
 import { replace } from './replace.ts'
 import { script } from './script.ts'
 import { secret_copies } from './secret-copies.ts'
@@ -73,6 +78,8 @@ import { unarchive } from './unarchive.ts'
 import { uri } from './uri.ts'
 import { user } from './user.ts'
 import { validateArgumentSpec } from './validate-argument-spec.ts'
+import { verify_http } from './verify-http.ts'
+import { verify_postgresql } from './verify-postgresql.ts'
 import { waitForConnection } from './wait-for-connection.ts'
 import { waitFor } from './wait-for.ts'
 
@@ -119,10 +126,13 @@ export const modules: readonly Module[] = [
   mount,
   mysqlDb,
   mysqlUser,
+  npm,
   packageFacts,
   packageModule,
   pause,
   ping,
+  pip,
+  postgresqlDb,
   postgresqlDump,
   postgresqlQuery,
   postgresqlRestore,
@@ -131,6 +141,8 @@ export const modules: readonly Module[] = [
   proxmox_token,
   raw,
   reboot,
+  redis,
+  redisUser,
   replace,
   script,
   secret_copies,
@@ -152,6 +164,8 @@ export const modules: readonly Module[] = [
   uri,
   user,
   validateArgumentSpec,
+  verify_http,
+  verify_postgresql,
   waitFor,
   waitForConnection,
   yum,

@@ -92,7 +92,7 @@ async function runWaves(run: Run, stuck: Map<string, Stuck>): Promise<RotationOu
     const unproven = await commitHosts(run, green)
     if (unproven) return turn(run, unproven)
     if (red.size === 0) continue
-    if (!isWithinBudget(run, red)) return turn(run, red)
+    if (isFlaky(red) || !isWithinBudget(run, red)) return turn(run, red)
     note(run, 'warn', `the failure budget lets the run go on without ${[...red.keys()].join(', ')}`)
     for (const [host, why] of await dropHosts(run, red)) stuck.set(host, why)
     if (deps.stop?.aborted) return turn(run, red)
@@ -100,9 +100,14 @@ async function runWaves(run: Run, stuck: Map<string, Stuck>): Promise<RotationOu
   return undefined
 }
 
-/** A run that cannot go on goes back, or for a reason that forbids that waits for a person. */
+/** The credentials are green and the service is good now and then: whether that is the rotation's doing, a person has to say. */
+function isFlaky(red: Red): boolean {
+  return [...red.values()].every(result => result.isFlaky === true)
+}
+
+/** A run that cannot go on goes back; for a reason that forbids that, or where only a flake is red, it waits for a person. */
 function turn(run: Run, red: Red): Promise<RotationOutcome> {
-  return isForwardOnly(run.deps.reason) ? holdForward(run, red) : goBack(run, red)
+  return isForwardOnly(run.deps.reason) || isFlaky(red) ? holdForward(run, red) : goBack(run, red)
 }
 
 /**

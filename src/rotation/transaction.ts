@@ -34,6 +34,7 @@ import {
  *    `rollback` goes back: applied is undone, not applied is skipped, conflict is held, no answer is in doubt.
  * 3. When a phase before the commit is red, the table in decide.ts says which way: back, or for a reason that forbids it
  *    forward once more and then held.
+ *    What is good only now and then while all else is green holds the run: nobody can say that the new values are to blame.
  * 4. Hosts may part ways (FleetRule): one that was dropped only goes back, one that was committed alone only forward, whatever
  *    the others do. A change belongs to the host whose task it is, also where it was delegated.
  * 5. A run that is held or in doubt stays open: the same command takes it up again. One that has ended answers the same

@@ -81,7 +81,9 @@ async function runModule(act: Act, name: string, module: Module, warnings: strin
     })
     return module.kind === 'action'
       ? module.run(target, args)
-      : runStateModule(module, target, args, changeRef(act, module.name, where), run.apply)
+      : runStateModule(module, target, args, changeRef(act, module.name, where), run.apply, change =>
+          run.deps.foresee?.(change, run.phase),
+        )
   })
   showBackups(act, where.name, outcome)
   const result: TaskResult = {

@@ -13,6 +13,8 @@ export interface TaskResult {
   readonly values: ReadonlyMap<string, Value>
   readonly message?: string | undefined
   readonly problem?: Problem | undefined
+  /** Failed, but not always: see Outcome. */
+  readonly flaky?: boolean | undefined
   readonly diff?: { readonly before: Shown; readonly after: Shown } | undefined
   /** Variables for the host from now on, and what kind they are. */
   readonly facts?: ReadonlyMap<string, Value> | undefined
@@ -73,7 +75,7 @@ export function failedBy(error: unknown, at: Source): TaskResult {
 
 /** A module's outcome as a result: Ansible's keys, `failed` from `rc` where the module does not say. */
 export function fromOutcome(outcome: Outcome, isDiff: boolean): TaskResult {
-  const { changed, msg, diff, facts, shown = msg } = outcome
+  const { changed, msg, diff, facts, flaky, shown = msg } = outcome
   const rc = outcome.values?.['rc']
   const failed = outcome.failed ?? (typeof rc === 'number' && rc !== 0)
   const values = toMap({ changed, ...outcome.values })
@@ -85,7 +87,7 @@ export function fromOutcome(outcome: Outcome, isDiff: boolean): TaskResult {
   if (outcome.skipped) values.set('skipped', true)
   values.set('failed', failed)
   const status = failed ? 'failed' : outcome.skipped ? 'skipped' : 'ok'
-  return { status, changed, values, message: shown, diff: isDiff ? diff : undefined, facts }
+  return { status, changed, values, message: shown, diff: isDiff ? diff : undefined, facts, flaky }
 }
 
 /** A diff as Ansible registers it. */

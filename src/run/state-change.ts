@@ -17,11 +17,13 @@ export async function runStateModule(
   args: Readonly<Record<string, unknown>>,
   ref: ChangeRef,
   apply: Apply,
+  foresee?: (change: Change) => void,
 ): Promise<Outcome> {
   const input = module.prepare ? await module.prepare(target, args) : args
   const before = await module.read(target, input)
   const after = module.want(input, before)
   const changed = !isSameState(before, after)
+  if (changed && target.check) foresee?.({ ...ref, before, after })
   if (changed && !target.check)
     await apply({ ...ref, before, after }, () => module.write(target, before, after))
   const values = module.result?.(input, before, after) ?? {}

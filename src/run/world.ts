@@ -21,6 +21,7 @@ import { renderLabel } from './result.ts'
 import {
   findSpec,
   renderCurrent,
+  renderForecast,
   renderGates,
   renderGraceMs,
   renderIssued,
@@ -57,6 +58,7 @@ export function createWorld(
     secretShape: (host, name) => renderShape(readingOf(base, plan, host), findSpec(specs, name)),
     providerGates: host => renderGates(base, readingOf(base, plan, host), plan.play.rotation!.providerGates),
     graceMs: (host, name) => renderGraceMs(readingOf(base, plan, host), findSpec(specs, name)),
+    forecast: host => renderForecast(readingOf(base, plan, host), plan.play.rotation!),
     setSecrets(host, secrets) {
       values.set(host, secrets)
       for (const secret of [...secrets.current.values(), ...secrets.pending.values()])
@@ -110,16 +112,17 @@ async function runPhase(run: PlayRun, plan: PlayPlan, phase: Phase): Promise<Map
   for (const state of states) {
     state.standing = 'in'
     state.failure = undefined
+    state.flake = undefined
   }
   await driveHosts(run, plan, plan.phases.get(phase) ?? [])
   return new Map(states.map(state => [state.name, phaseResult(run, state)]))
 }
 
-function phaseResult({ deps }: PlayRun, { standing, failure }: HostState): PhaseResult {
+function phaseResult({ deps }: PlayRun, { standing, failure, flake }: HostState): PhaseResult {
   if (deps.stop.aborted) return { status: 'failed', message: failure ?? deps.redactor.clean('stopped by ^C') }
-  return standing === 'in'
-    ? { status: 'ok' }
-    : { status: standing, message: failure ?? deps.redactor.clean('another host failed') }
+  if (standing !== 'in')
+    return { status: standing, message: failure ?? deps.redactor.clean('another host failed') }
+  return flake === undefined ? { status: 'ok' } : { status: 'failed', message: flake, isFlaky: true }
 }
 
 /** `secrets` are the values in force, `stale` those that must no longer be accepted. */

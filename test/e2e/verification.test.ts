@@ -17,6 +17,9 @@ afterAll(async () => {
 }, 30_000)
 
 type Env = Readonly<Record<string, string>>
+/** Seeds the admin and, the first time, makes the panel flap from then on. */
+const flakySeed =
+  'set -a; . ./.env.production; npm run prisma:seed; [ -e fault.made ] || touch fault.made fault.flaky'
 const playbook = 'playbooks/rotate-production-secrets.yml'
 const rotate = (...more: string[]) =>
   site.desk.rota(['run', playbook, '-i', site.desk.inventory, '-e', 'panel_tries=2', ...more])
@@ -54,4 +57,29 @@ it('is undone when the env file keeps an old value under a name that nobody thou
   expect(done.output).toContain(`${file}:${text.split('\n').length} holds POSTGRES_PASSWORD`)
   await expectInForce(before)
   writeFileSync(file, text)
+}, 120_000)
+
+it('holds, and does not undo, a rotation after which the panel is healthy only now and then', async () => {
+  const before = site.panel.env()
+  const fault = join(site.panel.folder, 'fault.flaky')
+  const done = await rotate('-e', `seed_command="${flakySeed}"`)
+  expect(done.code, done.output).toBe(5)
+  expect(done.output).toContain('rota resume')
+  expect(await askDatabase(before['DATABASE_URL']!)).toBe('refused')
+  rmSync(fault)
+  const resumed = await site.desk.rota(['resume'])
+  expect(resumed.code, resumed.output).toBe(0)
+  await expectInForce(site.panel.env())
+  expect(site.panel.env()['JWT_SECRET']).not.toBe(before['JWT_SECRET'])
+}, 180_000)
+
+it('refuses to begin while the panel is healthy only now and then', async () => {
+  const fault = join(site.panel.folder, 'fault.flaky')
+  writeFileSync(fault, '')
+  const before = site.panel.env()
+  const done = await rotate()
+  expect(done.code, done.output).toBe(3)
+  expect(done.output).toContain('good now and then')
+  rmSync(fault)
+  await expectInForce(before)
 }, 120_000)
