@@ -37,6 +37,7 @@ export function selectSettings(
     extraVars: run.extraVars,
     verbosity: flags.verbose ?? 0,
     force: flags.force ?? false,
+    reason: selectReason(flags.reason),
     forceHandlers: flags.forceHandlers ?? false,
     gatherFacts: config.gathering !== 'explicit',
     rolesPath: config.rolesPath,

@@ -105,6 +105,11 @@ export interface RotationWorld {
   reread(change: Change): Promise<State>
   /** The module's compare-and-set. Throws E_CONFLICT, E_UNREACHABLE, E_UNKNOWN or what the module throws. */
   write(change: Change, from: State, to: State): Promise<void>
+  /** What the play says of its own effect on a host, for a plan: `logsOut` by secret name. */
+  forecast?(host: string): {
+    readonly downtime?: string | undefined
+    readonly logsOut: ReadonlyMap<string, string>
+  }
   /** Registered variables and facts of the hosts, to be sealed into the journal after each phase, and back. */
   snapshot(): State
   restore(snapshot: State): void

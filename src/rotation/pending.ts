@@ -96,7 +96,9 @@ export async function makeSecrets(
 export async function settleSecrets(run: Run): Promise<void> {
   const secrets = await makeSecrets(run)
   for (const [host, { pending }] of secrets) refuseNothing(run.world.secrets, host, pending)
-  await record(run, { type: 'pending' }, { payload: toSecretsPayload(secrets), required: true })
+  const names = [...secrets].map(([host, { pending }]) => [host, [...pending.keys()]] as const)
+  const entry = { type: 'pending', secrets: Object.fromEntries(names) } as const
+  await record(run, entry, { payload: toSecretsPayload(secrets), required: true })
   run.ledger.secrets = secrets
   showSecrets(run)
 }

@@ -38,6 +38,7 @@ export function scopeOfPlay(run: Pick<PlayRun, 'deps' | 'folder'>, layers: reado
     ['ansible_check_mode', settings.check],
     ['rota_run', settings.runId],
     ['rota_force', settings.force ?? false],
+    ['rota_reason', settings.reason ?? 'scheduled'],
     ['omit', OMIT],
   ])
   const extra: Layer = { rank: 'extra vars', from: '--extra-vars', values: settings.extraVars }
@@ -149,6 +150,7 @@ const magic: ReadonlyMap<string, (context: MagicContext) => Value | undefined> =
   ['omit', () => OMIT],
   ['rota_run', ({ run }) => run.deps.settings.runId],
   ['rota_force', ({ run }) => run.deps.settings.force ?? false],
+  ['rota_reason', ({ run }) => run.deps.settings.reason ?? 'scheduled'],
   ['rota_version', ({ run }) => run.deps.settings.version],
   ['rota_timestamp', ({ run }) => renderTimestamp(run.startedAt)],
 ])

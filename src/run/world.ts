@@ -21,6 +21,7 @@ import { renderLabel } from './result.ts'
 import {
   findSpec,
   renderCurrent,
+  renderForecast,
   renderGates,
   renderGraceMs,
   renderIssued,
@@ -61,6 +62,7 @@ export function createWorld(
     secretShape: (host, name) => renderShape(readingOf(base, plan, host), findSpec(specs, name)),
     providerGates: host => renderGates(base, readingOf(base, plan, host), plan.play.rotation!.providerGates),
     graceMs: (host, name) => renderGraceMs(readingOf(base, plan, host), findSpec(specs, name)),
+    forecast: host => renderForecast(readingOf(base, plan, host), plan.play.rotation!),
     setSecrets(host, secrets) {
       values.set(host, secrets)
       for (const secret of [...secrets.current.values(), ...secrets.pending.values()])
@@ -176,6 +178,7 @@ function bareTarget(
     timeoutMs: 0,
     stop: deps.stop,
     isSilent: true,
+    warnings: [],
   })
 }
 

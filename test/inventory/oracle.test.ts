@@ -221,7 +221,7 @@ describe.skipIf(!hasAnsible)('like ansible-inventory', () => {
     ['ini', renderIni],
     ['yml', renderYaml],
   ] as const
-  it.each(kinds)('reads 150 generated %s inventories alike', async (kind, render) => {
+  it.each(kinds)('reads 150 generated %s inventories alike', { timeout: 120_000 }, async (kind, render) => {
     const next = chance(kind === 'ini' ? 7 : 11)
     for (const batch of [0, 1, 2]) {
       const at = join(folder, `${kind}${batch}`)
