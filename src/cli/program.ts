@@ -57,7 +57,7 @@ function createProgram(version: string, done: Done): Command {
     .exitOverride()
     .configureHelp({ sortSubcommands: false })
   addRunCommands(program, version, done)
-  addRotationCommands(program, done)
+  addRotationCommands(program, version, done)
   addExecCommand(program, version, done)
   addPolicyCommands(program, version, done)
   addReadCommands(program, done)

@@ -41,10 +41,13 @@ import { lineinfile } from './lineinfile.ts'
 import { mount } from './mount.ts'
 import { mysqlDb } from './mysql-db.ts'
 import { mysqlUser } from './mysql-user.ts'
+import { npm } from './npm.ts'
 import { packageFacts } from './package-facts.ts'
 import { packageModule } from './package.ts'
 import { pause } from './pause.ts'
 import { ping } from './ping.ts'
+import { pip } from './pip.ts'
+import { postgresqlDb } from './postgresql-db.ts'
 import { postgresqlDump } from './postgresql-dump.ts'
 import { postgresqlQuery } from './postgresql-query.ts'
 import { postgresqlRestore } from './postgresql-restore.ts'
@@ -123,10 +126,13 @@ export const modules: readonly Module[] = [
   mount,
   mysqlDb,
   mysqlUser,
+  npm,
   packageFacts,
   packageModule,
   pause,
   ping,
+  pip,
+  postgresqlDb,
   postgresqlDump,
   postgresqlQuery,
   postgresqlRestore,
