@@ -122,6 +122,7 @@ export interface ProviderGate {
 export const phases = [
   'preflight',
   'backup',
+  'distribute',
   'change',
   'converge',
   'verify',

@@ -128,6 +128,10 @@ export const keywords = {
     ),
     preflight: key('tasks', 'Read-only proofs; red: nothing is touched.'),
     backup: key('tasks', 'Backups, and their proofs.'),
+    distribute: key(
+      'tasks',
+      'Changes of state that make every host accept the new values too, before any host sends them.',
+    ),
     change: key('tasks', 'Changes of state; each is undone by its own inverse.'),
     converge: key('tasks', 'Makes the running system match; run again after an undo.'),
     verify: key('tasks', 'Decides: all green commits, red undoes.'),

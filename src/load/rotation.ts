@@ -28,6 +28,7 @@ export function readRotation(reader: Reader, play: Dict, place: Place): Rotation
   const phases = {
     preflight: [...items('preflight'), ...search.before],
     backup: items('backup'),
+    distribute: items('distribute'),
     change: items('change'),
     converge: items('converge'),
     verify: [...items('verify'), ...search.after],

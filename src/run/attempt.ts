@@ -1,6 +1,6 @@
 import { problem } from '../core/error.ts'
 import type { Module, Outcome } from '../core/module.ts'
-import { Template } from '../core/value.ts'
+import { Template, type Value } from '../core/value.ts'
 import { type Act, renderEnvironment, selectWhereabouts, type Whereabouts } from './act.ts'
 import { actions } from './actions.ts'
 import { renderArguments } from './arguments.ts'
@@ -16,6 +16,7 @@ import { createTarget } from './target.ts'
 /** Runs the module once. Every error becomes the result: it never throws. */
 export async function attempt(act: Act): Promise<TaskResult> {
   const { run, step } = act
+  const warnings: string[] = []
   try {
     const name = shortName(renderModuleName(act))
     const action = actions.get(name)
@@ -26,10 +27,10 @@ export async function attempt(act: Act): Promise<TaskResult> {
         at: step.node.task.moduleAt,
         hint: '`rota doc` lists the modules',
       })
-    return await runModule(act, name, module)
+    return withWarnings(await runModule(act, name, module, warnings), warnings)
   } catch (error) {
     passBadInput(error)
-    return failedBy(error, act.at)
+    return withWarnings(failedBy(error, act.at), warnings)
   }
 }
 
@@ -44,7 +45,15 @@ function renderModuleName(act: Act): string {
   return module instanceof Template ? (renderText(act, 'action', module) ?? '') : module
 }
 
-async function runModule(act: Act, name: string, module: Module): Promise<TaskResult> {
+/** What the module warned of on its way stands before what its result says. */
+function withWarnings(result: TaskResult, warnings: readonly string[]): TaskResult {
+  if (warnings.length === 0) return result
+  const own = result.values.get('warnings')
+  const all = [...warnings, ...(Array.isArray(own) ? (own as readonly Value[]) : [])]
+  return { ...result, values: new Map([...result.values, ['warnings', all]]) }
+}
+
+async function runModule(act: Act, name: string, module: Module, warnings: string[]): Promise<TaskResult> {
   const { run } = act
   const { task, keywords } = act.step.node
   const isCheck = renderBoolean(act, 'check_mode', keywords.checkMode) ?? run.deps.settings.check
@@ -68,6 +77,7 @@ async function runModule(act: Act, name: string, module: Module): Promise<TaskRe
       timeoutMs,
       stop,
       isSilent: act.isSilent,
+      warnings,
     })
     return module.kind === 'action'
       ? module.run(target, args)

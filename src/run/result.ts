@@ -1,4 +1,4 @@
-import { type ErrorCode, type Problem, problemsOf } from '../core/error.ts'
+import { type ErrorCode, type Problem, problemsOf, RotaError } from '../core/error.ts'
 import type { Outcome, Shown } from '../core/module.ts'
 import { Secret } from '../core/secret.ts'
 import type { Source } from '../core/source.ts'
@@ -62,13 +62,14 @@ export function failedBy(error: unknown, at: Source): TaskResult {
     hint: first?.hint,
   }
   const status = statusOf[problem.code] ?? 'failed'
+  const own = error instanceof RotaError ? error.values : {}
   const flag = status === 'unreachable' || status === 'unknown' ? { [status]: true } : {}
   return {
     status,
     changed: false,
     message: problem.message,
     problem,
-    values: toMap({ changed: false, failed: status === 'failed', ...flag, msg: problem.message }),
+    values: toMap({ changed: false, ...own, failed: status === 'failed', ...flag, msg: problem.message }),
   }
 }
 
@@ -82,14 +83,15 @@ export function fromOutcome(outcome: Outcome, isDiff: boolean): TaskResult {
   addLines(values, 'stderr')
   if (msg !== undefined) values.set('msg', msg)
   if (facts) values.set('ansible_facts', facts)
-  if (diff && isDiff) values.set('diff', toValue(renderDiffValue(diff)))
+  if (diff && isDiff && !values.has('diff')) values.set('diff', toValue(renderDiffValue(diff)))
   if (outcome.skipped) values.set('skipped', true)
   values.set('failed', failed)
   const status = failed ? 'failed' : outcome.skipped ? 'skipped' : 'ok'
   return { status, changed, values, message: shown, diff: isDiff ? diff : undefined, facts, flaky }
 }
 
-function renderDiffValue({ before, after }: NonNullable<Outcome['diff']>): Record<string, string> {
+/** A diff as Ansible registers it. */
+export function renderDiffValue({ before, after }: NonNullable<Outcome['diff']>): Record<string, string> {
   return {
     before: before.text,
     after: after.text,
