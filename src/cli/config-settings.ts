@@ -72,6 +72,11 @@ export const settings = define({
   },
   vaultIdMatch: { type: 'bool', ini: ['defaults.vault_id_match'], env: ['ANSIBLE_VAULT_ID_MATCH'] },
   rolesPath: { type: 'paths', ini: ['defaults.roles_path'], env: ['ANSIBLE_ROLES_PATH'] },
+  collectionsPath: {
+    type: 'paths',
+    ini: ['defaults.collections_path', 'defaults.collections_paths'],
+    env: ['ANSIBLE_COLLECTIONS_PATH', 'ANSIBLE_COLLECTIONS_PATHS'],
+  },
   gathering: { type: 'text', ini: ['defaults.gathering'], env: ['ANSIBLE_GATHERING'] },
   gatherSubset: { type: 'list', ini: ['defaults.gather_subset'], env: ['ANSIBLE_GATHER_SUBSET'] },
   strategy: { type: 'text', ini: ['defaults.strategy'], env: ['ANSIBLE_STRATEGY'] },

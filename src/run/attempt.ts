@@ -3,7 +3,7 @@ import type { Module, Outcome } from '../core/module.ts'
 import { Template } from '../core/value.ts'
 import { type Act, renderEnvironment, selectWhereabouts, type Whereabouts } from './act.ts'
 import { actions } from './actions.ts'
-import { renderArguments } from './arguments.ts'
+import { renderArguments, UndefinedOption } from './arguments.ts'
 import { passBadInput } from './bad-input.ts'
 import { searchPath } from './host-vars.ts'
 import { renderBoolean, renderName, renderNumber, renderText } from './keyword.ts'
@@ -29,7 +29,10 @@ export async function attempt(act: Act): Promise<TaskResult> {
     return await runModule(act, name, module)
   } catch (error) {
     passBadInput(error)
-    return failedBy(error, act.at)
+    const failed = failedBy(error, act.at)
+    return error instanceof UndefinedOption
+      ? { ...failed, values: new Map(failed.values).set('msg', error.msg) }
+      : failed
   }
 }
 

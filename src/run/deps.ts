@@ -35,6 +35,8 @@ export interface Settings {
   readonly rotationOnly?: boolean
   /** Folders of roles besides those at the playbook. */
   readonly rolesPath?: readonly string[] | undefined
+  /** Folders that hold `ansible_collections`, besides `collections` beside the playbook. */
+  readonly collectionsPath?: readonly string[] | undefined
   /** The run's id: `rota_run`. */
   readonly runId: string
   readonly version: string

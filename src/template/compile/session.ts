@@ -119,11 +119,11 @@ export class Session {
       return new Undefined(error.message, { variable: error.variable, at: error.at })
     }
   }
-  render(template: Template): Py {
+  render(template: Template, keepsText = false): Py {
     const { text, secretLabel: label } = template
     const render = (name: string): Py =>
       this.meter.deeper(`a recursive loop: the template ${name}`, () =>
-        this.compiler.playbookTemplate(text).renderNative(this, template.at),
+        this.compiler.playbookTemplate(text).renderNative(this, template.at, keepsText),
       )
     return label === undefined
       ? render(JSON.stringify(text.slice(0, 80)))

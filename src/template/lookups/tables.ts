@@ -101,6 +101,10 @@ const iniOptions = [
 const isYes = (options: Args, name: string): boolean => /^(true|yes|on|1)$/i.test(options.text(name))
 function iniValue(term: Py, given: Args, { session }: Runtime): readonly Py[] {
   const { name, options } = splitTerm(termText(term), given, iniOptions)
+  if (name === '')
+    throw runtimeFault(
+      `No key to lookup was provided as first term with in string inline options: ${termText(term)}`,
+    )
   const isProperties = options.text('type') === 'properties'
   const text = readText(session, needFile(session, 'files', options.text('file')), options.text('encoding'))
   const allowNoValue = isYes(options, 'allow_no_value') || isYes(options, 'allow_none')
