@@ -32,6 +32,14 @@ export interface World {
   readonly env: (name: string) => string | undefined
   /** The text of a file that is an ansible-vault. Throws E_VAULT. */
   readonly openVault?: (armored: string, file: string) => string
+  /** A text sealed with a password as ansible-vault seals a file. Without `salt` it is random. */
+  readonly sealVault?: (
+    text: string,
+    password: string,
+    options: { readonly salt?: string | undefined; readonly label: string },
+  ) => string
+  /** The plain text; undefined: another password sealed it. Throws E_VAULT for what is damaged. */
+  readonly openSealed?: (armored: string, password: string) => string | undefined
   /** Takes a message for the operator that is no failure. */
   readonly warn?: (message: string) => void
 }
@@ -56,7 +64,7 @@ export interface Compiler {
 const DEEPEST_RESULT = 200
 
 /** A template whose text is secret: neither what it renders to nor a message about it shows that text. */
-function hideTemplate(label: string, render: () => Py): Py {
+export function hideTemplate(label: string, render: () => Py): Py {
   let value: Py
   try {
     value = render()

@@ -64,7 +64,7 @@ function uuid5(name: string, namespace: string): string {
 }
 
 /** A salt for a hash that is made once: sixteen random characters. */
-function randomSalt(size: number): string {
+export function randomSalt(size: number): string {
   return Array.from({ length: size }, () => saltAlphabet[randomInt(saltAlphabet.length)]).join('')
 }
 function passwordHash(value: Py, args: Args): Py {
