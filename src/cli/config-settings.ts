@@ -78,6 +78,22 @@ export const settings = define({
     env: ['ANSIBLE_COLLECTIONS_PATH', 'ANSIBLE_COLLECTIONS_PATHS'],
   },
   gathering: { type: 'text', ini: ['defaults.gathering'], env: ['ANSIBLE_GATHERING'] },
+  factCaching: { type: 'text', ini: ['defaults.fact_caching'], env: ['ANSIBLE_CACHE_PLUGIN'] },
+  factCachingConnection: {
+    type: 'path',
+    ini: ['defaults.fact_caching_connection'],
+    env: ['ANSIBLE_CACHE_PLUGIN_CONNECTION'],
+  },
+  factCachingPrefix: {
+    type: 'text',
+    ini: ['defaults.fact_caching_prefix'],
+    env: ['ANSIBLE_CACHE_PLUGIN_PREFIX'],
+  },
+  factCachingTimeout: {
+    type: 'int',
+    ini: ['defaults.fact_caching_timeout'],
+    env: ['ANSIBLE_CACHE_PLUGIN_TIMEOUT'],
+  },
   gatherSubset: { type: 'list', ini: ['defaults.gather_subset'], env: ['ANSIBLE_GATHER_SUBSET'] },
   strategy: { type: 'text', ini: ['defaults.strategy'], env: ['ANSIBLE_STRATEGY'] },
   forceHandlers: { type: 'bool', ini: ['defaults.force_handlers'], env: ['ANSIBLE_FORCE_HANDLERS'] },

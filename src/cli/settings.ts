@@ -42,6 +42,8 @@ export function selectSettings(
     verbosity: flags.verbose ?? 0,
     forceHandlers: flags.forceHandlers ?? false,
     gatherFacts: config.gathering !== 'explicit',
+    gathersOnce: config.gathering === 'smart',
+    flushesCache: flags.flushCache ?? false,
     rolesPath: config.rolesPath,
     collectionsPath: config.collectionsPath ?? collectionsPath,
     allowsMissingHandlers: config.errorOnMissingHandler === false,

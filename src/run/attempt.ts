@@ -79,7 +79,7 @@ async function runModule(act: Act, name: string, module: Module): Promise<TaskRe
   showBackups(act, where.name, outcome)
   const result: TaskResult = {
     ...fromOutcome(outcome, isDiff),
-    factsKind: module.name === 'set_fact' ? 'set_fact' : 'facts',
+    factsKind: module.name !== 'set_fact' ? 'facts' : args['cacheable'] === true ? 'cacheable' : 'set_fact',
   }
   return where.name === act.host ? result : { ...result, factsOf: where.name }
 }

@@ -29,6 +29,10 @@ export interface Settings {
   readonly forceHandlers: boolean
   /** Whether plays that do not say `gather_facts` gather them. */
   readonly gatherFacts: boolean
+  /** `gathering = smart`: of a host whose facts are known none are gathered. */
+  readonly gathersOnce?: boolean
+  /** `--flush-cache`. */
+  readonly flushesCache?: boolean
   /** `error_on_missing_handler = false`: a topic without a handler is warned of. */
   readonly allowsMissingHandlers?: boolean
   /** Recovery: of all plays only the one with `rotation:` is run. Its place among the plays stays, and so do its step ids. */
@@ -68,6 +72,14 @@ export interface VarsFile {
   readonly at?: ReadonlyMap<string, Source>
 }
 
+/** Facts of hosts that outlive the run. */
+export interface FactCache {
+  /** undefined: there are none, or they are too old. */
+  load(host: string): ReadonlyMap<string, Value> | undefined
+  save(host: string, facts: ReadonlyMap<string, Value>): void
+  drop(host: string): void
+}
+
 /** Everything the engine needs, passed in: it opens no file of the user's, no socket and no clock by itself. */
 export interface RunDeps {
   readonly registry: Registry
@@ -104,6 +116,7 @@ export interface RunDeps {
   runRotation?(world: RotationWorld, rotation: RotationPlay): Promise<Exit>
   /** Asks the operator for a value of `vars_prompt`. Without it only extra vars can answer. */
   askVariable?(prompt: VarsPrompt): Promise<Value>
+  readonly factCache?: FactCache | undefined
   /** Reads the inventory again, for meta: refresh_inventory. */
   refreshInventory?(): Promise<Inventory>
   /** The plain bytes of a file that is an ansible-vault. Throws E_VAULT. */

@@ -38,9 +38,10 @@ export async function runPlaybooks(playbooks: readonly Playbook[], deps: RunDeps
     return planned
   })
   if (!startAt.hasBegun) throw noStart(deps.settings.startAtTask!)
+  if (deps.settings.flushesCache) for (const host of deps.inventory.hosts.keys()) deps.factCache?.drop(host)
   const context: RunContext = {
     deps,
-    fleet: createFleet(deps.inventory),
+    fleet: createFleet(deps.inventory, deps.factCache),
     startedAt: deps.now(),
     warned: new Set(),
     hasMatched: false,

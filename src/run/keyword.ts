@@ -12,10 +12,21 @@ export interface Reading {
   readonly at: Source
 }
 
+/** A keyword's template that stands for what the block or play around says when it renders to `omit`. */
+export class InheritingTemplate extends Template {
+  readonly around: Field
+  constructor({ text, at, secretLabel }: Template, around: Field) {
+    super(text, at, secretLabel)
+    this.around = around
+  }
+}
+
 /** The keyword's value, or undefined where it is not given, renders to `omit` or to nothing. */
 function renderField(reading: Reading, field: Field | undefined, keepsText = false): Value | undefined {
   if (field === undefined) return undefined
   const value = needsRendering(field) ? reading.templar.render(field, reading.scope, keepsText) : field
+  if (value instanceof Omit && field instanceof InheritingTemplate)
+    return renderField(reading, field.around, keepsText)
   return value === null || value instanceof Omit ? undefined : value
 }
 
