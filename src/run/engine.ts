@@ -47,7 +47,7 @@ export async function runPlaybooks(playbooks: readonly Playbook[], deps: RunDeps
     hasMatched: false,
   }
   const { limit } = deps.settings
-  if (limit !== undefined) deps.selectHosts(deps.inventory, limit, undefined)
+  if (limit !== undefined) deps.selectHosts(deps.inventory, 'all', limit)
   let rotated: Exit = 'ok'
   for (const [index, plan] of plans.entries()) {
     if (deps.stop.aborted) break

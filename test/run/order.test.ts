@@ -319,8 +319,8 @@ it('a host that joins a group gets the variables of that group', async () => {
 
 it('a play that matches no host is skipped with a warning; a run of which no play matches any is refused', async () => {
   const selectHosts: NonNullable<Parameters<typeof run>[1]>['deps'] = {
-    selectHosts: (inventory, pattern) => {
-      if (pattern === 'all') return [...inventory.hosts.keys()]
+    selectHosts: (inventory, pattern, limit) => {
+      if (pattern === 'all' && limit === undefined) return [...inventory.hosts.keys()]
       throw problem('E_HOSTS', `there is no host ${pattern}`, { hint: 'look at the inventory' })
     },
   }

@@ -15,6 +15,7 @@ const known: Readonly<Record<string, string>> = {
   'ansible-filters-147': 'a date that leaves an expression is its text',
   'ansible-filters-153': 'a date that leaves an expression is its text',
   'ansible-filters-228': 'the oracle cannot evaluate inf; Ansible 2.19 gives the float',
+  'ansible-lookups-24': 'a variable that is not there fails the lookup, which no default() takes away',
   'ansible-lookups-12': 'sequence takes its options by name, too, as documented',
   'ansible-lookups-14': 'subelements leaves the element whole, as documented',
   f00025: 'unique compares what Python cannot hash, as Ansible’s own unique does',
