@@ -58,6 +58,7 @@ report('whole process, 1 host × 20 tasks', m['ansible many'], m['rota many'], 1
 report('whole process, 1 host × 1 task', m['ansible one'], m['rota one'])
 report('each further task', more('ansible'), more('rota'), 100)
 console.log(`rota --version: ${(median(startup) * 1000).toFixed(0)} ms`)
+reportInventory()
 process.exit(0)
 
 function report(what, ansible, rota, target) {
@@ -65,6 +66,41 @@ function report(what, ansible, rota, target) {
   const verdict = target ? ` (wanted ≥ ${target}×: ${ratio >= target ? 'met' : 'MISSED'})` : ''
   const ms = value => `${(value * 1000).toFixed(1)} ms`
   console.log(`${what}: ansible ${ms(ansible)}, rota ${ms(rota)} → ${ratio.toFixed(1)}×${verdict}`)
+}
+
+/** One variable of one of 10,000 hosts: the inventory is read as a whole. */
+function reportInventory() {
+  writeFileSync(join(folder, 'big'), bigInventory())
+  const ask = ['-i', 'big', '--host', 'host-05000.example.com']
+  const found = { rota: [], ansible: [] }
+  for (let round = 0; round < ROUNDS; round++) {
+    found.rota.push(time(process.execPath, [join(root, 'dist/rota.mjs'), 'inventory', ...ask]))
+    found.ansible.push(time('ansible-inventory', ask))
+  }
+  report('inventory of 10,000 hosts', median(found.ansible), median(found.rota))
+  const tell =
+    'data:text/javascript,process.on("exit",()=>process.stderr.write(String(process.resourceUsage().maxRSS)))'
+  const command = ['--import', tell, join(root, 'dist/rota.mjs'), 'inventory', ...ask]
+  const mb = Number(spawnSync(process.execPath, command, { cwd: folder, encoding: 'utf8' }).stderr) / 1024
+  const isMet = median(found.rota) < 1 && mb < 300
+  console.log(
+    `inventory of 10,000 hosts: ${mb.toFixed(0)} MB (wanted < 1 s and < 300 MB: ${isMet ? 'met' : 'MISSED'})`,
+  )
+}
+
+function bigInventory() {
+  const groups = Array.from({ length: 100 }, (_, g) => {
+    const hosts = Array.from({ length: 100 }, (_, h) => {
+      const name = `host-${String(g * 100 + h).padStart(5, '0')}.example.com`
+      return `${name} ansible_host=127.${g}.${h}.1 rack=${h % 40} role=web`
+    })
+    return `[g${g}]\n${hosts.join('\n')}\n[g${g}:vars]\nzone=z${g % 5}\nntp=127.0.0.${g}\n`
+  })
+  const sites = Array.from({ length: 10 }, (_, s) => {
+    const names = Array.from({ length: 10 }, (_, g) => `g${s * 10 + g}`)
+    return `[site${s}:children]\n${names.join('\n')}\n`
+  })
+  return `[all:vars]\nansible_user=deploy\n${groups.join('')}${sites.join('')}`
 }
 
 function playbook(tasks) {

@@ -20,6 +20,12 @@ export const testPackages = {
   'ansible-core': 'ansible-playbook',
   'python3-jinja2': '/usr/lib/python3/dist-packages/jinja2/__init__.py',
   rsync: 'rsync',
+  gpg: 'gpg',
+  'python3-venv': '/usr/share/doc/python3-venv',
+  'mariadb-server-core': '/usr/sbin/mariadbd',
+  'mariadb-client': 'mariadb-dump',
+  'redis-tools': 'redis-cli',
+  iptables: '/usr/sbin/iptables',
 }
 
 /** Runs a program with its output shown; ends this process with its status when it fails. */

@@ -20,6 +20,13 @@ const schema = `
     "id" bigserial PRIMARY KEY,
     "at" timestamptz NOT NULL DEFAULT now(),
     "what" text NOT NULL
+  );
+  CREATE TABLE IF NOT EXISTS "WebhookDelivery" (
+    "id" bigserial PRIMARY KEY,
+    "at" timestamptz NOT NULL DEFAULT now(),
+    "provider" text NOT NULL,
+    "key" text NOT NULL,
+    "event" text NOT NULL
   );`
 
 /** One question over a connection of its own: an answer proves that a login with this URL works now. */
@@ -66,6 +73,19 @@ export function openDatabase(url) {
       )[0],
     log: what => pool.query('INSERT INTO "AuditLog" ("what") VALUES ($1)', [what]),
     recentLog: () => rows('SELECT "at", "what" FROM "AuditLog" ORDER BY "id" DESC LIMIT 20'),
+    keepDelivery: (provider, key, event) =>
+      pool.query('INSERT INTO "WebhookDelivery" ("provider", "key", "event") VALUES ($1, $2, $3)', [
+        provider,
+        key,
+        event,
+      ]),
+    // By the database's clock alone, so that no two clocks have to agree.
+    countDeliveries: () =>
+      rows(
+        `SELECT "provider", "key", count(*)::int AS "count",
+                floor(extract(epoch FROM now() - max("at")))::int AS "secondsSinceLast"
+         FROM "WebhookDelivery" GROUP BY "provider", "key" ORDER BY "provider", "key"`,
+      ),
     close: () => pool.end(),
   }
 }

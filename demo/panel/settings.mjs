@@ -15,6 +15,19 @@ export function readSettings(env = process.env) {
     jwtRefreshSecret: env.JWT_REFRESH_SECRET,
     adminEmail: env.ADMIN_EMAIL,
     adminPassword: env.ADMIN_PASSWORD,
+    webhookKeys: {
+      paystack: { current: env.PAYSTACK_SECRET, previous: env.PAYSTACK_SECRET_PREVIOUS },
+      flutterwave: {
+        current: env.FLUTTERWAVE_WEBHOOK_HASH,
+        previous: env.FLUTTERWAVE_WEBHOOK_HASH_PREVIOUS,
+      },
+    },
+    proxmox: env.PROXMOX_URL && {
+      url: env.PROXMOX_URL,
+      tokenId: env.PROXMOX_TOKEN_ID,
+      tokenSecret: env.PROXMOX_TOKEN_SECRET,
+      fingerprint: env.PROXMOX_FINGERPRINT,
+    },
     broken: isBroken(env),
   }
 }

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { Writable } from 'node:stream'
@@ -51,6 +52,26 @@ export function readSecretFile(path: string, label: string): Secret {
 export function readSecretDescriptor(descriptor: number, label: string): Secret {
   return new Secret(
     firstLine(() => readFileSync(descriptor, 'utf8'), `fd ${descriptor}`),
+    label,
+  )
+}
+
+/**
+ * A secret from a program, as a password manager's: the first line that a shell command prints. Its stdin and stderr are this
+ * process's, so that it can ask. Throws E_FILE; the command is not shown, since somebody may have put the value into it.
+ */
+export function readSecretCommand(command: string, label: string): Secret {
+  const from = `the command of ${label}`
+  const ran = spawnSync('/bin/sh', ['-c', command], {
+    stdio: ['inherit', 'pipe', 'inherit'],
+    encoding: 'utf8',
+  })
+  if (ran.status !== 0)
+    throw problem('E_FILE', `${from} ended with ${ran.status ?? ran.signal ?? ran.error?.message}`, {
+      hint: 'run it by itself to see why',
+    })
+  return new Secret(
+    firstLine(() => ran.stdout, from),
     label,
   )
 }

@@ -1,10 +1,12 @@
 import { exits, problem } from '../core/error.ts'
+import { findNewestDue } from '../rotation/due.ts'
 import { readJournal } from '../rotation/journal.ts'
 import { findNewestRotation, findRun, type RunFolder, stateFolder } from '../rotation/run-folder.ts'
 import { configureFlags } from './config-flags.ts'
 import { executePlaybooks } from './execute.ts'
 import { openInvocation, placePlaybooks, selectFolder } from './invocation.ts'
 import type { RunFlags } from './options.ts'
+import type { Mode } from './rotation.ts'
 import { createRunState } from './run-state.ts'
 
 export interface RecoverFlags extends RunFlags {
@@ -13,12 +15,12 @@ export interface RecoverFlags extends RunFlags {
 }
 
 /**
- * `rota resume|rollback|finalise [RUN]`: takes a rotation up again with what it was begun with. Flags given now win; passwords
+ * `rota resume|rollback|confirm|finalise [RUN]`: takes a rotation up again with what it was begun with. Flags given now win; passwords
  * are never kept, so `-k` and `-K` are asked again. Without a name: the newest open run. `--from-host` first fetches the run from
  * its hosts, for an operator on another machine.
  */
 export async function recoverCommand(
-  mode: 'resume' | 'rollback' | 'finalise',
+  mode: Exclude<Mode, 'run'>,
   name: string | undefined,
   { fromHost, ...flags }: RecoverFlags,
   version: string,
@@ -54,13 +56,17 @@ export async function recoverCommand(
 }
 
 async function selectRun(
-  mode: 'resume' | 'rollback' | 'finalise',
+  mode: Exclude<Mode, 'run'>,
   name: string | undefined,
   fromHost: string | undefined,
   flags: RunFlags,
 ): Promise<RunFolder | undefined> {
   const state = stateFolder(process.env)
-  if (fromHost === undefined) return name === undefined ? findNewestRotation(state) : findRun(state, name)
+  if (fromHost === undefined) {
+    if (name !== undefined) return findRun(state, name)
+    const isClosing = mode === 'confirm' || mode === 'finalise'
+    return (isClosing && (await findNewestDue(state))) || findNewestRotation(state)
+  }
   const { fetchRun } = await import('./from-host.ts')
   return fetchRun(state, mode, name, fromHost, flags)
 }

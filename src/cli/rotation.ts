@@ -7,6 +7,7 @@ import type { Reason, RotationWorld } from '../core/transaction.ts'
 import { type Evidence, openEvidence } from '../evidence/folder.ts'
 import { checkRotation } from '../rotation/check.ts'
 import { realDisk } from '../rotation/disk.ts'
+import { refuseInGrace } from '../rotation/due.ts'
 import type { RunOnHost } from '../rotation/host-folder.ts'
 import { createHostJournal } from '../rotation/host-journal.ts'
 import { createHostLocks } from '../rotation/host-lock.ts'
@@ -15,13 +16,19 @@ import { lockFolder, realProcesses } from '../rotation/lock.ts'
 import type { RotationOutcome } from '../rotation/outcome.ts'
 import type { RotationDeps } from '../rotation/run.ts'
 import { readSummary, refuseOverlap, stateFolder } from '../rotation/run-folder.ts'
-import { finaliseRotation, resumeRotation, rollbackRotation, runRotation } from '../rotation/transaction.ts'
+import {
+  confirmRotation,
+  finaliseRotation,
+  resumeRotation,
+  rollbackRotation,
+  runRotation,
+} from '../rotation/transaction.ts'
 import type { RunDeps } from '../run/engine.ts'
 import { generateSecret } from '../secrets/generate.ts'
 import { createSealer } from '../secrets/seal.ts'
 import type { RunState } from './run-state.ts'
 
-export type Mode = 'run' | 'resume' | 'rollback' | 'finalise'
+export type Mode = 'run' | 'resume' | 'rollback' | 'confirm' | 'finalise'
 
 export interface RotationOptions {
   readonly mode: Mode
@@ -48,6 +55,7 @@ const work = {
   run: runRotation,
   resume: resumeRotation,
   rollback: rollbackRotation,
+  confirm: confirmRotation,
   finalise: finaliseRotation,
 }
 
@@ -79,10 +87,12 @@ export async function openRotation(options: RotationOptions): Promise<RotationRu
     settleEvidence: evidence.settle,
     refuseOverlap: () => refuse(world.hosts),
     stop: deps.stop,
+    operator: whoOf(options.operator),
     invocation: options.invocation,
     isLocked: true,
   })
   const runWorld = async (world: RotationWorld, deps: RunDeps): Promise<RotationOutcome> => {
+    if (mode === 'run' && !deps.settings.force) await refuseInGrace(world, options.given)
     if (deps.settings.check) return checkRotation(world, depsOf(world, deps))
     if (mode === 'run') await refuse(world.hosts)
     const before = (await readJournal(folder)).length
@@ -107,13 +117,17 @@ export async function openRotation(options: RotationOptions): Promise<RotationRu
   }
 }
 
+function whoOf(operator: RotationOptions['operator']): string {
+  return `${operator['user']}@${operator['machine']}`
+}
+
 /** The copies of the journal on the hosts, and the run's hold of them. */
 function keepOnHosts(
   world: RotationWorld,
   { now }: RunDeps,
   { state, operator }: RotationOptions,
 ): Pick<RotationDeps, 'hostJournal' | 'hostLocks'> {
-  const who = `${operator['user']}@${operator['machine']}`
+  const who = whoOf(operator)
   const token = randomBytes(16).toString('hex')
   const runOnHost: RunOnHost = (...call) => world.runOnHost(...call)
   const setFence: RotationWorld['setFence'] = (...hold) => world.setFence(...hold)
@@ -122,17 +136,26 @@ function keepOnHosts(
 }
 
 /** What a person does next, and what stands on the hosts. */
-function sayNext(deps: RunDeps, { state }: RotationOutcome, { state: run, redactor }: RotationOptions): void {
+function sayNext(
+  deps: RunDeps,
+  { state, hosts }: RotationOutcome,
+  { state: run, redactor }: RotationOptions,
+): void {
   const { check } = deps.settings
   if (check && state === 'running') return
   const again = 'mend what is red above, then start again'
+  const left = [...hosts].flatMap(([host, { state }]) => (state === 'rolled_back' ? [host] : [])).join(',')
+  const parted = `the new secrets are in force but on ${left}, which ended on the old ones: mend what is red above, then the same command with --limit ${left}`
   const next: Partial<Record<RotationOutcome['state'], string>> = {
-    held: `a person has to decide: rota resume ${run.id} goes forward, rota rollback ${run.id} goes back`,
+    held: `a person has to decide: rota resume ${run.id} goes forward, rota rollback ${run.id} goes back; rota journal show ${run.id} says how it came to this`,
+    ...(left !== '' && { committed: parted }),
     in_doubt: `a host did not answer: when it does, rota resume ${run.id} or rota rollback ${run.id}`,
     rolling_back: `the undo is not finished: rota rollback ${run.id}`,
     running: `the run is not finished: rota resume ${run.id} or rota rollback ${run.id}`,
     refused: `${check ? 'the run would be refused' : 'refused'}: no secret was changed on any host; ${again}`,
     rolled_back: `undone: every host is on its old secrets; ${again}`,
+    awaiting_provider: `the new secrets are in force; do what is said above, then: rota confirm ${run.id}`,
+    in_grace: `the new secrets are in force; to end those of before: rota finalise ${run.id}`,
     committed_with_warnings:
       'the new secrets are in force on every host; what is red above comes after that: do it by hand',
   }

@@ -40,6 +40,8 @@ export function selectSettings(
     limit: flags.limit,
     extraVars: run.extraVars,
     verbosity: flags.verbose ?? 0,
+    force: flags.force ?? false,
+    reason: selectReason(flags.reason),
     forceHandlers: flags.forceHandlers ?? false,
     gatherFacts: config.gathering !== 'explicit',
     gathersOnce: config.gathering === 'smart',

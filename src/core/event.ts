@@ -23,6 +23,10 @@ export type RotationState =
   | 'in_doubt'
   | 'refused'
   | 'finalised'
+  /** Committed; a person has to change something at a provider before the old values may go. */
+  | 'awaiting_provider'
+  /** Committed; previous values still count, until they are finalised. */
+  | 'in_grace'
 
 /** Counts of PLAY RECAP, by host. */
 export interface Recap {

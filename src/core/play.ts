@@ -96,28 +96,54 @@ export interface SecretSpec {
   readonly length: Field
   /** Where the value in force now comes from, rendered after preflight: "{{ old_env.JWT_SECRET }}". */
   readonly current?: Field
-  /** Given by the operator instead of generated (`--secret NAME=-`). */
-  readonly given?: boolean
+  /** Given by the operator instead of generated (`--secret NAME=-`); `optional`: has no part in a run that it is not given to. */
+  readonly given?: boolean | 'optional'
+  /** The new value as somebody else made it, rendered after backup: "{{ made.value }}". Omitted: no part in the run. */
+  readonly issued?: Field
+  /** How long the value of before still counts after the commit: 72h. */
+  readonly grace?: Field
   /** One value for all hosts of the run instead of one a host. */
   readonly shared?: boolean
   readonly alphabet?: Field
   readonly cryptoperiod?: Field
   readonly policy?: Field
+  /** Who has to log in anew when it changes, for the plan. */
+  readonly logsOut?: Field
+  readonly at: Source
+}
+/** Something that a person changes by hand elsewhere: the run waits for it after the commit. */
+export interface ProviderGate {
+  readonly name: string
+  /** What to do, and where. */
+  readonly say: Field
+  readonly when?: readonly Condition[]
   readonly at: Source
 }
 export const phases = [
   'preflight',
   'backup',
+  'distribute',
   'change',
   'converge',
   'verify',
   'committed',
+  'confirmed',
+  'finalise_preflight',
   'finalise',
 ] as const
 export type Phase = (typeof phases)[number]
 export interface Rotation {
   readonly name: Field
   readonly secrets: readonly SecretSpec[]
+  /** `run` or `host`: whether all hosts are committed together. */
+  readonly commit?: Field
+  /** Hosts that may be red, as a number or a percentage. */
+  readonly failureBudget?: Field
+  readonly providerGates: readonly ProviderGate[]
+  /** How long what is not there while it converges, for the plan. */
+  readonly downtime?: Field
+  /** Only a plan that a second person has approved is run. */
+  readonly approval?: boolean
   readonly phases: Readonly<Record<Phase, readonly Item[]>>
   readonly at: Source
 }

@@ -1,3 +1,4 @@
+import { renderForms } from './encodings.ts'
 import { reveal, type Secret } from './secret.ts'
 
 /** Text that has been through a Redactor. Events accept nothing else from a target. */
@@ -14,32 +15,12 @@ export interface Redactor {
 
 const SHORTEST = 4
 
-/** Every form of a value that a program on the way may print. Shape: form → what stands there instead. */
+/** What is taken out: the forms of a value, and of a text of several lines also each longer line. */
 function forms(value: string): string[] {
-  const bytes = Buffer.from(value)
-  const base64 = [0, 1, 2].map(offset => {
-    const shifted = Buffer.concat([Buffer.alloc(offset), bytes])
-      .toString('base64')
-      .replace(/=+$/, '')
-    // The first and last characters depend on the neighbours of the value, so they are no part of the form.
-    const head = offset === 0 ? 0 : offset + 1
-    const tail = (bytes.length + offset) % 3 === 0 ? 0 : 1
-    return shifted.slice(head, shifted.length - tail)
-  })
   const lines = value.includes('\n') ? value.split('\n').map(line => line.trimEnd()) : []
-  return [
-    value,
-    ...base64,
-    ...base64.map(form => form.replaceAll('+', '-').replaceAll('/', '_')),
-    bytes.toString('hex'),
-    bytes.toString('hex').toUpperCase(),
-    encodeURIComponent(value),
-    JSON.stringify(value).slice(1, -1),
-    value.replaceAll("'", `'\\''`),
-    value.replaceAll("'", `'"'"'`),
-    value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('$', '\\$').replaceAll('`', '\\`'),
-    ...lines.filter(line => line.length >= 8),
-  ].filter(form => form.length >= SHORTEST)
+  return [...renderForms(value).map(({ text }) => text), ...lines.filter(line => line.length >= 8)].filter(
+    form => form.length >= SHORTEST,
+  )
 }
 
 function quoteRegex(text: string): string {

@@ -14,6 +14,8 @@ export interface Change {
   /** Unique within the run and the same when the run is resumed: task id, host, loop index. */
   readonly step: string
   readonly host: string
+  /** The host of the run whose task it is, where that was delegated to `host`. */
+  readonly owner?: string | undefined
   readonly module: string
   /** The password is never part of it. */
   readonly become?: { readonly method: 'sudo' | 'su' | 'doas'; readonly user: string } | undefined
@@ -31,15 +33,40 @@ export type Apply = (change: Change, write: () => Promise<void>) => Promise<void
 
 export type PhaseResult =
   | { readonly status: 'ok' }
-  | { readonly status: 'failed' | 'unreachable' | 'unknown'; readonly message: Clean }
+  | {
+      readonly status: 'failed' | 'unreachable' | 'unknown'
+      readonly message: Clean
+      /** All that failed was good now and then, and everything else is green. */
+      readonly isFlaky?: boolean
+    }
 
-/** Which values the play's `secrets.NAME` shows: the new ones while going forward, the old ones while verifying an undo. */
-export type InForce = 'pending' | 'current'
+/**
+ * Which values the play's `secrets.NAME` shows: the new ones while going forward, the old ones while verifying an undo. `both`: the old
+ * ones, while every host has to accept the new ones too (distribute).
+ */
+export type InForce = 'pending' | 'current' | 'both'
 
 /** The values of one host's rotation, by secret name. */
 export interface HostSecrets {
   readonly current: ReadonlyMap<string, Secret>
   readonly pending: ReadonlyMap<string, Secret>
+}
+
+/** How the hosts of a run hang together. */
+export interface FleetRule {
+  /** `run`: one pivot for all hosts together. `host`: what is green of a wave is committed before the next wave begins. */
+  readonly commit: 'run' | 'host'
+  /**
+   * So many hosts may be red (failed, unreachable or unknown): each is undone alone, and the run goes on without it. One more,
+   * and the run goes back on every host that is not committed.
+   */
+  readonly failureBudget: number
+}
+
+/** A gate that is shut: what a person has to do at which provider. */
+export interface Gate {
+  readonly name: string
+  readonly say: Clean
 }
 
 /** What a rotation gets passed in: the play's phases as functions over hosts, and single changes back and forth. */
@@ -49,6 +76,12 @@ export interface RotationWorld {
   /** The same hosts by `serial`: a wave is changed, converged and verified before the next begins. */
   readonly waves: readonly (readonly string[])[]
   readonly secrets: readonly SecretSpec[]
+  /** The play has a `distribute` phase: no host sends a new value before all hosts accept it. */
+  readonly distributes?: boolean
+  /** Names of hosts that the play would now run on and that are not of this run: they joined since. Absent: nobody can say. */
+  joined?(): Promise<readonly string[]>
+  /** Default: one pivot, and no host may be red. */
+  readonly rule?: FleetRule
   /** Runs the tasks of a phase; one result a host. State changes inside go through `apply`. */
   runPhase(
     phase: Phase,
@@ -58,6 +91,12 @@ export interface RotationWorld {
   ): Promise<ReadonlyMap<string, PhaseResult>>
   /** Renders each secret's `current` on the host, after preflight. Secrets without `current` are missing. */
   currentSecrets(host: string): Promise<ReadonlyMap<string, Secret>>
+  /** Renders each secret's `issued` on the host, after backup. Those that render to nothing are missing. Absent: there are none. */
+  issuedSecrets?(host: string): Promise<ReadonlyMap<string, Secret>>
+  /** The provider gates that hold for this host's rotation. Absent: there are none. */
+  providerGates?(host: string): readonly Gate[]
+  /** For how many milliseconds the previous value of a secret still counts; 0: not at all. Absent: 0. */
+  graceMs?(host: string, name: string): number
   /** The rendered length and alphabet of a secret, for making its pending value. */
   secretShape(host: string, name: string): { readonly length: number; readonly alphabet: string }
   /** Makes them visible to templates as `pending`, `current`, `secrets` and `stale`, and to the redactor. */
@@ -66,6 +105,11 @@ export interface RotationWorld {
   reread(change: Change): Promise<State>
   /** The module's compare-and-set. Throws E_CONFLICT, E_UNREACHABLE, E_UNKNOWN or what the module throws. */
   write(change: Change, from: State, to: State): Promise<void>
+  /** What the play says of its own effect on a host, for a plan: `logsOut` by secret name. */
+  forecast?(host: string): {
+    readonly downtime?: string | undefined
+    readonly logsOut: ReadonlyMap<string, string>
+  }
   /** Registered variables and facts of the hosts, to be sealed into the journal after each phase, and back. */
   snapshot(): State
   restore(snapshot: State): void

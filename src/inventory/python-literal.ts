@@ -1,18 +1,7 @@
+import { pythonEscapes } from '../core/python-escapes.ts'
 import { Float, type Value } from '../core/value.ts'
 
-const escapes: Readonly<Record<string, string>> = {
-  a: '\x07',
-  b: '\b',
-  f: '\f',
-  n: '\n',
-  r: '\r',
-  t: '\t',
-  v: '\v',
-  '\\': '\\',
-  "'": "'",
-  '"': '"',
-  '\n': '',
-}
+const escapes: Readonly<Record<string, string>> = { ...pythonEscapes, "'": "'", '"': '"', '\n': '' }
 const NUMBER =
   /(?:0[xX](?:_?[0-9a-fA-F])+|0[oO](?:_?[0-7])+|0[bB](?:_?[01])+|(?:[0-9](?:_?[0-9])*)?\.[0-9](?:_?[0-9])*(?:[eE][-+]?[0-9]+)?|[0-9](?:_?[0-9])*\.?(?:[eE][-+]?[0-9]+)?)(?![\w.])/y
 const words: Readonly<Record<string, Value>> = { True: true, False: false, None: null }

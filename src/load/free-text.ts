@@ -1,3 +1,5 @@
+import { pythonEscapes } from '../core/python-escapes.ts'
+
 /** A word of `command: ls -l chdir=/x`, with where it begins and ends in the text. */
 interface Word {
   readonly text: string
@@ -53,7 +55,9 @@ export function parseFreeText(text: string, isOption: (name: string) => boolean)
     from = word.end
   }
   rest += text.slice(from)
-  return { options, rest: (options.size > 0 ? rest.trim() : rest).replaceAll('\\=', '=') }
+  // A line end after the last word stays: it is part of a shell's text.
+  const kept = options.size > 0 ? rest.trimStart().replace(/[^\S\n]+$/, '') : rest
+  return { options, rest: kept.replaceAll('\\=', '=') }
 }
 
 function splitWords(text: string): Word[] | undefined {
@@ -79,18 +83,7 @@ function unquote(text: string): string {
     : text
 }
 
-const letters: Readonly<Record<string, string>> = {
-  a: '\x07',
-  b: '\b',
-  f: '\f',
-  n: '\n',
-  r: '\r',
-  t: '\t',
-  v: '\v',
-  '\\': '\\',
-  "'": "'",
-  '"': '"',
-}
+const letters: Readonly<Record<string, string>> = { ...pythonEscapes, "'": "'", '"': '"' }
 
 /** The backslash escapes of a Python string, which Ansible decodes in `k=v`. */
 function decodeEscapes(text: string): string {

@@ -51,6 +51,12 @@ export const shapes = {
       },
     ),
   },
+  given: {
+    say: 'true, false or optional',
+    example: 'optional',
+    accepts: value => typeof value === 'boolean' || value === 'optional',
+    schema: { enum: [true, false, 'optional'] },
+  },
   int: {
     say: 'a whole number',
     example: '3',

@@ -1,5 +1,6 @@
-import type { Item, Phase, Rotation, SecretSpec } from '../core/play.ts'
+import type { Item, Phase, ProviderGate, Rotation, SecretSpec } from '../core/play.ts'
 import { type Dict, isDict } from '../core/value.ts'
+import { readSearch } from './copy-search.ts'
 import { isIdentifier, readFields } from './fields.ts'
 import { type Place, readItems } from './items.ts'
 import type { Reader } from './reader.ts'
@@ -22,16 +23,52 @@ export function readRotation(reader: Reader, play: Dict, place: Place): Rotation
         'move them to preflight (before) or committed (after), or to a play of their own',
       )
   const items = (phase: Phase): Item[] => readItems(reader, dict.get(phase), { ...place, phase })
+  const secrets = readSecrets(reader, dict)
+  const search = readSearch(reader, dict, secrets)
   const phases = {
-    preflight: items('preflight'),
+    preflight: [...items('preflight'), ...search.before],
     backup: items('backup'),
+    distribute: items('distribute'),
     change: items('change'),
     converge: items('converge'),
-    verify: items('verify'),
+    verify: [...items('verify'), ...search.after],
     committed: items('committed'),
+    confirmed: items('confirmed'),
+    finalise_preflight: items('finalise_preflight'),
     finalise: items('finalise'),
   }
-  return { name: dict.get('name') ?? '', secrets: readSecrets(reader, dict), phases, at }
+  const providerGates = readGates(reader, dict)
+  const { commit, failureBudget, downtime, approval } = readFields(
+    reader,
+    dict,
+    'rotation',
+  ) as Partial<Rotation>
+  return {
+    name: dict.get('name') ?? '',
+    secrets,
+    providerGates,
+    ...(commit !== undefined && { commit }),
+    ...(failureBudget !== undefined && { failureBudget }),
+    ...(downtime !== undefined && { downtime }),
+    ...(approval === true && { approval }),
+    phases,
+    at,
+  }
+}
+
+function readGates(reader: Reader, rotation: Dict): ProviderGate[] {
+  const gates = rotation.get('provider_gates')
+  if (!isDict(gates)) return []
+  return [...gates].flatMap(([key, gate]) => {
+    const name = String(key)
+    const at = reader.doc.keyAt(gates, key)
+    if (isDict(gate)) {
+      reader.checkKeywords(gate, 'provider_gate', at)
+      return [{ say: '', ...readFields(reader, gate, 'provider_gate'), name, at }]
+    }
+    reader.say(`the provider gate ${name} wants a mapping`, at, `write ${name}: { say: what to do there }`)
+    return []
+  })
 }
 
 function readSecrets(reader: Reader, rotation: Dict): SecretSpec[] {

@@ -3,7 +3,7 @@ import type { Target } from '../core/module.ts'
 import type { Args } from '../core/params.ts'
 import { Secret } from '../core/secret.ts'
 import { send } from './uri.ts'
-import { NoAnswer } from './uri-exchange.ts'
+import { NoAnswer } from './uri-channel.ts'
 import type { Walked } from './uri-follow.ts'
 import { parseUrl, uriParams } from './uri-request.ts'
 
@@ -23,6 +23,17 @@ export const downloadParams = {
   use_proxy: uriParams.use_proxy,
 } as const
 export type DownloadArgs = Args<typeof downloadParams>
+
+/** A download of which nothing more is said. */
+export const plainDownload: DownloadArgs = {
+  force_basic_auth: false,
+  http_agent: 'rota',
+  validate_certs: true,
+  ciphers: [],
+  unredirected_headers: [],
+  timeout: 30,
+  use_proxy: true,
+}
 
 /** `uri` with the options that a download has no say in. */
 const plainGet = {

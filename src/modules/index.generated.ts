@@ -1,6 +1,10 @@
 // Made by `npm run gen` from the files of this folder.
 import type { Module } from '../core/module.ts'
+import { age_file } from './age-file.ts'
+import { age_find } from './age-find.ts'
+import { age_keygen } from './age-keygen.ts'
 import { apk } from './apk.ts'
+import { aptKey } from './apt-key.ts'
 import { aptRepository } from './apt-repository.ts'
 import { apt } from './apt.ts'
 import { archive } from './archive.ts'
@@ -14,9 +18,11 @@ import { command } from './command.ts'
 import { composeStack } from './compose-stack.ts'
 import { copy } from './copy.ts'
 import { cron } from './cron.ts'
+import { deb822Repository } from './deb822-repository.ts'
 import { debug } from './debug.ts'
 import { dnf, yum } from './dnf.ts'
-import { dockerContainerExec } from './docker-container-exec.ts'
+import { dockerComposeV2 } from './docker-compose-v2.ts'
+import { dockerContainerExec, dockerExec } from './docker-container-exec.ts'
 import { dockerContainer } from './docker-container.ts'
 import { env_file } from './env-file.ts'
 import { env_read } from './env-read.ts'
@@ -34,19 +40,28 @@ import { iniFile } from './ini-file.ts'
 import { knownHosts } from './known-hosts.ts'
 import { lineinfile } from './lineinfile.ts'
 import { mount } from './mount.ts'
+import { mysqlDb } from './mysql-db.ts'
+import { mysqlUser } from './mysql-user.ts'
+import { npm } from './npm.ts'
 import { packageFacts } from './package-facts.ts'
 import { packageModule } from './package.ts'
 import { pause } from './pause.ts'
 import { ping } from './ping.ts'
+import { pip } from './pip.ts'
+import { postgresqlDb } from './postgresql-db.ts'
 import { postgresqlDump } from './postgresql-dump.ts'
 import { postgresqlQuery } from './postgresql-query.ts'
 import { postgresqlRestore } from './postgresql-restore.ts'
 import { postgresqlUser } from './postgresql-user.ts'
 import { processEnv } from './process-env.ts'
+import { proxmox_token } from './proxmox-token.ts'
 import { raw } from './raw.ts'
 import { reboot } from './reboot.ts'
+import { redisUser } from './redis-user.ts'
+import { redis } from './redis.ts'
 import { replace } from './replace.ts'
 import { script } from './script.ts'
+import { secret_copies } from './secret-copies.ts'
 import { serviceFacts } from './service-facts.ts'
 import { service } from './service.ts'
 import { setFact } from './set-fact.ts'
@@ -54,6 +69,7 @@ import { setStats } from './set-stats.ts'
 import { setup } from './setup.ts'
 import { shell } from './shell.ts'
 import { slurp } from './slurp.ts'
+import { smtp_login } from './smtp-login.ts'
 import { stat } from './stat.ts'
 import { sysctl } from './sysctl.ts'
 import { systemd, systemdService } from './systemd.ts'
@@ -63,12 +79,18 @@ import { unarchive } from './unarchive.ts'
 import { uri } from './uri.ts'
 import { user } from './user.ts'
 import { validateArgumentSpec } from './validate-argument-spec.ts'
+import { verify_http } from './verify-http.ts'
+import { verify_postgresql } from './verify-postgresql.ts'
 import { waitForConnection } from './wait-for-connection.ts'
 import { waitFor } from './wait-for.ts'
 
 export const modules: readonly Module[] = [
+  age_file,
+  age_find,
+  age_keygen,
   apk,
   apt,
+  aptKey,
   aptRepository,
   archive,
   assemble,
@@ -81,10 +103,13 @@ export const modules: readonly Module[] = [
   composeStack,
   copy,
   cron,
+  deb822Repository,
   debug,
   dnf,
+  dockerComposeV2,
   dockerContainer,
   dockerContainerExec,
+  dockerExec,
   env_file,
   env_read,
   fail,
@@ -101,19 +126,28 @@ export const modules: readonly Module[] = [
   knownHosts,
   lineinfile,
   mount,
+  mysqlDb,
+  mysqlUser,
+  npm,
   packageFacts,
   packageModule,
   pause,
   ping,
+  pip,
+  postgresqlDb,
   postgresqlDump,
   postgresqlQuery,
   postgresqlRestore,
   postgresqlUser,
   processEnv,
+  proxmox_token,
   raw,
   reboot,
+  redis,
+  redisUser,
   replace,
   script,
+  secret_copies,
   service,
   serviceFacts,
   setFact,
@@ -121,6 +155,7 @@ export const modules: readonly Module[] = [
   setup,
   shell,
   slurp,
+  smtp_login,
   stat,
   sysctl,
   systemd,
@@ -131,6 +166,8 @@ export const modules: readonly Module[] = [
   uri,
   user,
   validateArgumentSpec,
+  verify_http,
+  verify_postgresql,
   waitFor,
   waitForConnection,
   yum,

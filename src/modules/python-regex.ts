@@ -1,4 +1,5 @@
 import { problem } from '../core/error.ts'
+import { pythonEscapes } from '../core/python-escapes.ts'
 
 /** Python's re flags that matter here. Patterns are matched as Python matches bytes: `\w`, `\d`, `\s` are ASCII. */
 export interface RegexFlags {
@@ -88,17 +89,6 @@ function translateClass(part: string, pattern: string): string {
   return `${head}${inner}]`
 }
 
-const escapes: Readonly<Record<string, string>> = {
-  n: '\n',
-  t: '\t',
-  r: '\r',
-  f: '\f',
-  v: '\v',
-  a: '\x07',
-  b: '\b',
-  '\\': '\\',
-}
-
 /**
  * Python's replacement text with the groups of a match filled in: `\1`, `\g<1>`, `\g<name>`, `\n` and the like.
  * A group that took no part is empty. Throws E_PARAMS for a group that does not exist.
@@ -117,7 +107,7 @@ export function expandTemplate(template: string, match: RegExpExecArray | RegExp
       if (name !== undefined) return group(name)
       if (octal !== undefined) return String.fromCharCode(Number.parseInt(octal, 8))
       if (number !== undefined) return group(number)
-      if (letter !== undefined && letter in escapes) return escapes[letter]!
+      if (letter !== undefined && letter in pythonEscapes) return pythonEscapes[letter]!
       if (letter !== undefined && /[a-zA-Z]/.test(letter))
         throw problem('E_PARAMS', `bad escape ${whole} in the replacement`, {
           hint: 'write a backslash that is meant as one twice',

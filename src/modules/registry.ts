@@ -8,6 +8,7 @@ const collections = [
   'community.general.',
   'community.postgresql.',
   'community.docker.',
+  'community.mysql.',
 ]
 
 /** Modules by name; a collection's prefix is taken off (`ansible.builtin.copy` is `copy`). */

@@ -1,11 +1,8 @@
-import { readFile } from 'node:fs/promises'
-import { connect as connectSocket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { type ConnectionOptions, connect as connectTls } from 'node:tls'
-import { problem } from '../core/error.ts'
 import type { Target } from '../core/module.ts'
 import { sh } from '../core/script.ts'
 import { Secret } from '../core/secret.ts'
+import { describe, inTime, NoAnswer, openChannel, openSecure, type Place, type Route } from './uri-channel.ts'
 
 /** One request as it goes over the wire. Holds secrets in plain: it is sent and never shown. */
 export interface HttpRequest {
@@ -23,75 +20,10 @@ export interface HttpResponse {
   readonly body: Buffer
 }
 
-/** Where the connection is made and how it is secured. */
-export interface Route {
-  readonly from: 'target' | 'operator'
-  readonly unixSocket: string | undefined
-  readonly timeoutMs: number
-  readonly tls: ConnectionOptions
-  /** Paths as given, for a curl on the target. */
-  readonly tlsFiles: { readonly ca?: string; readonly cert?: string; readonly key?: string }
-}
-
-/** The request did not get an answer. `message` is for people. */
-export class NoAnswer extends Error {
-  override readonly name = 'NoAnswer'
-}
-
-const portOf = (url: URL): number => Number(url.port) || (url.protocol === 'https:' ? 443 : 80)
-const hostOf = (url: URL): string => url.hostname.replace(/^\[|\]$/g, '')
-
-function openLocally(route: Route, url: URL): Promise<Duplex> {
-  return new Promise((resolve, reject) => {
-    const socket = route.unixSocket
-      ? connectSocket(route.unixSocket)
-      : connectSocket({ host: hostOf(url), port: portOf(url), autoSelectFamily: true })
-    socket.once('connect', () => {
-      socket.off('error', reject)
-      resolve(socket)
-    })
-    socket.once('error', reject)
-  })
-}
-
-function openChannel(t: Target, route: Route, url: URL): Promise<Duplex> {
-  if (route.from === 'operator') return openLocally(route, url)
-  const to = route.unixSocket ? { socket: route.unixSocket } : { host: hostOf(url), port: portOf(url) }
-  return t.forward(to)
-}
-
-/** A connection, or NoAnswer when it takes longer than the task's timeout; one that comes too late is closed. */
-async function inTime(route: Route, opening: Promise<Duplex>): Promise<Duplex> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new NoAnswer('connecting took too long')), route.timeoutMs)
-  })
-  try {
-    const channel = await Promise.race([opening, late])
-    // Whoever waits for an answer hears of it; an error after that must not end the process.
-    return channel.on('error', () => {})
-  } catch (error) {
-    opening.then(
-      channel => channel.destroy(),
-      () => {},
-    )
-    throw error
-  } finally {
-    clearTimeout(timer)
-  }
-}
-
-function secure(channel: Duplex, url: URL, tls: ConnectionOptions): Promise<Duplex> {
-  return new Promise((resolve, reject) => {
-    const servername = /^[\d.]+$|:/.test(hostOf(url)) ? '' : hostOf(url)
-    const socket = connectTls({ ...tls, socket: channel, host: hostOf(url), servername })
-    socket.once('secureConnect', () => {
-      socket.off('error', reject)
-      resolve(socket)
-    })
-    socket.once('error', reject)
-  })
-}
+const placeOf = (url: URL): Place => ({
+  host: url.hostname.replace(/^\[|\]$/g, ''),
+  port: Number(url.port) || (url.protocol === 'https:' ? 443 : 80),
+})
 
 /** undici keeps sockets from holding the process open; a forwarded channel has no such switch. */
 function asSocket(channel: Duplex): Duplex {
@@ -149,6 +81,8 @@ function configLine(name: string, value: string): string {
 
 function renderConfig(route: Route, request: HttpRequest): Secret {
   const { ca, cert, key } = route.tlsFiles
+  if (route.fingerprint !== undefined)
+    throw new NoAnswer('tls_fingerprint cannot be given to curl on the target; use from: operator')
   if (request.body?.includes(0))
     throw new NoAnswer('a body with NUL bytes cannot be given to curl on the target; use from: operator')
   const lines = [
@@ -207,38 +141,6 @@ async function runCurl(t: Target, route: Route, request: HttpRequest): Promise<H
   return parseIncluded(ran.stdout)
 }
 
-const hostTrust = sh`
-for file in /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt /etc/ssl/cert.pem; do
-  if [ -r "$file" ]; then cat "$file"; exit 0; fi
-done
-exit 1
-`
-/** OpenSSL's reasons for "nobody I trust signed this", as Node names them. */
-const untrusted = new Set([
-  'SELF_SIGNED_CERT_IN_CHAIN',
-  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
-  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
-  'DEPTH_ZERO_SELF_SIGNED_CERT',
-])
-const describe = (error: unknown): string =>
-  (error instanceof Error && error.message) || String(codeOf(error) ?? error)
-const codeOf = (error: unknown): unknown => (error as { readonly code?: unknown } | undefined)?.code
-
-/** TLS as the host would do it: when Node's own list of authorities is not enough, the host's list decides. */
-async function openSecure(t: Target, route: Route, url: URL, channel: Duplex): Promise<Duplex> {
-  try {
-    return await inTime(route, secure(channel, url, route.tls))
-  } catch (error) {
-    channel.destroy()
-    const own = route.from === 'operator' || route.tls.ca !== undefined
-    if (own || !untrusted.has(String(codeOf(error)))) throw error
-    const trust = await t.run(hostTrust)
-    if (trust.exit !== 0) throw error
-    const again = await inTime(route, openChannel(t, route, url))
-    return inTime(route, secure(again, url, { ...route.tls, ca: trust.stdout }))
-  }
-}
-
 /**
  * One request, one answer. From the target the connection is made by its sshd and HTTP and TLS are spoken here, so that
  * no secret is on the host; where forwarding does not work, the host's curl gets all of it by stdin. Throws NoAnswer.
@@ -246,7 +148,7 @@ async function openSecure(t: Target, route: Route, url: URL, channel: Duplex): P
 export async function exchange(t: Target, route: Route, request: HttpRequest): Promise<HttpResponse> {
   let channel: Duplex
   try {
-    channel = await inTime(route, openChannel(t, route, request.url))
+    channel = await inTime(route, openChannel(t, route, placeOf(request.url)))
   } catch (error) {
     if (error instanceof NoAnswer) throw error
     // Whether forwarding is forbidden or nobody listens is not told apart here: the host's own curl knows.
@@ -254,7 +156,7 @@ export async function exchange(t: Target, route: Route, request: HttpRequest): P
     throw new NoAnswer(t.redactor.clean(describe(error)))
   }
   try {
-    if (request.url.protocol === 'https:') channel = await openSecure(t, route, request.url, channel)
+    if (request.url.protocol === 'https:') channel = await openSecure(t, route, placeOf(request.url), channel)
     return await speak(channel, route, request)
   } catch (error) {
     channel.destroy()
@@ -262,17 +164,4 @@ export async function exchange(t: Target, route: Route, request: HttpRequest): P
     if (route.from === 'target') await t.run(alive)
     throw new NoAnswer(t.redactor.clean(describe(error)))
   }
-}
-
-const readOnTarget = sh`cat -- "$p_path"`
-
-/** A certificate or key: from the target or from the operator's machine, as the request itself. Throws E_FILE. */
-export async function readPem(t: Target, from: Route['from'], path: string): Promise<Buffer> {
-  if (from === 'operator') return readFile(path)
-  const ran = await t.run(readOnTarget, { path })
-  if (ran.exit !== 0)
-    throw problem('E_FILE', `${t.name}: ${path} cannot be read`, {
-      hint: 'check the path and the rights on the target',
-    })
-  return ran.stdout
 }

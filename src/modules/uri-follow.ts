@@ -1,5 +1,6 @@
 import type { Target } from '../core/module.ts'
-import { exchange, type HttpRequest, type HttpResponse, type Route } from './uri-exchange.ts'
+import type { Route } from './uri-channel.ts'
+import { exchange, type HttpRequest, type HttpResponse } from './uri-exchange.ts'
 
 export type Follow = 'all' | 'none' | 'safe' | 'urllib2'
 

@@ -5,7 +5,8 @@ import type { Args } from '../core/params.ts'
 import { sh } from '../core/script.ts'
 import { reveal, Secret } from '../core/secret.ts'
 import { type Body, encodeBody, plainText } from './uri-body.ts'
-import { type HttpRequest, type Route, readPem } from './uri-exchange.ts'
+import { type Route, readPem } from './uri-channel.ts'
+import type { HttpRequest } from './uri-exchange.ts'
 
 /** The options of uri. */
 export const uriParams = {
@@ -50,6 +51,10 @@ export const uriParams = {
   http_agent: { type: 'string', default: 'rota', doc: 'The User-Agent header.' },
   validate_certs: { type: 'bool', default: true, doc: 'Refuse a certificate that nobody trusted signed.' },
   ca_path: { type: 'path', doc: 'PEM file of the authorities to trust; on the machine of `from`.' },
+  tls_fingerprint: {
+    type: 'text',
+    doc: 'SHA-256 of the server’s certificate, as `openssl x509 -fingerprint -sha256` prints it: only this one is taken, whoever signed it.',
+  },
   client_cert: { type: 'path', doc: 'PEM file of a client certificate, with its key or without.' },
   client_key: { type: 'path', doc: 'PEM file of its key.' },
   ciphers: { type: 'list', default: [], doc: 'OpenSSL’s names of the ciphers to offer.' },
@@ -71,6 +76,19 @@ export const uriParams = {
   },
 } as const
 export type UriArgs = Args<typeof uriParams>
+/** Those that say how the connection is made. */
+export type RouteArgs = Pick<
+  UriArgs,
+  | 'from'
+  | 'timeout'
+  | 'validate_certs'
+  | 'ciphers'
+  | 'unix_socket'
+  | 'ca_path'
+  | 'client_cert'
+  | 'client_key'
+  | 'tls_fingerprint'
+>
 
 /** Throws E_PARAMS for what is no http URL. */
 export function parseUrl(url: string | Secret): URL {
@@ -125,8 +143,18 @@ export async function requestOf(t: Target, args: UriArgs, url: URL): Promise<Htt
   return { method: args.method.toUpperCase(), url, headers, body: body?.bytes }
 }
 
+/** 32 bytes in hex, with colons or without. Undefined when there is none, as in a variable that is empty. */
+function parseFingerprint(given: string | Secret | undefined): string | undefined {
+  const hex = given === undefined ? '' : plainText(given).replaceAll(':', '').toUpperCase()
+  if (hex === '') return undefined
+  if (/^[0-9A-F]{64}$/.test(hex)) return hex.replace(/..(?!$)/g, '$&:')
+  throw problem('E_PARAMS', 'uri: tls_fingerprint is no SHA-256 fingerprint', {
+    hint: 'openssl x509 -in CERTIFICATE -noout -fingerprint -sha256 prints it: 64 hex digits',
+  })
+}
+
 /** How the connection is made. Throws E_FILE for a certificate that cannot be read. */
-export async function routeOf(t: Target, args: UriArgs): Promise<Route> {
+export async function routeOf(t: Target, args: RouteArgs): Promise<Route> {
   const pem = async (path: string | undefined) =>
     path === undefined ? undefined : readPem(t, args.from, path)
   const ca = await pem(args.ca_path)
@@ -136,6 +164,7 @@ export async function routeOf(t: Target, args: UriArgs): Promise<Route> {
     from: args.from,
     unixSocket: args.unix_socket,
     timeoutMs: args.timeout * 1000,
+    fingerprint: parseFingerprint(args.tls_fingerprint),
     tls: {
       rejectUnauthorized: args.validate_certs,
       ...(ca ? { ca } : {}),

@@ -115,6 +115,8 @@ function rotationHandlers({ line, heading, paint, verbosity }: Printer): Handler
     in_doubt: paint.magenta.bold,
     refused: paint.red.bold,
     finalised: paint.green.bold,
+    awaiting_provider: paint.yellow.bold,
+    in_grace: paint.green.bold,
   }
   return {
     'phase.start': event => heading(`PHASE ${event.phase}`),

@@ -8,6 +8,8 @@ export interface ComposeProject {
   readonly files: readonly string[]
   readonly env_file: string | null
   readonly project_name: string | null
+  /** More words between `docker compose` and its verb, such as `--profile NAME`. */
+  readonly options?: readonly string[] | undefined
 }
 
 /**
@@ -25,6 +27,8 @@ compose() (
   if [ -n "$p_project_name" ]; then set -- -p "$p_project_name" "$@"; fi
   i=$p_files
   while [ "$i" -gt 0 ]; do i=$((i - 1)); eval "set -- -f \"\$p_file$i\" \"\$@\""; done
+  i=\${p_options:-0}
+  while [ "$i" -gt 0 ]; do i=$((i - 1)); eval "set -- \"\$p_option$i\" \"\$@\""; done
   if [ -n "$p_env_file" ]; then set -- --env-file "$p_env_file" "$@"; fi
   if [ "$compose_version" = 2 ]; then exec docker compose "$@"; fi
   exec docker-compose "$@"
@@ -33,11 +37,14 @@ compose() (
 
 /** The parameters that `composeCli` reads. */
 export function composeParams(project: ComposeProject): ScriptParams {
+  const options = project.options ?? []
   return {
     folder: project.folder,
     env_file: project.env_file ?? '',
     project_name: project.project_name ?? '',
     files: project.files.length,
     ...Object.fromEntries(project.files.map((file, i) => [`file${i}`, file])),
+    options: options.length,
+    ...Object.fromEntries(options.map((word, i) => [`option${i}`, word])),
   }
 }

@@ -164,12 +164,13 @@ type Forward = Extract<Via, { kind: 'forward' }>
 type Client = import('pg').Client
 
 /** SQLSTATE of an error of pg's; undefined when it is the connection that failed. */
-function sqlstateOf(error: unknown): string | undefined {
+export function sqlstateOf(error: unknown): string | undefined {
   const code = (error as { readonly code?: unknown }).code
   return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) ? code : undefined
 }
 
-async function connect(t: Target, via: Forward, password: Secret | undefined): Promise<Client> {
+/** One connection with this password. Throws what pg throws, and what `forward` throws. */
+export async function connect(t: Target, via: Forward, password: Secret | undefined): Promise<Client> {
   const to =
     via.socket === null
       ? { host: via.host, port: via.port }

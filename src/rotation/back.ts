@@ -1,7 +1,17 @@
 import type { Clean } from '../core/redact.ts'
-import { isSuperseded, isTouched, type Step } from './ledger.ts'
+import { endOwing, openGates, openGrace } from './grace.ts'
+import { isCommittedOn, isPromoted, isSuperseded, isTouched, ownerOf, type Step } from './ledger.ts'
 import type { HostOutcome, RotationOutcome } from './outcome.ts'
-import { emitStates, endRun, holdRun, type Red, type Run, record, runPhase } from './run.ts'
+import {
+  emitStates,
+  endRun,
+  holdRun,
+  type Red,
+  type Run,
+  record,
+  runPhase,
+  selectCommittedOutcomes,
+} from './run.ts'
 import { type Probed, probeStep, type Stuck, undoStep } from './steps.ts'
 
 /** How often a change that lands after it was found not applied is undone again. */
@@ -28,8 +38,11 @@ export function planBatches(steps: readonly Step[]): readonly (readonly Step[])[
  * Asks the target about every change that stands, before any is undone: a host of which one is in conflict or does
  * not answer is left as it is, whole, for a person to look at.
  */
-async function probeAll(run: Run, stuck: Map<string, Stuck>): Promise<ReadonlyMap<Step, Probed>> {
-  const { steps } = run.ledger
+async function probeAll(
+  run: Run,
+  steps: readonly Step[],
+  stuck: Map<string, Stuck>,
+): Promise<ReadonlyMap<Step, Probed>> {
   const open = steps.filter(step => step.progress !== 'undone' && !isSuperseded(step, steps))
   const probed = new Map<Step, Probed>()
   const askHost = async (host: string): Promise<void> => {
@@ -47,9 +60,9 @@ async function probeAll(run: Run, stuck: Map<string, Stuck>): Promise<ReadonlyMa
 }
 
 /** Undoes every change that stands, latest first. Fills `stuck` with the hosts where that is not possible. */
-async function undoAll(run: Run, stuck: Map<string, Stuck>): Promise<void> {
-  const probed = await probeAll(run, stuck)
-  for (const batch of planBatches(run.ledger.steps))
+async function undoAll(run: Run, steps: readonly Step[], stuck: Map<string, Stuck>): Promise<void> {
+  const probed = await probeAll(run, steps, stuck)
+  for (const batch of planBatches(steps))
     await Promise.all(
       batch.map(async step => {
         const { host } = step.change
@@ -61,12 +74,17 @@ async function undoAll(run: Run, stuck: Map<string, Stuck>): Promise<void> {
 }
 
 /** Makes the running systems match the old values again and proves it, wave by wave. */
-async function restoreService(run: Run, stuck: Map<string, Stuck>): Promise<void> {
+async function restoreService(
+  run: Run,
+  hosts: ReadonlySet<string>,
+  stuck: Map<string, Stuck>,
+  inForce: 'current' | 'both',
+): Promise<void> {
   for (const wave of run.world.waves)
     for (const phase of ['converge', 'verify'] as const) {
-      const hosts = wave.filter(host => isTouched(run.ledger, host) && !stuck.has(host))
-      if (hosts.length === 0) break
-      const red = await runPhase(run, phase, hosts, 'current')
+      const touched = wave.filter(host => hosts.has(host) && isTouched(run.ledger, host) && !stuck.has(host))
+      if (touched.length === 0) break
+      const red = await runPhase(run, phase, touched, inForce)
       for (const [host, { status, message }] of red)
         stuck.set(host, {
           state: status === 'failed' ? 'held' : 'in_doubt',
@@ -96,16 +114,79 @@ async function findLate(run: Run, uncertain: readonly Step[], stuck: Map<string,
   return isLate
 }
 
-function selectOutcomes(
+/** Undoes steps, then converges and verifies; again, should a change land late. Fills `stuck`. */
+async function undoSteps(
   run: Run,
+  hosts: ReadonlySet<string>,
+  steps: readonly Step[],
+  stuck: Map<string, Stuck>,
+  inForce: 'current' | 'both' = 'current',
+): Promise<void> {
+  const uncertain = steps.filter(step => step.progress === 'intent')
+  for (let attempt = 0; attempt < LATE_ATTEMPTS; attempt++) {
+    await undoAll(run, steps, stuck)
+    await restoreService(run, hosts, stuck, inForce)
+    if (!(await findLate(run, uncertain, stuck))) break
+  }
+}
+
+/** True while no host may have forgotten the new values: their distribution is undone last. */
+function isStillDistributed(steps: readonly Step[]): boolean {
+  const isGoing = (step: Step): boolean => step.progress === 'undo-intent' || step.progress === 'undone'
+  return steps.some(step => step.isDistributed) && !steps.some(step => step.isDistributed && isGoing(step))
+}
+
+/**
+ * Undoes what belongs to some hosts: changes in reverse order by what the target says, then converge and verify with the old
+ * values. Where the new values were distributed, first every host stops sending them (a barrier), then they are forgotten.
+ * Resolves with the hosts where that is not possible; a change may be on a host outside the run, where it was delegated to.
+ */
+async function undoHosts(
+  run: Run,
+  hosts: ReadonlySet<string>,
+  steps: readonly Step[],
+): Promise<ReadonlyMap<string, Stuck>> {
+  const stuck = new Map<string, Stuck>()
+  if (isPromoted(run.ledger) && isStillDistributed(steps)) {
+    const promoted = steps.filter(step => !step.isDistributed)
+    await undoSteps(run, hosts, promoted, stuck, 'both')
+    const senders = [...stuck.keys()].join(', ')
+    const message = run.deps.clean(`accepts both values, since ${senders} may still send the new ones`)
+    if (stuck.size > 0)
+      for (const host of hosts) if (!stuck.has(host)) stuck.set(host, { state: 'held', message })
+    if (stuck.size > 0) return stuck
+  }
+  await undoSteps(run, hosts, steps, stuck)
+  return stuck
+}
+
+function emitGoingBack(run: Run, hosts: readonly string[], red: Red): void {
+  run.deps.emit({ type: 'phase.start', phase: 'undo', hosts })
+  emitStates(
+    run,
+    new Map(hosts.map(host => [host, { state: 'rolling_back', message: red.get(host)?.message }] as const)),
+  )
+}
+
+/** Turns the run around for good: the record says so to every later resume. */
+async function turnBack(run: Run, red: Red): Promise<void> {
+  const { ledger } = run
+  const hosts = run.world.hosts.filter(host => isTouched(ledger, host) && !isCommittedOn(ledger, host))
+  if (!ledger.isUndoing) await record(run, { type: 'phase', phase: 'undo', status: 'start', hosts })
+  ledger.isUndoing = true
+  emitGoingBack(run, hosts, red)
+}
+
+/** How hosts that went back ended. */
+export function selectBackOutcomes(
+  run: Run,
+  hosts: readonly string[],
   red: Red,
   stuck: ReadonlyMap<string, Stuck>,
 ): ReadonlyMap<string, HostOutcome> {
   const untouched = run.deps.clean('was not touched')
-  // A change may be on a host outside the run, where it was delegated to.
-  const all = new Set([...run.world.hosts, ...stuck.keys()])
   return new Map(
-    [...all].map((host): [string, HostOutcome] => {
+    [...new Set([...hosts, ...stuck.keys()])].map((host): [string, HostOutcome] => {
       const problem = stuck.get(host)
       if (problem) return [host, problem]
       const message: Clean | undefined = red.get(host)?.message
@@ -117,31 +198,44 @@ function selectOutcomes(
   )
 }
 
-/** Turns the run around for good: the record says so to every later resume. */
-async function turnBack(run: Run, red: Red): Promise<void> {
-  const hosts = run.world.hosts.filter(host => isTouched(run.ledger, host))
-  if (!run.ledger.isUndoing) await record(run, { type: 'phase', phase: 'undo', status: 'start', hosts })
-  run.ledger.isUndoing = true
-  run.deps.emit({ type: 'phase.start', phase: 'undo', hosts })
-  emitStates(
-    run,
-    new Map(hosts.map(host => [host, { state: 'rolling_back', message: red.get(host)?.message }] as const)),
-  )
-}
-
 /**
- * Undoes the whole run, on every host: changes in reverse order by what the target says, then converge and verify with the
- * old values. Ends `rolled_back`; or stays open as `held` or `in_doubt`, to be taken up again. `red` says why, by host.
+ * Undoes the whole run, on every host that has not passed a pivot of its own. Ends `rolled_back`, or `committed` where some hosts
+ * are; or stays open as `held` or `in_doubt`, to be taken up again. `red` says why, by host.
  */
 export async function goBack(run: Run, red: Red = new Map()): Promise<RotationOutcome> {
-  const uncertain = run.ledger.steps.filter(step => step.progress === 'intent')
-  const stuck = new Map<string, Stuck>()
   await turnBack(run, red)
-  for (let attempt = 0; attempt < LATE_ATTEMPTS; attempt++) {
-    await undoAll(run, stuck)
-    await restoreService(run, stuck)
-    if (!(await findLate(run, uncertain, stuck))) break
-  }
-  const outcomes = selectOutcomes(run, red, stuck)
-  return stuck.size > 0 ? holdRun(run, outcomes) : endRun(run, 'rolled_back', outcomes)
+  const hosts = run.world.hosts.filter(host => !isCommittedOn(run.ledger, host))
+  const steps = run.ledger.steps.filter(step => !isCommittedOn(run.ledger, ownerOf(step)))
+  const stuck = await undoHosts(run, new Set(hosts), steps)
+  const back = selectBackOutcomes(run, hosts, red, stuck)
+  const isParted = hosts.length < run.world.hosts.length
+  if (stuck.size > 0) return holdRun(run, new Map([...selectCommittedOutcomes(run), ...back]))
+  if (!isParted) return endRun(run, 'rolled_back', back)
+  await openGates(run)
+  await openGrace(run)
+  return endOwing(run, back)
+}
+
+/** Leaves red hosts behind: they are undone alone, and the run goes on without them. Resolves with what is in the way. */
+export async function dropHosts(run: Run, red: Red): Promise<ReadonlyMap<string, Stuck>> {
+  const hosts = [...red.keys()]
+  await record(run, { type: 'drop', hosts })
+  for (const host of hosts) run.ledger.dropped.add(host)
+  return restoreDropped(run, red)
+}
+
+/** Undoes what stands of dropped hosts, also when an earlier process left off half way. Resolves with what is in the way. */
+export async function restoreDropped(run: Run, red: Red = new Map()): Promise<ReadonlyMap<string, Stuck>> {
+  const { dropped, restored, steps } = run.ledger
+  const isOpen = (host: string): boolean =>
+    !restored.has(host) || steps.some(step => ownerOf(step) === host && step.progress !== 'undone')
+  const hosts = [...dropped].filter(host => isTouched(run.ledger, host) && isOpen(host))
+  if (hosts.length === 0) return new Map()
+  emitGoingBack(run, hosts, red)
+  const own = steps.filter(step => hosts.includes(ownerOf(step)))
+  const stuck = await undoHosts(run, new Set(hosts), own)
+  const outcomes = selectBackOutcomes(run, hosts, red, stuck)
+  emitStates(run, outcomes)
+  for (const host of hosts) if (outcomes.get(host)?.state === 'rolled_back') restored.add(host)
+  return stuck
 }

@@ -1,10 +1,11 @@
 import { problem, RotaError } from '../core/error.ts'
-import type { Phase } from '../core/play.ts'
 import type { Clean } from '../core/redact.ts'
-import { goBack } from './back.ts'
+import { dropHosts, goBack, restoreDropped } from './back.ts'
 import { isForwardOnly } from './decide.ts'
+import { isCommittedOn, isPromoted, ownerOf } from './ledger.ts'
 import { createUniform, type HostOutcome, type RotationOutcome } from './outcome.ts'
-import { emitSecrets, settleSecrets, showGiven } from './pending.ts'
+import { settleSecrets, showGiven } from './pending.ts'
+import { commit, commitHosts, finish, finishCommitted, settleEvidence } from './pivot.ts'
 import {
   emitStates,
   endRun,
@@ -12,15 +13,13 @@ import {
   note,
   type Red,
   type Run,
-  record,
+  ruleOf,
   runPhase,
   takeHosts,
   toMessage,
 } from './run.ts'
-import { createApply, redoStep, settleStep } from './steps.ts'
-
-/** With a reason that forbids going back, a red wave is tried this often before a person has to decide. */
-const FORWARD_ATTEMPTS = 2
+import { redoStep, type Stuck } from './steps.ts'
+import { isWithinBudget, tryWave } from './wave.ts'
 
 /** Refuses the run: nothing was changed on any host. */
 async function refuse(run: Run, red: ReadonlyMap<string, Clean>, why: string): Promise<RotationOutcome> {
@@ -36,9 +35,9 @@ function toMessages(red: Red): ReadonlyMap<string, Clean> {
 }
 
 /** Preflight only reads: a change of state in it is a mistake in the playbook, found before it happens. */
-async function refuseChange(change: { readonly what: Clean }): Promise<never> {
+export async function refuseChange(change: { readonly what: Clean }): Promise<never> {
   throw problem('E_PREFLIGHT', `${change.what}: would change the target, and preflight only reads`, {
-    hint: 'move the task to `change` or to `backup`',
+    hint: 'move the task to a phase that changes things: `backup`, `change` or `finalise`',
   })
 }
 
@@ -67,106 +66,76 @@ async function prepare(run: Run): Promise<RotationOutcome | undefined> {
   return undefined
 }
 
-function stopped(run: Run, hosts: readonly string[]): Red {
-  const message = run.deps.clean('stopped by the operator')
-  return new Map(hosts.map(host => [host, { status: 'failed', message }]))
-}
-
-/**
- * Remembers what need not run again. Verify is never remembered: what was green yesterday is asked again before the commit of
- * today; and what it finds red is converged again.
- */
-function remember(run: Run, phase: Phase, hosts: readonly string[], red: Red): void {
-  const { green } = run.ledger
-  for (const host of hosts)
-    if (phase === 'verify') {
-      if (red.has(host)) green.delete(`converge ${host}`)
-    } else if (!red.has(host)) green.add(`${phase} ${host}`)
-}
-
-/**
- * A change whose write failed while its host went on (`rescue`, `ignore_errors`) is not left open: the target says whether it
- * stands. Adds the hosts where it cannot say.
- */
-async function settleOpen(run: Run, found: Red): Promise<Red> {
-  const red = new Map(found)
-  for (const step of run.ledger.steps) {
-    const { host } = step.change
-    if (step.progress !== 'intent' || red.has(host)) continue
-    const why = await settleStep(run, step)
-    if (why) red.set(host, why)
-  }
-  return red
-}
-
-async function runStage(run: Run, phase: Phase, wave: readonly string[]): Promise<Red> {
-  if (run.deps.stop?.aborted) return stopped(run, wave)
-  const hosts = wave.filter(host => !run.ledger.green.has(`${phase} ${host}`))
-  if (hosts.length === 0) return new Map()
-  for (const host of hosts) run.ledger.started.add(`${phase} ${host}`)
-  const apply = phase === 'change' ? createApply(run) : undefined
-  const found = await runPhase(run, phase, hosts, 'pending', apply)
-  const red = phase === 'change' ? await settleOpen(run, found) : found
-  remember(run, phase, hosts, red)
-  return red
-}
-
-/** Changes, converges and verifies the hosts of a wave that are not yet that far. Resolves with the red ones. */
-async function runWave(run: Run, wave: readonly string[]): Promise<Red> {
-  for (const phase of ['change', 'converge', 'verify'] as const) {
-    const red = await runStage(run, phase, wave)
-    if (red.size > 0) return red
-  }
-  return new Map()
-}
-
 /** Holds a run that may not go back: the red hosts need a person, the others wait. */
 function holdForward(run: Run, red: Red): Promise<RotationOutcome> {
   // A change may be on a host outside the run, where it was delegated to.
   const all = new Set([...run.world.hosts, ...red.keys()])
   const hosts = [...all].map((host): [string, HostOutcome] => {
     const result = red.get(host)
-    if (!result) return [host, { state: 'running', message: run.deps.clean('waits for the other hosts') }]
-    return [host, { state: result.status === 'failed' ? 'held' : 'in_doubt', message: result.message }]
+    if (result)
+      return [host, { state: result.status === 'failed' ? 'held' : 'in_doubt', message: result.message }]
+    if (isCommittedOn(run.ledger, host)) return [host, { state: 'committed' }]
+    if (run.ledger.dropped.has(host)) return [host, { state: 'rolled_back' }]
+    return [host, { state: 'running', message: run.deps.clean('waits for the other hosts') }]
   })
   return holdRun(run, new Map(hosts))
 }
 
-/** Every wave in order. Resolves with the outcome when one stays red. */
-async function runWaves(run: Run): Promise<RotationOutcome | undefined> {
-  const attempts = isForwardOnly(run.deps.reason) ? FORWARD_ATTEMPTS : 1
+/** Every wave in order. Resolves with the outcome when the run stops before its end; `stuck` gets what is in the way of dropped hosts. */
+async function runWaves(run: Run, stuck: Map<string, Stuck>): Promise<RotationOutcome | undefined> {
+  const { ledger, deps } = run
   for (const wave of run.world.waves) {
-    emitStates(run, createUniform('running', wave).hosts)
-    let red = await runWave(run, wave)
-    for (let attempt = 1; red.size > 0 && attempt < attempts; attempt++) {
-      note(run, 'warn', `reason ${run.deps.reason} never goes back: trying the wave again`)
-      red = await runWave(run, wave)
-    }
-    if (red.size > 0) return isForwardOnly(run.deps.reason) ? holdForward(run, red) : goBack(run, red)
+    const hosts = wave.filter(host => !ledger.dropped.has(host) && !isCommittedOn(ledger, host))
+    if (hosts.length === 0) continue
+    emitStates(run, createUniform('running', hosts).hosts)
+    const { red, green } = await tryWave(run, hosts)
+    const unproven = await commitHosts(run, green)
+    if (unproven) return turn(run, unproven)
+    if (red.size === 0) continue
+    if (isFlaky(red) || !isWithinBudget(run, red)) return turn(run, red)
+    note(run, 'warn', `the failure budget lets the run go on without ${[...red.keys()].join(', ')}`)
+    for (const [host, why] of await dropHosts(run, red)) stuck.set(host, why)
+    if (deps.stop?.aborted) return turn(run, red)
   }
   return undefined
 }
 
-/** The pivot: one record. From here on nothing goes back. */
-async function commit(run: Run): Promise<void> {
-  await record(run, { type: 'commit' })
-  run.ledger.isCommitted = true
+/**
+ * Makes every host accept the new values, wave by wave, while all still send the old ones. A barrier: no host is promoted before all are
+ * that far, nor when a host has joined that was not. Resolves with the outcome when the run stops before that.
+ */
+async function runDistribution(run: Run): Promise<RotationOutcome | undefined> {
+  if (!run.world.distributes || isPromoted(run.ledger)) return undefined
+  for (const wave of run.world.waves) {
+    emitStates(run, createUniform('running', wave).hosts)
+    const { red } = await tryWave(run, wave, 'both')
+    if (red.size > 0) return turn(run, red)
+  }
+  const joined = (await run.world.joined?.()) ?? []
+  if (joined.length === 0) return undefined
+  const message = run.deps.clean(
+    `joined since the run began and does not know the new values: start again, then it is one of the hosts`,
+  )
+  note(run, 'warn', `${joined.join(', ')}: ${message}`)
+  return goBack(
+    run,
+    new Map(
+      run.world.hosts.map(host => [
+        host,
+        { status: 'failed', message: run.deps.clean(`${joined.join(', ')} ${message}`) },
+      ]),
+    ),
+  )
 }
 
-/** What follows the commit: a failure here is a warning, since nothing of it can be undone. */
-async function finish(run: Run): Promise<RotationOutcome> {
-  const { hosts } = run.world
-  emitSecrets(run)
-  emitStates(run, createUniform('committed', hosts).hosts)
-  const red = await runPhase(run, 'committed', hosts, 'pending')
-  const outcomes = hosts.map((host): [string, HostOutcome] => {
-    const message = red.get(host)?.message
-    return [
-      host,
-      message === undefined ? { state: 'committed' } : { state: 'committed_with_warnings', message },
-    ]
-  })
-  return endRun(run, red.size > 0 ? 'committed_with_warnings' : 'committed', new Map(outcomes))
+/** The credentials are green and the service is good now and then: whether that is the rotation's doing, a person has to say. */
+function isFlaky(red: Red): boolean {
+  return [...red.values()].every(result => result.isFlaky === true)
+}
+
+/** A run that cannot go on goes back; for a reason that forbids that, or where only a flake is red, it waits for a person. */
+function turn(run: Run, red: Red): Promise<RotationOutcome> {
+  return isForwardOnly(run.deps.reason) || isFlaky(red) ? holdForward(run, red) : goBack(run, red)
 }
 
 /**
@@ -176,7 +145,10 @@ async function finish(run: Run): Promise<RotationOutcome> {
 async function recover(run: Run): Promise<Red> {
   const red = new Map<string, { status: 'failed' | 'unreachable'; message: Clean }>()
   for (const step of [...run.ledger.steps]) {
-    const isOpen = step.progress === 'intent' || (step.progress === 'done' && !run.ledger.isCommitted)
+    const owner = ownerOf(step)
+    const isOpen =
+      !run.ledger.dropped.has(owner) &&
+      (step.progress === 'intent' || (step.progress === 'done' && !isCommittedOn(run.ledger, owner)))
     if (!isOpen || red.has(step.change.host)) continue
     try {
       await redoStep(run, step)
@@ -193,22 +165,19 @@ async function recover(run: Run): Promise<Red> {
 
 /** From wherever the journal stands to the commit and its end; or back, when a phase before the commit is red and the reason allows. */
 export async function goForward(run: Run): Promise<RotationOutcome> {
-  if (!run.ledger.isCommitted) {
-    const refusal = run.ledger.secrets ? undefined : await prepare(run)
-    if (refusal) return refusal
-  }
+  const refusal = run.ledger.secrets ? undefined : await prepare(run)
+  if (refusal) return refusal
+  const stuck = new Map(await restoreDropped(run))
   const open = await recover(run)
   if (open.size > 0) return holdForward(run, open)
-  if (run.ledger.isCommitted) return finish(run)
-  const stuck = await runWaves(run)
-  if (stuck) return stuck
-  try {
-    await run.deps.settleEvidence?.()
-  } catch (error) {
-    const message = toMessage(run, error)
-    const red: Red = new Map(run.world.hosts.map(host => [host, { status: 'failed', message }]))
-    return isForwardOnly(run.deps.reason) ? holdForward(run, red) : goBack(run, red)
+  if (run.ledger.isCommitted) return finish(run, stuck)
+  await finishCommitted(run)
+  const stopped = (await runDistribution(run)) ?? (await runWaves(run, stuck))
+  if (stopped) return stopped
+  if (ruleOf(run).commit === 'run') {
+    const unproven = await settleEvidence(run)
+    if (unproven) return turn(run, unproven)
+    await commit(run)
   }
-  await commit(run)
-  return finish(run)
+  return finish(run, stuck)
 }

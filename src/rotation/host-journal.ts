@@ -4,7 +4,7 @@ import { type Fence, fenceParams, guardScript, requireHeld } from '../core/fence
 import { joinScripts, sh } from '../core/script.ts'
 import { type Disk, realDisk } from './disk.ts'
 import { locate, type RunOnHost } from './host-folder.ts'
-import { parseJournal, parseLine } from './journal.ts'
+import { type JournalRecord, parseJournal, parseLine } from './journal.ts'
 
 /** A second copy of the journal on the targets, so that a run can be taken up when the operator's machine is lost. */
 export interface HostJournal {
@@ -75,6 +75,13 @@ function collectLines(copies: ReadonlyMap<string, string>, folder: string): Read
       lines.set(record.seq, line)
     }
   return lines
+}
+
+/** The whole records of one copy in order; there may be gaps. For looking at a run, not for going on with it. */
+export function readCopy(copy: string): readonly JournalRecord[] {
+  const records = copy.split('\n').flatMap(line => parseLine(Buffer.from(line)) ?? [])
+  const bySeq = new Map(records.map(record => [record.seq, record]))
+  return [...bySeq.values()].sort((a, b) => a.seq - b.seq)
 }
 
 /**

@@ -36,7 +36,7 @@ export interface HostLockOptions extends Owner {
 }
 
 /** The epoch is the highest number of `lock.N`. */
-const highest = sh`
+export const highest = sh`
 find_highest() {
   highest=0
   for file in "$folder"/lock.*; do

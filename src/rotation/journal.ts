@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { problem, type RotaError } from '../core/error.ts'
 import type { RotationState } from '../core/event.ts'
 import type { Phase } from '../core/play.ts'
-import type { Reason, RunKey, Sealer } from '../core/transaction.ts'
+import type { Gate, Reason, RunKey, Sealer } from '../core/transaction.ts'
 import type { State } from '../core/value.ts'
 import { type AppendFile, type Disk, realDisk } from './disk.ts'
 import { lockFolder, type Processes, realProcesses } from './lock.ts'
@@ -20,19 +20,36 @@ export type Entry =
       /** What was typed, sealed: whoever takes the run up needs no flags. */
       readonly invocation?: string
     }
-  /** Payload: the current and pending secrets of every host. */
-  | { readonly type: 'pending' }
+  /** Payload: the current and pending secrets of every host. `secrets`: their names by host, for who only wants to know how old they are. */
+  | { readonly type: 'pending'; readonly secrets?: Readonly<Record<string, readonly string[]>> }
   /** Payload of an `ok`: the snapshot. `undo` has only a start: from then on the run only goes back. */
   | {
       readonly type: 'phase'
       readonly phase: Phase | 'undo'
+      /** While every host has to accept both values. */
+      readonly inForce?: 'both'
       readonly status: 'start' | 'ok' | 'red'
       readonly hosts: readonly string[]
     }
-  /** Payload: the change's before and after. */
-  | { readonly type: 'intent'; readonly step: string; readonly host: string; readonly module: string }
+  /** Payload: the change's before and after. `inForce`: it was made so that the host accepts both values. */
+  | {
+      readonly type: 'intent'
+      readonly step: string
+      readonly host: string
+      readonly module: string
+      readonly inForce?: 'both'
+    }
   | { readonly type: 'done' | 'undo-intent' | 'undone'; readonly step: string; readonly host: string }
-  | { readonly type: 'commit' }
+  /** The pivot of these hosts; without them that of the run: of every host that was not dropped. */
+  | { readonly type: 'commit'; readonly hosts?: readonly string[] }
+  /** The run goes on without these hosts: from now on they only go back. */
+  | { readonly type: 'drop'; readonly hosts: readonly string[] }
+  /** What a person has to change at which provider before the run can be finalised. */
+  | { readonly type: 'awaiting'; readonly gates: readonly Gate[] }
+  /** That person's word that it is done. */
+  | { readonly type: 'confirm'; readonly by: string }
+  /** Until when the value of before still counts, by secret name: RFC 3339 UTC. */
+  | { readonly type: 'grace'; readonly until: Readonly<Record<string, string>> }
   | {
       readonly type: 'held' | 'end'
       readonly state: RotationState
@@ -104,10 +121,11 @@ function isTorn(tail: Buffer): boolean {
   return length === null || tail.length <= length[0].length + Number(length[1])
 }
 
-interface Parsed {
+export interface ParsedJournal {
   readonly records: readonly JournalRecord[]
   /** Bytes of whole records; what follows is the torn end of a write that never was acknowledged. */
   readonly sizeBytes: number
+  /** sha256 of the last line, which stands for the whole chain. */
   readonly last: string
 }
 
@@ -115,7 +133,7 @@ interface Parsed {
  * Reads a journal's bytes. The end of the last record may be missing: the process died while writing it, before anything
  * relied on it. Any other damage throws E_JOURNAL naming the line.
  */
-export function parseJournal(bytes: Buffer, file: string): Parsed {
+export function parseJournal(bytes: Buffer, file: string): ParsedJournal {
   const records: JournalRecord[] = []
   let start = 0
   let last = FIRST_PREV
@@ -139,8 +157,23 @@ export function parseJournal(bytes: Buffer, file: string): Parsed {
 
 /** Reads a journal without locking it, for listing runs: only the plain part. Throws E_JOURNAL. */
 export async function readJournal(folder: string, disk: Disk = realDisk): Promise<readonly JournalRecord[]> {
+  return (await inspectJournal(folder, disk)).records
+}
+
+/** The same with what a person wants to know of the file. `tornBytes`: the end of a write that never was acknowledged. */
+export async function inspectJournal(
+  folder: string,
+  disk: Disk = realDisk,
+): Promise<ParsedJournal & { readonly file: string; readonly tornBytes: number }> {
   const file = join(folder, NAME)
-  return parseJournal((await disk.read(file)) ?? Buffer.alloc(0), file).records
+  const bytes = (await disk.read(file)) ?? Buffer.alloc(0)
+  const parsed = parseJournal(bytes, file)
+  return { ...parsed, file, tornBytes: bytes.length - parsed.sizeBytes }
+}
+
+/** Opens the payload of a record with the run's key. Throws E_SEAL. */
+export function openPayload(key: RunKey, record: JournalRecord): State {
+  return key.unseal(record.sealed ?? '', headerOf(record))
 }
 
 /** Writes queued lines in batches: many hosts at once cost one fdatasync. */
@@ -177,7 +210,7 @@ function openQueue(file: AppendFile, name: string): (line: string) => Promise<st
 }
 
 /** Opens the file and drops a torn end. */
-async function openFile(folder: string, disk: Disk): Promise<{ file: AppendFile; found: Parsed }> {
+async function openFile(folder: string, disk: Disk): Promise<{ file: AppendFile; found: ParsedJournal }> {
   const path = join(folder, NAME)
   const bytes = (await disk.read(path)) ?? Buffer.alloc(0)
   const found = parseJournal(bytes, path)
@@ -195,7 +228,7 @@ function headerOf(record: JournalRecord): string {
 
 function createAppender(
   records: JournalRecord[],
-  found: Parsed,
+  found: ParsedJournal,
   made: { readonly key: RunKey; readonly sealed: string },
   now: () => Date,
   write: (line: string) => Promise<string>,
@@ -235,7 +268,7 @@ export async function openJournal(folder: string, options: JournalOptions): Prom
     return {
       records,
       append: createAppender(records, found, made, options.now, queue),
-      payload: record => made.key.unseal(record.sealed ?? '', headerOf(record)),
+      payload: record => openPayload(made.key, record),
       async close() {
         await file.close()
         await unlock()

@@ -1,13 +1,16 @@
 import type { RotationState } from '../core/event.ts'
+import type { Phase } from '../core/play.ts'
 import { type Clean, createRedactor } from '../core/redact.ts'
 import type { Secret } from '../core/secret.ts'
-import type { Change, HostSecrets } from '../core/transaction.ts'
+import type { Change, HostSecrets, InForce } from '../core/transaction.ts'
 import { isSameState, type State } from '../core/value.ts'
 import type { Journal, JournalRecord } from './journal.ts'
 
 /** How far a change has come, as the journal says. Only `undone` says that nothing of it stands. */
 export interface Step {
   readonly change: Change
+  /** It makes the host accept both values (distribute); it is undone only when no host sends the new one any more. */
+  readonly isDistributed: boolean
   progress: 'intent' | 'done' | 'undo-intent' | 'undone'
 }
 
@@ -23,7 +26,14 @@ export interface Ledger {
   /** `PHASE HOST` of what went well going forward. */
   readonly green: Set<string>
   isUndoing: boolean
+  /** The pivot of the run is passed: every host that was not dropped only goes forward. */
   isCommitted: boolean
+  /** Hosts that passed their own pivot (`commit: host`). */
+  readonly committed: Set<string>
+  /** Hosts that the run goes on without. */
+  readonly dropped: Set<string>
+  /** Of those, the ones that work with the old values again, verified. */
+  readonly restored: Set<string>
   readonly end: Extract<JournalRecord, { type: 'held' | 'end' }> | undefined
 }
 
@@ -31,16 +41,17 @@ type Sealed = { readonly [key: string]: State | undefined }
 
 /** The payload of an intent. */
 export function toPayload(change: Change): State {
-  const { become, what, before, after } = change
-  return { become, what, before, after }
+  const { owner, become, what, before, after } = change
+  return { owner, become, what, before, after }
 }
 
 function toChange(record: Extract<JournalRecord, { type: 'intent' }>, payload: State): Change {
-  const { become, what, before, after } = payload as Sealed
+  const { owner, become, what, before, after } = payload as Sealed
   return {
     step: record.step,
     host: record.host,
     module: record.module,
+    ...(typeof owner === 'string' && { owner }),
     become: become as Change['become'],
     // It was Clean when it was sealed; the type does not survive the disk.
     what: createRedactor().clean(what as string),
@@ -78,13 +89,33 @@ function selectSteps(journal: Journal): Step[] {
     if (record.type === 'intent') {
       steps.delete(record.step)
       const change = toChange(record, journal.payload(record))
-      steps.set(record.step, { change, progress: 'intent' })
+      steps.set(record.step, { change, isDistributed: record.inForce === 'both', progress: 'intent' })
     } else if ('step' in record) {
       const step = steps.get(record.step)
       if (step) step.progress = record.type
     }
   }
   return [...steps.values()]
+}
+
+/** Hosts that left the run, and those whose old values were proven after that. */
+function selectDropped(records: readonly JournalRecord[]): {
+  readonly dropped: Set<string>
+  readonly restored: Set<string>
+} {
+  const dropped = new Set<string>()
+  const restored = new Set<string>()
+  for (const record of records) {
+    if (record.type === 'drop') for (const host of record.hosts) dropped.add(host)
+    if (record.type !== 'phase' || record.phase !== 'verify' || record.status !== 'ok') continue
+    for (const host of record.hosts) if (dropped.has(host)) restored.add(host)
+  }
+  return { dropped, restored }
+}
+
+/** What `started` and `green` hold: a phase runs twice where all hosts first come to accept both values. */
+export function keyOf(phase: Phase | 'undo', host: string, inForce: InForce | undefined): string {
+  return `${phase}${inForce === 'both' ? '+both' : ''} ${host}`
 }
 
 /** Reads what the journal amounts to. Throws E_SEAL when a payload cannot be opened. */
@@ -102,7 +133,9 @@ export function readLedger(journal: Journal): Ledger {
   const steps = selectSteps(journal)
   const selectPhases = (status: 'start' | 'ok'): Set<string> => {
     const found = forward.filter(record => record.status === status)
-    return new Set(found.flatMap(({ phase, hosts }) => hosts.map(host => `${phase} ${host}`)))
+    return new Set(
+      found.flatMap(({ phase, inForce, hosts }) => hosts.map(host => keyOf(phase, host, inForce))),
+    )
   }
   return {
     begin: last('begin'),
@@ -111,11 +144,23 @@ export function readLedger(journal: Journal): Ledger {
     snapshot: shot && journal.payload(shot),
     started: selectPhases('start'),
     // Verify is asked again by every process.
-    green: new Set([...selectPhases('ok')].filter(key => !key.startsWith('verify '))),
+    green: new Set([...selectPhases('ok')].filter(key => !key.startsWith('verify'))),
     isUndoing: undoAt !== -1,
-    isCommitted: last('commit') !== undefined,
+    isCommitted: records.some(record => record.type === 'commit' && record.hosts === undefined),
+    committed: new Set(records.flatMap(record => (record.type === 'commit' && record.hosts) || [])),
+    ...selectDropped(records),
     end: last('held', 'end'),
   }
+}
+
+/** The host of the run that a change belongs to. */
+export function ownerOf({ change }: Step): string {
+  return change.owner ?? change.host
+}
+
+/** True when the host has passed the pivot, its own or the run's. */
+export function isCommittedOn({ isCommitted, committed, dropped }: Ledger, host: string): boolean {
+  return committed.has(host) || (isCommitted && !dropped.has(host))
 }
 
 /**
@@ -123,7 +168,16 @@ export function readLedger(journal: Journal): Ledger {
  * Not only on the host itself: a task may be delegated.
  */
 export function isTouched({ steps, started }: Ledger, host: string): boolean {
-  return started.has(`converge ${host}`) || (steps.length > 0 && started.has(`change ${host}`))
+  const isConverged = started.has(`converge ${host}`) || started.has(`converge+both ${host}`)
+  return (
+    isConverged ||
+    (steps.length > 0 && (started.has(`change ${host}`) || started.has(`distribute+both ${host}`)))
+  )
+}
+
+/** True when some host may send new values: from then on every host has to accept them until none does. */
+export function isPromoted({ started }: Ledger): boolean {
+  return [...started].some(key => key.startsWith('change '))
 }
 
 /** True when a later change of the host began where this one ended: the target then holds the later one's state. */

@@ -24,6 +24,8 @@ const exitOf: Readonly<Record<RotationState, Exit>> = {
   in_doubt: 'held',
   refused: 'preflight',
   finalised: 'ok',
+  awaiting_provider: 'awaiting',
+  in_grace: 'ok',
 }
 
 /** The state of the run: the worst of its hosts' states. Nobody knows is worse than a person has to decide. */
@@ -33,11 +35,20 @@ export function selectRunState(states: Iterable<RotationState>, otherwise: Rotat
   return worst ?? otherwise
 }
 
+const forward: readonly RotationState[] = [
+  'committed',
+  'committed_with_warnings',
+  'awaiting_provider',
+  'in_grace',
+]
+
+/** Where hosts have parted ways, those that ended on their old values are failures. */
 export function createOutcome(
   state: RotationState,
   hosts: ReadonlyMap<string, HostOutcome>,
 ): RotationOutcome {
-  return { state, hosts, exit: exitOf[state] }
+  const isParted = forward.includes(state) && [...hosts.values()].some(host => host.state === 'rolled_back')
+  return { state, hosts, exit: isParted ? 'failed' : exitOf[state] }
 }
 
 /** The same state for every host. */

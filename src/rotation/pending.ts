@@ -6,7 +6,7 @@ import { toSecretsPayload } from './ledger.ts'
 import { type Run, record } from './run.ts'
 
 function selectGiven(run: Pick<Run, 'world' | 'deps'>): ReadonlyMap<string, Secret> {
-  const wanted = run.world.secrets.filter(spec => spec.given)
+  const wanted = run.world.secrets.filter(spec => spec.given === true || run.deps.given.has(spec.name))
   return new Map(
     wanted.map(spec => {
       const value = run.deps.given.get(spec.name)
@@ -38,17 +38,34 @@ function makePending(
   run: Pick<Run, 'world' | 'deps'>,
   host: string,
   current: ReadonlyMap<string, Secret>,
+  issued: ReadonlyMap<string, Secret>,
   shared: Map<string, Secret>,
 ): ReadonlyMap<string, Secret> {
   const make = (name: string): Secret => run.deps.generate(run.world.secretShape(host, name), name)
   return new Map(
-    run.world.secrets.map(spec => {
-      const value = run.deps.given.get(spec.name) ?? shared.get(spec.name) ?? make(spec.name)
+    run.world.secrets.flatMap(spec => {
+      const made = run.deps.given.get(spec.name) ?? issued.get(spec.name) ?? shared.get(spec.name)
+      // Nobody gave it and nobody issued it: it has no part in this run.
+      if (made === undefined && (spec.given === 'optional' || spec.issued !== undefined)) return []
+      const value = made ?? make(spec.name)
       if (spec.shared) shared.set(spec.name, value)
       refuseSame(spec, host, value, current.get(spec.name))
-      return [spec.name, value]
+      return [[spec.name, value]]
     }),
   )
+}
+
+/** A rotation of nothing is a mistake: a flag was forgotten. */
+export function refuseNothing(
+  specs: readonly SecretSpec[],
+  host: string,
+  pending: ReadonlyMap<string, Secret>,
+): void {
+  if (pending.size > 0 || specs.length === 0) return
+  throw problem('E_PREFLIGHT', `no secret was given, so there is nothing to rotate on ${host}`, {
+    at: specs[0]!.at,
+    hint: `give at least one of ${specs.map(({ name }) => name).join(', ')}: --secret ${specs[0]!.name}=-`,
+  })
 }
 
 /** The values in force on each host and the pending ones, in memory only. Throws RotaError when one cannot be read or made. */
@@ -56,15 +73,19 @@ export async function makeSecrets(
   run: Pick<Run, 'world' | 'deps'>,
 ): Promise<ReadonlyMap<string, HostSecrets>> {
   const { world } = run
-  const current = await Promise.all(
-    world.hosts.map(async host => [host, await world.currentSecrets(host)] as const),
+  const known = await Promise.all(
+    world.hosts.map(async host => ({
+      host,
+      current: await world.currentSecrets(host),
+      issued: (await world.issuedSecrets?.(host)) ?? new Map<string, Secret>(),
+    })),
   )
   const shared = new Map<string, Secret>()
   return new Map(
-    current.map(([host, values]) => [
-      host,
-      { current: values, pending: makePending(run, host, values, shared) },
-    ]),
+    known.map(({ host, current, issued }) => {
+      const pending = makePending(run, host, current, issued, shared)
+      return [host, { current, pending }]
+    }),
   )
 }
 
@@ -74,7 +95,10 @@ export async function makeSecrets(
  */
 export async function settleSecrets(run: Run): Promise<void> {
   const secrets = await makeSecrets(run)
-  await record(run, { type: 'pending' }, { payload: toSecretsPayload(secrets), required: true })
+  for (const [host, { pending }] of secrets) refuseNothing(run.world.secrets, host, pending)
+  const names = [...secrets].map(([host, { pending }]) => [host, [...pending.keys()]] as const)
+  const entry = { type: 'pending', secrets: Object.fromEntries(names) } as const
+  await record(run, entry, { payload: toSecretsPayload(secrets), required: true })
   run.ledger.secrets = secrets
   showSecrets(run)
 }
@@ -85,9 +109,9 @@ export function showSecrets(run: Run): void {
 }
 
 /** Says in evidence that values changed, by keyed fingerprints. */
-export function emitSecrets(run: Run): void {
+export function emitSecrets(run: Run, hosts: readonly string[]): void {
   for (const [host, { current, pending }] of run.ledger.secrets ?? [])
-    for (const [secret, value] of pending) {
+    for (const [secret, value] of hosts.includes(host) ? pending : []) {
       const from = current.get(secret)
       run.deps.emit({
         type: 'secret',

@@ -149,10 +149,15 @@ export interface RotationSummary {
   readonly changed: Readonly<Record<string, 'no' | 'undone' | 'yes'>>
 }
 
+/** The run's own; hosts that were committed alone leave the others both ways. */
+function hasPivot(records: readonly JournalRecord[]): boolean {
+  return records.some(record => record.type === 'commit' && record.hosts === undefined)
+}
+
 /** What is committed only goes forward, and an undo that was begun only goes back. */
 function selectWays(run: string, records: readonly JournalRecord[]): readonly string[] {
   if (records.some(({ type }) => type === 'end')) return []
-  if (records.some(({ type }) => type === 'commit')) return [`rota resume ${run}`]
+  if (hasPivot(records)) return [`rota resume ${run}`]
   const isUndoing = records.some(record => record.type === 'phase' && record.phase === 'undo')
   return isUndoing ? [`rota rollback ${run}`] : [`rota resume ${run}`, `rota rollback ${run}`]
 }
@@ -181,7 +186,7 @@ function selectChanged(
 function selectState(records: readonly JournalRecord[]): RotationState {
   const last = records.at(-1)
   if (last?.type === 'end' || last?.type === 'held') return last.state
-  if (records.some(({ type }) => type === 'commit')) return 'committed'
+  if (hasPivot(records)) return 'committed'
   return records.some(record => record.type === 'phase' && record.phase === 'undo')
     ? 'rolling_back'
     : 'running'
@@ -189,7 +194,11 @@ function selectState(records: readonly JournalRecord[]): RotationState {
 
 /** Reads what a rotation amounts to; undefined when the run is no rotation or never began. Throws E_JOURNAL when it is damaged. */
 export async function readSummary(folder: string): Promise<RotationSummary | undefined> {
-  const records = await readJournal(folder)
+  return summarize(basename(folder), await readJournal(folder))
+}
+
+/** The same from records, of a host's copy of the journal too; undefined without the first one. */
+export function summarize(run: string, records: readonly JournalRecord[]): RotationSummary | undefined {
   const begin = records.find(record => record.type === 'begin')
   if (!begin) return undefined
   const { reason, plan, hosts, at } = begin
@@ -201,7 +210,7 @@ export async function readSummary(folder: string): Promise<RotationSummary | und
     began: at,
     state: selectState(records),
     isOpen,
-    ways: selectWays(basename(folder), records),
+    ways: selectWays(run, records),
     changed: selectChanged(hosts, records),
   }
 }

@@ -3,13 +3,21 @@ import type { Emit, RotationState } from '../core/event.ts'
 import type { Phase } from '../core/play.ts'
 import type { Clean } from '../core/redact.ts'
 import type { Secret } from '../core/secret.ts'
-import type { Apply, InForce, PhaseResult, Reason, RotationWorld, Sealer } from '../core/transaction.ts'
+import type {
+  Apply,
+  FleetRule,
+  InForce,
+  PhaseResult,
+  Reason,
+  RotationWorld,
+  Sealer,
+} from '../core/transaction.ts'
 import type { State } from '../core/value.ts'
 import type { Disk } from './disk.ts'
 import type { HostJournal } from './host-journal.ts'
 import type { HostLocks } from './host-lock.ts'
 import { type Entry, type Journal, renderLine, sumOf } from './journal.ts'
-import type { Ledger } from './ledger.ts'
+import { isCommittedOn, type Ledger } from './ledger.ts'
 import type { Processes } from './lock.ts'
 import { createOutcome, type HostOutcome, type RotationOutcome, selectRunState } from './outcome.ts'
 
@@ -41,6 +49,8 @@ export interface RotationDeps {
   readonly settleEvidence?: (() => Promise<void>) | undefined
   /** Aborted by ^C: no phase is begun after it, except to go back. */
   readonly stop?: AbortSignal | undefined
+  /** Who is at work, `user@machine`: whose word a confirmation is. */
+  readonly operator?: string | undefined
   /** What was typed, sealed; kept with the journal's first record. */
   readonly invocation?: string | undefined
   /** The copies on the hosts, and whose the hosts are. */
@@ -61,6 +71,14 @@ export interface Run {
   readonly deps: RotationDeps
   readonly journal: Journal
   readonly ledger: Ledger
+  /** Committed hosts where something after the commit is red, in this process. */
+  readonly warned: Map<string, Clean>
+}
+
+/** What holds for the hosts of a run where its play says nothing. */
+const strictRule: FleetRule = { commit: 'run', failureBudget: 0 }
+export function ruleOf({ world }: Run): FleetRule {
+  return world.rule ?? strictRule
 }
 
 export function toMessage(run: Run, error: unknown): Clean {
@@ -143,15 +161,19 @@ function selectRed(run: Run, hosts: readonly string[], results: ReadonlyMap<stri
   )
 }
 
+const both = (inForce: InForce): { readonly inForce?: 'both' } => (inForce === 'both' ? { inForce } : {})
+
 /** What changes hosts is known on them before it begins. Resolves with what is in the way. */
 async function announcePhase(
   run: Run,
   phase: Phase,
   hosts: readonly string[],
+  inForce: InForce,
 ): Promise<{ readonly status: 'unreachable'; readonly message: Clean } | undefined> {
-  const required = phase === 'change' || (phase === 'converge' && !run.ledger.isUndoing)
+  const isGoingForward = inForce === 'pending' || (inForce === 'both' && !run.ledger.isUndoing)
+  const required = phase === 'change' || phase === 'distribute' || (phase === 'converge' && isGoingForward)
   try {
-    await record(run, { type: 'phase', phase, status: 'start', hosts }, { required })
+    await record(run, { type: 'phase', phase, ...both(inForce), status: 'start', hosts }, { required })
     return undefined
   } catch (error) {
     run.deps.hostLocks?.checkHeld()
@@ -167,7 +189,7 @@ export async function runPhase(
   inForce: InForce,
   apply: Apply = writeAtOnce,
 ): Promise<Red> {
-  const unkept = await announcePhase(run, phase, hosts)
+  const unkept = await announcePhase(run, phase, hosts, inForce)
   if (unkept) return new Map(hosts.map(host => [host, unkept]))
   run.deps.emit({ type: 'phase.start', phase, hosts })
   const results = await run.world.runPhase(phase, hosts, inForce, apply).catch(error => {
@@ -177,9 +199,32 @@ export async function runPhase(
   const red = selectRed(run, hosts, results)
   const green = hosts.filter(host => !red.has(host))
   if (green.length > 0)
-    await record(run, { type: 'phase', phase, status: 'ok', hosts: green }, { payload: run.world.snapshot() })
-  if (red.size > 0) await record(run, { type: 'phase', phase, status: 'red', hosts: [...red.keys()] })
+    await record(
+      run,
+      { type: 'phase', phase, ...both(inForce), status: 'ok', hosts: green },
+      { payload: run.world.snapshot() },
+    )
+  if (red.size > 0)
+    await record(run, { type: 'phase', phase, ...both(inForce), status: 'red', hosts: [...red.keys()] })
   return red
+}
+
+/** Hosts that have passed a pivot, their own or the run's. */
+export function selectCommitted({ world, ledger }: Run): readonly string[] {
+  return world.hosts.filter(host => isCommittedOn(ledger, host))
+}
+
+/** How they ended, when nothing is owed for them. */
+export function selectCommittedOutcomes(
+  run: Run,
+  otherwise: HostOutcome = { state: 'committed' },
+): ReadonlyMap<string, HostOutcome> {
+  return new Map(
+    selectCommitted(run).map((host): [string, HostOutcome] => {
+      const message = run.warned.get(host)
+      return [host, message === undefined ? otherwise : { state: 'committed_with_warnings', message }]
+    }),
+  )
 }
 
 /** Ends the run for good. */

@@ -1,21 +1,25 @@
-import { problem } from '../core/error.ts'
+import { type Exit, problem } from '../core/error.ts'
 import type { RotationWorld } from '../core/transaction.ts'
 import { goBack } from './back.ts'
 import { isForwardOnly } from './decide.ts'
-import { goForward } from './forward.ts'
-import { openJournal } from './journal.ts'
+import { goForward, refuseChange } from './forward.ts'
+import { endOwing, openGrace, readOwed } from './grace.ts'
+import { type JournalRecord, openJournal } from './journal.ts'
 import { isTouched, readLedger, readStates } from './ledger.ts'
 import { createOutcome, createUniform, type HostOutcome, type RotationOutcome } from './outcome.ts'
 import { showSecrets } from './pending.ts'
+import { finishCommitted } from './pivot.ts'
 import {
   emitStates,
   endRun,
   freeHosts,
   note,
+  type Red,
   type RotationDeps,
   type Run,
   record,
   runPhase,
+  selectCommitted,
   sendJournal,
   takeHosts,
 } from './run.ts'
@@ -30,7 +34,10 @@ import {
  *    `rollback` goes back: applied is undone, not applied is skipped, conflict is held, no answer is in doubt.
  * 3. When a phase before the commit is red, the table in decide.ts says which way: back, or for a reason that forbids it
  *    forward once more and then held.
- * 4. A run that is held or in doubt stays open: the same command takes it up again. One that has ended answers the same
+ *    What is good only now and then while all else is green holds the run: nobody can say that the new values are to blame.
+ * 4. Hosts may part ways (FleetRule): one that was dropped only goes back, one that was committed alone only forward, whatever
+ *    the others do. A change belongs to the host whose task it is, also where it was delegated.
+ * 5. A run that is held or in doubt stays open: the same command takes it up again. One that has ended answers the same
  *    for ever, and touches nothing.
  */
 
@@ -42,7 +49,7 @@ async function openRun(
   const { disk, processes, isLocked, sealer, now } = deps
   const journal = await openJournal(deps.folder, { disk, processes, isLocked, sealer, now })
   try {
-    return await work({ world, deps, journal, ledger: readLedger(journal) })
+    return await work({ world, deps, journal, ledger: readLedger(journal), warned: new Map() })
   } finally {
     await journal.close()
   }
@@ -141,7 +148,7 @@ export async function resumeRotation(world: RotationWorld, deps: RotationDeps): 
 function checkMayGoBack(run: Run): void {
   const { deps, ledger, world } = run
   const state = ledger.end?.state
-  if (ledger.isCommitted)
+  if (ledger.isCommitted || (ledger.end?.type === 'end' && ledger.committed.size > 0))
     throw problem(
       'E_HELD',
       `run ${deps.run} is ${state ?? 'committed'}: its old values are no longer in force anywhere`,
@@ -172,26 +179,77 @@ export async function rollbackRotation(world: RotationWorld, deps: RotationDeps)
     await restore(run)
     if (run.ledger.begin?.plan !== deps.plan)
       note(run, 'warn', 'the playbook, inventory or variables are not those the run was begun with')
+    await finishCommitted(run)
     return goBack(run)
   })
 }
 
+/** A run whose commit is behind it and that has ended. Throws E_HELD for any other. */
+function checkCommitted({ deps, ledger }: Run): void {
+  const state = ledger.end?.state
+  if ((ledger.isCommitted || ledger.committed.size > 0) && ledger.end?.type === 'end') return
+  throw problem('E_HELD', `run ${deps.run} is not finished: ${state ?? 'interrupted'}`, {
+    hint: ledger.isUndoing ? `rota rollback ${deps.run}` : `rota resume ${deps.run}`,
+  })
+}
+
 /**
- * The last, separate run of a committed rotation: the `finalise` phase, which takes the old values away for good. Throws E_HELD for
- * a run that is not committed. A red host leaves the run committed_with_warnings, and the command can be given again.
+ * A person's word that what the run waits for at its providers is done: the phase `confirmed` proves what of it can be proven,
+ * then the window of the values of before begins anew. Red: the run goes on waiting, and the command can be given again. Throws
+ * E_HELD for a run that is not committed.
+ */
+export async function confirmRotation(world: RotationWorld, deps: RotationDeps): Promise<RotationOutcome> {
+  return openRun(world, deps, async opened => {
+    const run = withReason(opened)
+    checkCommitted(run)
+    if (readOwed(run.journal.records).gates.length === 0) {
+      note(run, 'info', `run ${deps.run} waits for nothing`)
+      return createOutcome(run.ledger.end!.state, readStates(run.ledger.end as Ended))
+    }
+    await restore(run)
+    const red = await runPhase(run, 'confirmed', selectCommitted(run), 'pending', refuseChange)
+    if (red.size > 0) return endUnchanged(run, red, 'awaiting')
+    await record(run, { type: 'confirm', by: deps.operator ?? 'nobody knows whom' })
+    await openGrace(run)
+    return endOwing(run)
+  })
+}
+
+type Ended = Extract<JournalRecord, { type: 'held' | 'end' }>
+
+/** Ends a run that was taken up as it stood before: nothing was changed. */
+async function endUnchanged(run: Run, red: Red, exit: Exit): Promise<RotationOutcome> {
+  const end = run.ledger.end as Ended
+  const hosts = run.world.hosts.map((host): [string, HostOutcome] => [
+    host,
+    { state: end.hosts[host] ?? end.state, message: red.get(host)?.message },
+  ])
+  return { ...(await endRun(run, end.state, new Map(hosts))), exit }
+}
+
+/**
+ * The last, separate run of a committed rotation: the phase `finalise` takes the old values away for good. `finalise_preflight` is
+ * red: nothing is touched. A red host of `finalise` leaves the run committed_with_warnings; the command can be given again. Throws
+ * E_HELD for a run that is not committed, E_AWAITING for one that waits for a provider.
  */
 export async function finaliseRotation(world: RotationWorld, deps: RotationDeps): Promise<RotationOutcome> {
   return openRun(world, deps, async opened => {
     const run = withReason(opened)
-    const state = run.ledger.end?.state
-    if (!run.ledger.isCommitted || run.ledger.end?.type !== 'end')
-      throw problem('E_HELD', `run ${deps.run} is not finished: ${state ?? 'interrupted'}`, {
-        hint: run.ledger.isUndoing ? `rota rollback ${deps.run}` : `rota resume ${deps.run}`,
+    checkCommitted(run)
+    const end = run.ledger.end as Ended
+    if (end.state === 'finalised') return createOutcome(end.state, readStates(end))
+    const { gates } = readOwed(run.journal.records)
+    if (gates.length > 0)
+      throw problem('E_AWAITING', `run ${deps.run} waits for ${gates.map(({ name }) => name).join(', ')}`, {
+        hint: `when that is done: rota confirm ${deps.run}`,
       })
-    if (state === 'finalised') return createOutcome(state, readStates(run.ledger.end))
     await restore(run)
-    const red = await runPhase(run, 'finalise', world.hosts, 'pending')
+    const hosts = selectCommitted(run)
+    const unready = await runPhase(run, 'finalise_preflight', hosts, 'pending', refuseChange)
+    if (unready.size > 0) return endUnchanged(run, unready, 'preflight')
+    const red = await runPhase(run, 'finalise', hosts, 'pending')
     const outcomes = world.hosts.map((host): [string, HostOutcome] => {
+      if (!hosts.includes(host)) return [host, { state: 'rolled_back' }]
       const message = red.get(host)?.message
       return [
         host,

@@ -1,6 +1,6 @@
 import { problem } from '../core/error.ts'
 import type { Module, Outcome } from '../core/module.ts'
-import { Template } from '../core/value.ts'
+import { Template, type Value } from '../core/value.ts'
 import { type Act, renderEnvironment, selectWhereabouts, type Whereabouts } from './act.ts'
 import { actions } from './actions.ts'
 import { renderArguments, UndefinedOption } from './arguments.ts'
@@ -17,6 +17,7 @@ import { createTarget } from './target.ts'
 /** Runs the module once. Every error becomes the result: it never throws. */
 export async function attempt(act: Act): Promise<TaskResult> {
   const { run, step } = act
+  const warnings: string[] = []
   try {
     const name = shortName(renderModuleName(act))
     const action = actions.get(name)
@@ -27,13 +28,15 @@ export async function attempt(act: Act): Promise<TaskResult> {
         at: step.node.task.moduleAt,
         hint: '`rota doc` lists the modules',
       })
-    return await runModule(act, name, module)
+    return withWarnings(await runModule(act, name, module, warnings), warnings)
   } catch (error) {
     passBadInput(error)
     const failed = failedBy(error, act.at)
-    return error instanceof UndefinedOption
-      ? { ...failed, values: new Map(failed.values).set('msg', error.msg) }
-      : failed
+    const explained =
+      error instanceof UndefinedOption
+        ? { ...failed, values: new Map(failed.values).set('msg', error.msg) }
+        : failed
+    return withWarnings(explained, warnings)
   }
 }
 
@@ -48,7 +51,15 @@ function renderModuleName(act: Act): string {
   return module instanceof Template ? (renderText(act, 'action', module) ?? '') : module
 }
 
-async function runModule(act: Act, name: string, module: Module): Promise<TaskResult> {
+/** What the module warned of on its way stands before what its result says. */
+function withWarnings(result: TaskResult, warnings: readonly string[]): TaskResult {
+  if (warnings.length === 0) return result
+  const own = result.values.get('warnings')
+  const all = [...warnings, ...(Array.isArray(own) ? (own as readonly Value[]) : [])]
+  return { ...result, values: new Map([...result.values, ['warnings', all]]) }
+}
+
+async function runModule(act: Act, name: string, module: Module, warnings: string[]): Promise<TaskResult> {
   const { run } = act
   const { task, keywords } = act.step.node
   const isCheck = renderBoolean(act, 'check_mode', keywords.checkMode) ?? run.deps.settings.check
@@ -73,9 +84,12 @@ async function runModule(act: Act, name: string, module: Module): Promise<TaskRe
       timeoutMs,
       stop,
       isSilent: act.isSilent,
+      warnings,
     })
     if (module.kind === 'state')
-      return runStateModule(module, target, args, changeRef(act, module.name, where), run.apply)
+      return runStateModule(module, target, args, changeRef(act, module.name, where), run.apply, change =>
+        run.deps.foresee?.(change, run.phase),
+      )
     return job?.isDetached && !isCheck
       ? runDetached(act, job, target, away => module.run(away, args))
       : module.run(target, args)
@@ -103,6 +117,7 @@ function changeRef(act: Act, module: string, where: Whereabouts): Parameters<typ
   return {
     step: `${run.stepId}.${step.at.join('.')}:${host}${item}`,
     host: where.name,
+    ...(where.name !== host && { owner: host }),
     module,
     become: become && { method: become.method, user: become.user },
     what: run.deps.redactor.clean(`${name} (${act.at.file}:${act.at.line})`),

@@ -2,12 +2,12 @@ import type { Readable, Writable } from 'node:stream'
 import type { Exit } from '../core/error.ts'
 import type { Emit } from '../core/event.ts'
 import type { Module, Registry, Shown } from '../core/module.ts'
-import type { Field, Item, Play, Playbook } from '../core/play.ts'
+import type { Field, Item, Phase, Play, Playbook } from '../core/play.ts'
 import type { Redactor } from '../core/redact.ts'
 import type { Address, Become, Connections } from '../core/remote.ts'
 import type { Source } from '../core/source.ts'
 import type { Templar } from '../core/templar.ts'
-import type { RotationWorld } from '../core/transaction.ts'
+import type { Change, Reason, RotationWorld } from '../core/transaction.ts'
 import type { Dict, Scope, Value } from '../core/value.ts'
 import type { Inventory, Layer } from '../core/vars.ts'
 
@@ -25,6 +25,10 @@ export interface Settings {
   readonly limit?: string | undefined
   readonly extraVars: ReadonlyMap<string, Value>
   readonly verbosity: number
+  /** `--force`: the operator accepts what a rotation would refuse (`rota_force`). */
+  readonly force?: boolean
+  /** `--reason`: `rota_reason`. */
+  readonly reason?: Reason
   /** `--force-handlers`. */
   readonly forceHandlers: boolean
   /** Whether plays that do not say `gather_facts` gather them. */
@@ -112,6 +116,8 @@ export interface RunDeps {
   becomeOf(get: GetVariable, keywords: BecomeKeywords): Become | undefined
   /** A diff of two states as text; '' when they read the same. */
   renderDiff(before: Shown, after: Shown): string
+  /** Told in check mode of every change of state that a run would make. */
+  foresee?(change: Change, phase: Phase | undefined): void
   /** Runs a play with `rotation:`. Without it such a play is refused. */
   runRotation?(world: RotationWorld, rotation: RotationPlay): Promise<Exit>
   /** Asks the operator for a value of `vars_prompt`. Without it only extra vars can answer. */

@@ -27,7 +27,11 @@ export async function driveHosts(run: PlayRun, plan: PlayPlan, nodes: readonly N
       at: play.at,
       hint: `one of ${[...strategies.keys()].join(', ')}`,
     })
-  const crew = createCrew(run, renderNumber(reading, 'max_fail_percentage', play.maxFailPercentage))
+  // A rotation counts over the whole run, and undoes: see fleet-rule.ts.
+  const limit = play.rotation
+    ? undefined
+    : renderNumber(reading, 'max_fail_percentage', play.maxFailPercentage)
+  const crew = createCrew(run, limit)
   await strategy(new Map(run.hosts.map(host => [host, walkNodes(nodesOf(run, host, nodes))])), crew)
   if (!run.deps.stop.aborted) return
   for (const [host, task] of crew.lastTasks)

@@ -23,6 +23,8 @@ export interface HostState {
   standing: Standing
   /** The last thing that went wrong, for the result of a rotation's phase. */
   failure: Clean | undefined
+  /** What was good only now and then in a rotation's verify. */
+  flake: Clean | undefined
   recap: { -readonly [K in keyof Recap]: Recap[K] }
 }
 
@@ -82,6 +84,7 @@ function newState(name: string, cache: FactCache | undefined): HostState {
     secrets: new Map(),
     standing: 'in',
     failure: undefined,
+    flake: undefined,
     recap: { ok: 0, changed: 0, unreachable: 0, failed: 0, skipped: 0, rescued: 0, ignored: 0, unknown: 0 },
   }
 }

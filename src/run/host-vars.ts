@@ -37,6 +37,8 @@ export function scopeOfPlay(run: Pick<PlayRun, 'deps' | 'folder'>, layers: reado
     ['playbook_dir', run.folder],
     ['ansible_check_mode', settings.check],
     ['rota_run', settings.runId],
+    ['rota_force', settings.force ?? false],
+    ['rota_reason', settings.reason ?? 'scheduled'],
     ['omit', OMIT],
   ])
   const extra: Layer = { rank: 'extra vars', from: '--extra-vars', values: settings.extraVars }
@@ -101,7 +103,7 @@ const groupNames = ({ run, host }: MagicContext): string[] =>
 const language = { major: 2, minor: 14, revision: 18 }
 const ansibleVersion: Value = toValue({ ...language, full: '2.14.18', string: '2.14.18' })
 
-/** Ansible's "special variables", and rota's two. */
+/** Ansible's "special variables", and rota's own. */
 const magic: ReadonlyMap<string, (context: MagicContext) => Value | undefined> = new Map<
   string,
   (context: MagicContext) => Value | undefined
@@ -147,6 +149,8 @@ const magic: ReadonlyMap<string, (context: MagicContext) => Value | undefined> =
   ['role_names', ({ run }) => [...new Set(run.planner.shelf.names)]],
   ['omit', () => OMIT],
   ['rota_run', ({ run }) => run.deps.settings.runId],
+  ['rota_force', ({ run }) => run.deps.settings.force ?? false],
+  ['rota_reason', ({ run }) => run.deps.settings.reason ?? 'scheduled'],
   ['rota_version', ({ run }) => run.deps.settings.version],
   ['rota_timestamp', ({ run }) => renderTimestamp(run.startedAt)],
 ])

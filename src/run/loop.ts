@@ -155,6 +155,7 @@ function sumUp(results: readonly TaskResult[]): TaskResult {
     changed,
     message: worst || isSkipped ? message : undefined,
     problem: results.find(result => result.status === worst)?.problem,
+    flaky: worst === 'failed' && results.every(result => result.status !== 'failed' || result.flaky),
     values: toMap({
       results: results.map(result => result.values),
       changed,

@@ -1,4 +1,4 @@
-import { type ErrorCode, type Problem, problemsOf } from '../core/error.ts'
+import { type ErrorCode, type Problem, problemsOf, RotaError } from '../core/error.ts'
 import type { Outcome, Shown } from '../core/module.ts'
 import { Secret } from '../core/secret.ts'
 import type { Source } from '../core/source.ts'
@@ -15,6 +15,8 @@ export interface TaskResult {
   readonly values: ReadonlyMap<string, Value>
   readonly message?: string | undefined
   readonly problem?: Problem | undefined
+  /** Failed, but not always: see Outcome. */
+  readonly flaky?: boolean | undefined
   readonly diff?: { readonly before: Shown; readonly after: Shown } | undefined
   /** Variables for the host from now on, and what kind they are. */
   readonly facts?: ReadonlyMap<string, Value> | undefined
@@ -62,19 +64,20 @@ export function failedBy(error: unknown, at: Source): TaskResult {
     hint: first?.hint,
   }
   const status = statusOf[problem.code] ?? 'failed'
+  const own = error instanceof RotaError ? error.values : {}
   const flag = status === 'unreachable' || status === 'unknown' ? { [status]: true } : {}
   return {
     status,
     changed: false,
     message: problem.message,
     problem,
-    values: toMap({ changed: false, failed: status === 'failed', ...flag, msg: problem.message }),
+    values: toMap({ changed: false, ...own, failed: status === 'failed', ...flag, msg: problem.message }),
   }
 }
 
 /** A module's outcome as a result: Ansible's keys, `failed` from `rc` where the module does not say. */
 export function fromOutcome(outcome: Outcome, isDiff: boolean): TaskResult {
-  const { changed, msg, diff, facts, shown = msg } = outcome
+  const { changed, msg, diff, facts, flaky, shown = msg } = outcome
   const rc = outcome.values?.['rc']
   const failed = outcome.failed ?? (typeof rc === 'number' && rc !== 0)
   const values = toMap({ changed, ...outcome.values })
@@ -82,14 +85,15 @@ export function fromOutcome(outcome: Outcome, isDiff: boolean): TaskResult {
   addLines(values, 'stderr')
   if (msg !== undefined) values.set('msg', msg)
   if (facts) values.set('ansible_facts', facts)
-  if (diff && isDiff) values.set('diff', toValue(renderDiffValue(diff)))
+  if (diff && isDiff && !values.has('diff')) values.set('diff', toValue(renderDiffValue(diff)))
   if (outcome.skipped) values.set('skipped', true)
   values.set('failed', failed)
   const status = failed ? 'failed' : outcome.skipped ? 'skipped' : 'ok'
-  return { status, changed, values, message: shown, diff: isDiff ? diff : undefined, facts }
+  return { status, changed, values, message: shown, diff: isDiff ? diff : undefined, facts, flaky }
 }
 
-function renderDiffValue({ before, after }: NonNullable<Outcome['diff']>): Record<string, string> {
+/** A diff as Ansible registers it. */
+export function renderDiffValue({ before, after }: NonNullable<Outcome['diff']>): Record<string, string> {
   return {
     before: before.text,
     after: after.text,

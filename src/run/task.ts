@@ -72,12 +72,18 @@ async function runKeywords(
 function decideStatus(act: Act, result: TaskResult): HostStatus {
   const { keywords } = act.step.node
   if (result.status === 'failed') {
-    if (isTrue(act, 'ignore_errors', keywords.ignoreErrors)) return 'ignored'
+    if (isTrue(act, 'ignore_errors', keywords.ignoreErrors) || isFlake(act, result)) return 'ignored'
     return act.step.isRescuable ? 'rescued' : 'failed'
   }
   if (result.status === 'unreachable' && isTrue(act, 'ignore_unreachable', keywords.ignoreUnreachable))
     return 'ignored'
   return renderStatus(result)
+}
+
+/** What is good only now and then does not keep the other checks from being made: together they say what it means. */
+function isFlake(act: Act, result: TaskResult): boolean {
+  if (act.run.phase !== 'verify' || result.flaky !== true) return false
+  return !isTrue(act, 'ignore_errors', act.step.node.keywords.ignoreErrors)
 }
 
 function isTrue(act: Act, name: string, field: Parameters<typeof renderBoolean>[2]): boolean {
@@ -126,14 +132,17 @@ function showCheck(act: Act, result: TaskResult, status: HostStatus): void {
   const isBad = ['failed', 'unreachable', 'unknown'].includes(status)
   const name = redactor.clean(renderName(act, task))
   const message = result.message === undefined || act.isSilent ? undefined : redactor.clean(result.message)
-  if (isBad) run.fleet.host(host).failure = redactor.clean(`${name}: ${message ?? status}`)
+  const why = redactor.clean(`${name}: ${message ?? status}`)
+  const isFlaky = status === 'ignored' && isFlake(act, result)
+  if (isBad) run.fleet.host(host).failure = why
+  if (isFlaky) run.fleet.host(host).flake ??= why
   const isCheck = run.phase === 'preflight' || run.phase === 'verify'
   if (!isCheck || status === 'skipped' || noChecks.has(String(task.module))) return
   run.deps.emit({
     type: 'check',
     host,
     name,
-    ok: !isBad && status !== 'rescued',
+    ok: !isBad && !isFlaky && status !== 'rescued',
     ...(message === undefined ? {} : { message }),
   })
 }

@@ -1,29 +1,36 @@
 import { problem } from '../core/error.ts'
 import type { Prove } from '../core/fence.ts'
 import type { Target } from '../core/module.ts'
-import type { Phase, SecretSpec } from '../core/play.ts'
+import type { Phase } from '../core/play.ts'
 import type { Ran, ScriptParams } from '../core/remote.ts'
 import type { Script } from '../core/script.ts'
-import { Secret } from '../core/secret.ts'
 import type { Apply, Change, HostSecrets, InForce, PhaseResult, RotationWorld } from '../core/transaction.ts'
-import { Omit, type Value } from '../core/value.ts'
 import { selectConnection } from './act.ts'
 import { driveHosts } from './drive.ts'
 import type { HostState } from './fleet.ts'
+import { selectFleetRule } from './fleet-rule.ts'
 import { createHandlers } from './handlers.ts'
 import { scopeOfTask } from './host-vars.ts'
-import { type Reading, renderNumber, renderText } from './keyword.ts'
+import type { Reading } from './keyword.ts'
 import { createOperator } from './operator.ts'
 import type { Keywords } from './plan.ts'
+import { findJoined } from './play-hosts.ts'
 import type { PlayPlan } from './play-plan.ts'
 import type { PlayRun } from './play-run.ts'
 import { renderLabel } from './result.ts'
+import {
+  findSpec,
+  renderCurrent,
+  renderForecast,
+  renderGates,
+  renderGraceMs,
+  renderIssued,
+  renderShape,
+} from './rotation-secrets.ts'
+import { showSecrets } from './secrets-in-force.ts'
 import { restoreHosts, snapshotHosts } from './snapshot.ts'
 import type { AnyStateModule } from './state-change.ts'
 import { createTarget } from './target.ts'
-
-/** Letters and digits: the only characters that mean themselves in every dialect of env files. */
-const ALPHABET = 'A-Za-z0-9'
 
 /** A play with `rotation:` as a transaction sees it: its phases as functions, its changes one by one. */
 export function createWorld(
@@ -35,24 +42,32 @@ export function createWorld(
   const { fleet } = base
   const values = new Map<string, HostSecrets>()
   const counts = new Map<Phase, number>()
+  const distributes = plan.play.rotation!.phases.distribute.length > 0
   return {
     hosts: base.hosts,
     waves,
     secrets: specs,
+    rule: selectFleetRule(plan, base.hosts.length),
+    distributes,
+    ...(base.deps.refreshInventory && { joined: () => findJoined(base, plan) }),
     async runPhase(phase, hosts, inForce, apply) {
       const count = (counts.get(phase) ?? 0) + 1
       counts.set(phase, count)
-      for (const host of hosts) showSecrets(fleet.host(host), values.get(host), inForce)
+      for (const host of hosts) showSecrets(fleet.host(host), values.get(host), inForce, distributes && phase)
       const run = phaseRun(base, plan, phase, count, hosts, apply)
       return runPhase(isUndo(phase, inForce) ? unstoppable(run) : run, plan, phase)
     },
-    currentSecrets: async host => renderCurrent(base, plan, host, specs),
+    currentSecrets: async host => renderCurrent(base, readingOf(base, plan, host), specs),
+    issuedSecrets: async host => renderIssued(base, readingOf(base, plan, host), specs),
     secretShape: (host, name) => renderShape(readingOf(base, plan, host), findSpec(specs, name)),
+    providerGates: host => renderGates(base, readingOf(base, plan, host), plan.play.rotation!.providerGates),
+    graceMs: (host, name) => renderGraceMs(readingOf(base, plan, host), findSpec(specs, name)),
+    forecast: host => renderForecast(readingOf(base, plan, host), plan.play.rotation!),
     setSecrets(host, secrets) {
       values.set(host, secrets)
       for (const secret of [...secrets.current.values(), ...secrets.pending.values()])
         base.deps.redactor.add(secret)
-      showSecrets(fleet.host(host), secrets, 'pending')
+      showSecrets(fleet.host(host), secrets, 'pending', false)
     },
     reread: async change => stateModule(base, change).reread(changeTarget(base, plan, change), change.after),
     write: (change, from, to) => stateModule(base, change).write(changeTarget(base, plan, change), from, to),
@@ -79,7 +94,7 @@ function phaseRun(
     hosts,
     handlers: createHandlers(plan.handlers),
     apply,
-    isUndoable: phase === 'change',
+    isUndoable: phase === 'change' || phase === 'distribute',
     phase,
     ended: 'no',
   }
@@ -101,25 +116,17 @@ async function runPhase(run: PlayRun, plan: PlayPlan, phase: Phase): Promise<Map
   for (const state of states) {
     state.standing = 'in'
     state.failure = undefined
+    state.flake = undefined
   }
   await driveHosts(run, plan, plan.phases.get(phase) ?? [])
   return new Map(states.map(state => [state.name, phaseResult(run, state)]))
 }
 
-function phaseResult({ deps }: PlayRun, { standing, failure }: HostState): PhaseResult {
+function phaseResult({ deps }: PlayRun, { standing, failure, flake }: HostState): PhaseResult {
   if (deps.stop.aborted) return { status: 'failed', message: failure ?? deps.redactor.clean('stopped by ^C') }
-  return standing === 'in'
-    ? { status: 'ok' }
-    : { status: standing, message: failure ?? deps.redactor.clean('another host failed') }
-}
-
-/** `secrets` are the values in force, `stale` those that must no longer be accepted. */
-function showSecrets(host: HostState, values: HostSecrets | undefined, inForce: InForce): void {
-  if (!values) return
-  const { current, pending } = values
-  const [secrets, stale] = inForce === 'pending' ? [pending, current] : [current, pending]
-  for (const [name, value] of Object.entries({ current, pending, secrets, stale }))
-    host.secrets.set(name, value as ReadonlyMap<Value, Value>)
+  if (standing !== 'in')
+    return { status: standing, message: failure ?? deps.redactor.clean('another host failed') }
+  return flake === undefined ? { status: 'ok' } : { status: 'failed', message: flake, isFlaky: true }
 }
 
 function readingOf(run: PlayRun, plan: PlayPlan, host: string): Reading {
@@ -128,43 +135,6 @@ function readingOf(run: PlayRun, plan: PlayPlan, host: string): Reading {
     scope: scopeOfTask(run, host, plan.outer, new Map()),
     at: plan.play.rotation!.at,
   }
-}
-
-/** The values in force. One that is not there yet (omit, none) is missing: its first rotation has nothing to go back to. */
-function renderCurrent(
-  run: PlayRun,
-  plan: PlayPlan,
-  host: string,
-  specs: readonly SecretSpec[],
-): Map<string, Secret> {
-  const reading = readingOf(run, plan, host)
-  const current = new Map<string, Secret>()
-  for (const { name, current: field } of specs) {
-    if (field === undefined) continue
-    const value = reading.templar.render(field, reading.scope)
-    if (value === null || value instanceof Omit) continue
-    const secret = value instanceof Secret ? value : new Secret(renderLabel(value), name)
-    run.deps.redactor.add(secret)
-    current.set(name, secret)
-  }
-  return current
-}
-
-function findSpec(specs: readonly SecretSpec[], name: string): SecretSpec {
-  const spec = specs.find(each => each.name === name)
-  if (spec) return spec
-  throw problem('E_BUG', `the rotation has no secret ${name}`)
-}
-
-function renderShape(reading: Reading, spec: SecretSpec): { length: number; alphabet: string } {
-  const at = { ...reading, at: spec.at }
-  const length = renderNumber(at, 'length', spec.length)
-  if (length === undefined || !Number.isInteger(length) || length < 16)
-    throw problem('E_PLAYBOOK', `the length of ${spec.name} is below 16`, {
-      at: spec.at,
-      hint: 'write length: 48',
-    })
-  return { length, alphabet: renderText(at, 'alphabet', spec.alphabet) ?? ALPHABET }
 }
 
 function stateModule({ deps }: PlayRun, change: Change): AnyStateModule {
@@ -208,6 +178,7 @@ function bareTarget(
     timeoutMs: 0,
     stop: deps.stop,
     isSilent: true,
+    warnings: [],
   })
 }
 

@@ -1,5 +1,6 @@
 // Runs the built program as a user does: `npm test` builds it first.
 import { spawnSync } from 'node:child_process'
+import { tmpdir, userInfo } from 'node:os'
 import { join, resolve } from 'node:path'
 
 const program = join(resolve(import.meta.dirname, '../..'), 'dist', 'rota.mjs')
@@ -9,6 +10,9 @@ export interface Ended {
   readonly stdout: string
   readonly stderr: string
 }
+
+/** Where newer Nodes keep the compiled program: not in the folder that a test looks at. */
+const cache = join(tmpdir(), `rota-test-cache-${userInfo().uid}`)
 
 /** `rota ARGS…` in a folder, without a terminal and without the settings of whoever runs the tests. */
 export function rota(
@@ -21,7 +25,7 @@ export function rota(
     cwd: folder,
     input: options.input ?? '',
     encoding: 'utf8',
-    env: { ...Object.fromEntries(own), HOME: folder, ...options.env },
+    env: { ...Object.fromEntries(own), HOME: folder, XDG_CACHE_HOME: cache, ...options.env },
   })
   return { exit: status, stdout, stderr }
 }

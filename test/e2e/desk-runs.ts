@@ -59,11 +59,11 @@ export function otherInventory(site: Site, name: string, more: Readonly<Record<s
 
 const secretNames = ['JWT_SECRET', 'JWT_REFRESH_SECRET', 'POSTGRES_PASSWORD', 'ADMIN_PASSWORD'] as const
 
-/**
- * Paths that change by themselves: the database's files, the panel's log, npm's cache in the home folder; and rota's own book
- * about the host (locks, copies of journals).
- */
-const moving = /^(var\/pg|var\/lib|opt\/proxpanel\/panel\.log|\.npm|\.cache)(\/|$)/
+/** Paths that change by themselves: the database's files, the panel's log, npm's cache in the home folder. */
+const moving = /^(var\/pg|opt\/proxpanel\/panel\.log|\.npm|\.cache)(\/|$)/
+
+/** rota's own book about the host, and the folder it is made in: locks, which only ever grow, and copies of journals. */
+const book = /^var\/lib(\/rota(\/(lock\.\d+|\d[^/]*(\/journal)?))?)?$/
 
 function describeFiles(root: string, folder = ''): string[] {
   return readdirSync(join(root, folder))
@@ -71,11 +71,14 @@ function describeFiles(root: string, folder = ''): string[] {
     .flatMap(name => {
       const relative = join(folder, name)
       if (moving.test(relative)) return []
+      const isBook = book.test(relative)
       const path = join(root, relative)
       const stat = lstatSync(path)
       const mode = (stat.mode & 0o7777).toString(8)
       if (stat.isSymbolicLink()) return [`${relative} → ${readlinkSync(path)}`]
-      if (stat.isDirectory()) return [`${relative}/ ${mode}`, ...describeFiles(root, relative)]
+      if (stat.isDirectory())
+        return [...(isBook ? [] : [`${relative}/ ${mode}`]), ...describeFiles(root, relative)]
+      if (isBook) return []
       if (!stat.isFile()) return []
       const sha256 = createHash('sha256').update(readFileSync(path)).digest('hex')
       return [`${relative} ${mode} ${stat.uid}:${stat.gid} ${sha256}`]

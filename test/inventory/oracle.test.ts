@@ -221,7 +221,7 @@ describe.skipIf(!hasAnsible)('like ansible-inventory', () => {
     ['ini', renderIni],
     ['yml', renderYaml],
   ] as const
-  it.each(kinds)('reads 150 generated %s inventories alike', async (kind, render) => {
+  it.each(kinds)('reads 150 generated %s inventories alike', { timeout: 120_000 }, async (kind, render) => {
     const next = chance(kind === 'ini' ? 7 : 11)
     for (const batch of [0, 1, 2]) {
       const at = join(folder, `${kind}${batch}`)
@@ -241,6 +241,46 @@ describe.skipIf(!hasAnsible)('like ansible-inventory', () => {
         expect([name, got.groups[name]]).toEqual([name, group])
     }
   })
+
+  // What ansible-inventory does, without a process for each.
+  const parseEach = `
+import json, sys
+from ansible.inventory.helpers import get_group_vars
+from ansible.inventory.manager import InventoryManager
+from ansible.parsing.dataloader import DataLoader
+from ansible.utils.display import Display
+from ansible.utils.vars import combine_vars
+Display.warning = lambda *a, **k: None
+def own(host):
+    found = combine_vars(get_group_vars(host.get_groups()), host.vars)
+    return {name: value for name, value in found.items() if name not in ('inventory_file', 'inventory_dir')}
+def listed(file):
+    inventory = InventoryManager(DataLoader(), sources=[file])
+    inventory.reconcile_inventory()
+    groups = {group.name: {'hosts': sorted(host.name for host in group.hosts), 'children': sorted(child.name for child in group.child_groups)}
+              for group in inventory.groups.values()}
+    hostvars = {host.name: own(host) for host in inventory.hosts.values()}
+    return {'groups': {name: group for name, group in groups.items() if group['hosts'] or group['children']},
+            'hostvars': {name: found for name, found in hostvars.items() if found}}
+print(json.dumps([listed(file) for file in json.load(sys.stdin)]))
+`
+  it.each(kinds)(
+    'reads 1,000 %s inventories of their own alike',
+    { timeout: 120_000 },
+    async (kind, render) => {
+      const next = chance(kind === 'ini' ? 13 : 17)
+      const at = join(folder, `each-${kind}`)
+      mkdirSync(at)
+      const files = Array.from({ length: 1000 }, (_, i) => {
+        const file = join(at, kind === 'ini' ? `${i}` : `${i}.yml`)
+        writeFileSync(file, render('t', next))
+        return file
+      })
+      const wanted = python(parseEach, files)
+      for (const [i, file] of files.entries())
+        expect([file, list(await loadInventory([file]))]).toEqual([file, wanted[i]])
+    },
+  )
 
   it('selects by 400 generated patterns alike, in the same order', async () => {
     const file = join(folder, 'patterns')

@@ -143,14 +143,42 @@ describe('a rotation', () => {
     ])
     const sizes = Object.entries(rotation!.phases).map(([phase, items]) => [phase, items.length])
     expect(Object.fromEntries(sizes)).toEqual({
-      preflight: 0,
+      // rota's own search for copies of the value in force
+      preflight: 1,
       backup: 0,
+      distribute: 0,
       change: 1,
       converge: 0,
       verify: 1,
       committed: 0,
+      confirmed: 0,
+      finalise_preflight: 0,
       finalise: 0,
     })
+  })
+})
+
+describe('gates, windows and given secrets of a rotation', () => {
+  it('are read', () => {
+    const { rotation } = play(`- hosts: panel
+  rotation:
+    name: integration
+    secrets:
+      KEY: { given: optional, issued: "{{ made.value }}", grace: 72h }
+    provider_gates:
+      paystack: { say: do it there, when: "'KEY' in pending" }
+`)
+    expect(rotation?.secrets).toMatchObject([{ name: 'KEY', given: 'optional', grace: '72h' }])
+    expect(rotation?.providerGates).toMatchObject([
+      { name: 'paystack', say: 'do it there', when: [{ text: "'KEY' in pending" }], at: { line: 7, col: 7 } },
+    ])
+  })
+  it.each([
+    ['KEY: { given: perhaps }', /given must be true, false or optional/],
+    ['KEY:\n    provider_gates: { paystack: do it }', /the provider gate paystack wants a mapping/],
+    ['KEY:\n    provider_gates: { paystack: {} }', /say/],
+  ])('%s is refused', (text, message) => {
+    expect(() => play(`- hosts: a\n  rotation:\n    name: n\n    secrets:\n      ${text}\n`)).toThrow(message)
   })
 })
 

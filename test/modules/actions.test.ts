@@ -1,9 +1,11 @@
 // stat, slurp, tempfile, fetch, archive: what they answer and leave, in three shells.
 import { execFileSync } from 'node:child_process'
 import { existsSync, lstatSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { userInfo } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Session } from '../../src/core/remote.ts'
+import { Float } from '../../src/core/value.ts'
 import { archive } from '../../src/modules/archive.ts'
 import { fetch } from '../../src/modules/fetch.ts'
 import { slurp } from '../../src/modules/slurp.ts'
@@ -48,9 +50,9 @@ describe.each(Object.keys(shells))('under %s', shell => {
       nlink: 1,
       blocks: real.blocks,
       block_size: real.blksize,
-      mtime: 1_700_000_000,
-      pw_name: 'root',
-      uid: 0,
+      mtime: new Float(1_700_000_000),
+      pw_name: userInfo().username,
+      uid: userInfo().uid,
       rusr: true,
       woth: false,
       checksum: '55ca6286e3e4f4fba5d0448333fa99fc5a404a73',

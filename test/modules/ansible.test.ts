@@ -36,10 +36,12 @@ interface Answer {
   readonly failed: boolean
 }
 
-const left = (path: string): Pick<Answer, 'text' | 'mode'> => ({
-  text: readFileSync(path, 'utf8'),
-  mode: (statSync(path).mode & 0o7777).toString(8),
-})
+function left(path: string): Pick<Answer, 'text' | 'mode'> {
+  const mode = (statSync(path).mode & 0o7777).toString(8)
+  // Who is not root may not read every mode.
+  chmodSync(path, 0o600)
+  return { text: readFileSync(path, 'utf8'), mode }
+}
 
 function putFile(path: string, { text, mode }: Trial): void {
   writeFileSync(path, text)
@@ -220,10 +222,9 @@ describe.skipIf(!isThere)('as Ansible', () => {
     for (const [i, args] of cases.entries()) {
       const { values } = await act(makeTarget({ session }), stat, args)
       const mine = JSON.parse(JSON.stringify(values!['stat']))
-      // Ansible has fractions of seconds, and reading a file moves its access time.
+      // Reading a file moves its access time.
       const theirs = { ...answers[i] }
-      for (const time of ['atime', 'mtime', 'ctime'])
-        if (time in theirs) theirs[time] = time === 'atime' ? mine.atime : Math.floor(theirs[time])
+      if ('atime' in theirs) theirs.atime = mine.atime
       expect([args, mine]).toEqual([args, theirs])
     }
   })

@@ -1,6 +1,7 @@
 // copy and template: as tables in three shells, and what tables cannot say.
 import { spawnSync } from 'node:child_process'
 import { chmodSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { userInfo } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { Secret } from '../../src/core/secret.ts'
@@ -229,9 +230,11 @@ describe('copy', async () => {
     }
     await expect(apply(t, copy, args)).rejects.toMatchObject({ code: 'E_UNKNOWN' })
     const { a, ...rest } = snapshot(folder)
-    expect(a).toBe('100640 0:0 old')
+    const { uid, gid } = userInfo()
+    expect(a).toBe(`100640 ${uid}:${gid} old`)
     // What is left beside it can be read by nobody who could not read the file.
-    for (const [name, held] of Object.entries(rest)) expect([name, held]).toEqual([name, '100640 0:0 new'])
+    for (const [name, held] of Object.entries(rest))
+      expect([name, held]).toEqual([name, `100640 ${uid}:${gid} new`])
     await doomed.close()
   })
 

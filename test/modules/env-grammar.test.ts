@@ -48,10 +48,34 @@ const line = fc.oneof(
 )
 const file = fc.array(line, { maxLength: 6 }).map(lines => `${lines.join('\n')}\n`)
 
-it('node: reads what util.parseEnv reads', () => {
+/** rota's `node` is the grammar of Node 20. Later ones read odd lines otherwise: blanks around an open quote, lines without `=`. */
+const isLaterNode = Number(process.versions.node.split('.')[0]) >= 22
+
+it.skipIf(isLaterNode)(
+  'node: reads what util.parseEnv reads (skipped on Node 22 and later, whose grammar is another)',
+  () => {
+    fc.assert(
+      fc.property(file, text => {
+        expect(read('node', text)).toEqual({ ...nodeParseEnv(text) })
+      }),
+      { numRuns: 2000 },
+    )
+  },
+)
+
+it('node: whatever Node runs this reads what was written', () => {
+  const plain = fc.constantFrom('', '# note', 'A=old', "B='x y'", 'export D=4', 'F="two\nlines"')
+  const lines = fc.array(plain, { maxLength: 5 }).map(some => some.map(text => `${text}\n`).join(''))
   fc.assert(
-    fc.property(file, text => {
-      expect(read('node', text)).toEqual({ ...nodeParseEnv(text) })
+    fc.property(lines, fc.constantFrom('A', 'NEW'), value, (text, name, wanted) => {
+      let edited: string
+      try {
+        edited = setValues({ dialect: 'node', path: '.env' }, text, new Map([[name, wanted]]))
+      } catch (error) {
+        expect(error).toMatchObject({ code: 'E_ENV_FILE' })
+        return
+      }
+      expect({ ...nodeParseEnv(edited) }).toEqual({ ...nodeParseEnv(text), [name]: wanted })
     }),
     { numRuns: 2000 },
   )

@@ -28,12 +28,14 @@ describeCases(file, [
   },
   {
     name: 'sets the set-id bits with an owner',
+    needsRoot: true,
     files: { a: 'x' },
     args: { path: 'DIR/a', owner: 'nobody', mode: '6755' },
     expect: { 'mode:a': '6755' },
   },
   {
     name: 'changes attributes below',
+    needsRoot: true,
     files: { 'd/a': { text: 'x', mode: 0o755 }, 'd/s/b': 'y', 'd/l': { link: '/etc/passwd' } },
     args: { path: 'DIR/d', state: 'directory', recurse: true, mode: 'u=rwX,go=', owner: 'nobody' },
     expect: {

@@ -74,6 +74,7 @@ describeCases(lineinfile, [
   },
   {
     name: 'sets mode and owner',
+    needsRoot: true,
     files: { a: 'x\n' },
     args: { path: 'DIR/a', line: 'x', mode: '0600', owner: 'nobody' },
     expect: { 'mode:a': '0600' },

@@ -607,7 +607,7 @@ it('finalise is a run of its own after the commit, and can be given again', asyn
   expect(await give(finaliseRotation)).toMatchObject({ state: 'committed_with_warnings' })
   isRed = false
   expect(await give(finaliseRotation)).toMatchObject({ state: 'finalised', exit: 'ok' })
-  expect(log()).toEqual(['finalise a pending'])
+  expect(log()).toEqual(['finalise_preflight a pending', 'finalise a pending'])
   expect(await give(finaliseRotation)).toMatchObject({ state: 'finalised' })
   expect(log()).toEqual([])
 })

@@ -9,6 +9,7 @@ import type { Templar } from '../../src/core/templar.ts'
 import { type Dict, isDict, Omit, type Scope, Template, toValue, type Value } from '../../src/core/value.ts'
 import { type Inventory, type Layer, ranks } from '../../src/core/vars.ts'
 import { type RunDeps, type RunEnd, runPlaybooks, type Settings } from '../../src/run/engine.ts'
+import { plainSettings } from './settings.ts'
 
 export const at = { file: '/plays/play.yml', line: 1, col: 1 }
 export const T = (text: string): Template => new Template(text, at)
@@ -37,14 +38,18 @@ export const rotation = (
 ): Rotation => ({
   name: 'r',
   secrets,
+  providerGates: [],
   at,
   phases: {
     preflight: [],
     backup: [],
+    distribute: [],
     change: [],
     converge: [],
     verify: [],
     committed: [],
+    confirmed: [],
+    finalise_preflight: [],
     finalise: [],
     ...phases,
   },
@@ -234,20 +239,7 @@ export async function run(plays: Play[], world: World = {}): Promise<Result> {
     },
     templar,
     inventory: inventoryOf(world),
-    settings: {
-      forks: 5,
-      check: false,
-      diff: false,
-      tags: ['all'],
-      skipTags: [],
-      extraVars: new Map(),
-      verbosity: 0,
-      forceHandlers: false,
-      gatherFacts: false,
-      runId: 'run-1',
-      version: '0',
-      ...world.settings,
-    },
+    settings: { ...plainSettings, ...world.settings },
     redactor: createRedactor(),
     emit: event => {
       events.push(event)

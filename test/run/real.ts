@@ -19,6 +19,7 @@ import { type RunDeps, type RunEnd, runPlaybooks, type Settings } from '../../sr
 import { createTemplar } from '../../src/template/templar.ts'
 import { scopeOf } from '../../src/vars/scope.ts'
 import { openLocalSession } from '../support/local-session.ts'
+import { plainSettings } from './settings.ts'
 
 const registry = createRegistry(modules)
 const templar = createTemplar({
@@ -84,20 +85,7 @@ export async function runReal(
     templar,
     connections,
     inventory: await readInventory(dirname(file)),
-    settings: {
-      forks: 5,
-      check: false,
-      diff: false,
-      tags: ['all'],
-      skipTags: [],
-      extraVars: new Map(),
-      verbosity: 0,
-      forceHandlers: false,
-      gatherFacts: false,
-      runId: 'run-1',
-      version: '0',
-      ...settings,
-    },
+    settings: { ...plainSettings, ...settings },
     redactor: createRedactor(),
     emit: event => events.push(event),
     stop: new AbortController().signal,

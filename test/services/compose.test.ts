@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { Secret } from '../../src/core/secret.ts'
 import { composeStack } from '../../src/modules/compose-stack.ts'
+import { dockerComposeV2 } from '../../src/modules/docker-compose-v2.ts'
 import { processEnv } from '../../src/modules/process-env.ts'
 import { makeTarget, runAction, shells } from './target.ts'
 
@@ -104,6 +105,36 @@ describe.each(Object.entries(shells))('under %s', (_name, shell) => {
     expect(refused).toMatchObject({ failed: true, changed: false })
     expect(refused.msg).toContain('docker-compose 1 has no --wait')
     expect(calls()).toHaveLength(1)
+  })
+
+  it('takes the options of docker_compose_v2', async () => {
+    const project_src = join(folder, 'my app')
+    const v2 = (args: object) => runAction(makeTarget({ shell }), dockerComposeV2, { project_src, ...args })
+    const project = {
+      project_name: 'panel',
+      files: ['a b.yml'],
+      env_files: ['one', 't wo'],
+      profiles: ['web'],
+    }
+    const up = {
+      pull: 'missing',
+      scale: new Map([['app', 2]]),
+      recreate: 'never',
+      dependencies: false,
+      wait: true,
+    }
+    expect((await v2({ ...project, ...up, timeout: 4, services: ['app'] })).changed).toBe(true)
+    expect((await v2({ state: 'stopped' })).changed).toBe(true)
+    const down = { state: 'absent', remove_images: 'local', remove_volumes: true, remove_orphans: true }
+    expect(await v2(down)).toMatchObject({ changed: true, values: { containers: [] } })
+    expect(calls()).toEqual([
+      `${project_src}|--env-file|one|--env-file|t wo|--profile|web|-f|a b.yml|-p|panel|up|--detach|--timeout|4|--no-recreate|--pull|missing|--no-deps|--wait|--scale|app=2|app|`,
+      `${project_src}|stop|`,
+      `${project_src}|down|--remove-orphans|--volumes|--rmi|local|`,
+    ])
+    await expect(v2({ scale: new Map([['app', 'many']]) })).rejects.toMatchObject({ code: 'E_PARAMS' })
+    has('v1')
+    expect(await v2({})).toMatchObject({ failed: true, msg: expect.stringContaining('use compose_stack') })
   })
 
   it('says what went wrong', async () => {

@@ -1,4 +1,6 @@
 // Templates come from roles of strangers: they may fail, but not crash, hang, or reach anything outside their values.
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { RotaError } from '../../src/core/error.ts'
@@ -194,7 +196,17 @@ const strict = createTemplar({
   limits: { steps: 20_000, depth: 30, outputSize: 100_000, deadlineMs: 5_000 },
 })
 
-describe('random nonsense', () => {
+/** What the oracle was asked, without lookups: they run programs and make files by design, and a mutant of a command is any command. */
+function sourcesOf(name: string): string[] {
+  const file = readFileSync(join(import.meta.dirname, `${name}.cases.json`), 'utf8')
+  const sources = (JSON.parse(file).cases as { src: string }[]).map(one => one.src)
+  return sources.filter(source => !/lookup|query|\bq\(|'pipe'|'lines'/.test(source))
+}
+
+/** 100,000 in all on CI; a taste elsewhere. */
+const runs = process.env['CI'] ? 25_000 : 2_500
+
+describe('random nonsense', { timeout: 300_000 }, () => {
   const isHandled = (run: () => unknown): void => {
     try {
       if (!isData(run())) throw new Error('not data')
@@ -213,7 +225,7 @@ describe('random nonsense', () => {
       fc.property(soup, source =>
         isHandled(() => strict.evaluate(new Template(source, here), scopeOf(vars))),
       ),
-      { seed: 20_261, numRuns: 2_500 },
+      { seed: 20_261, numRuns: runs },
     )
   })
   it('as well-formed chains of members, calls and filters', () => {
@@ -248,7 +260,7 @@ describe('random nonsense', () => {
       fc.property(chain, source =>
         isHandled(() => strict.evaluate(new Template(source, here), scopeOf(vars))),
       ),
-      { seed: 20_262, numRuns: 2_500 },
+      { seed: 20_262, numRuns: runs },
     )
   })
   it('as a template gives text or an error with a place', () => {
@@ -257,7 +269,33 @@ describe('random nonsense', () => {
       .map(parts => parts.join(''))
     fc.assert(
       fc.property(soup, source => isHandled(() => strict.renderFile(source, '/nowhere/x.j2', scopeOf(vars)))),
-      { seed: 20_263, numRuns: 2_500 },
+      { seed: 20_263, numRuns: runs },
+    )
+  })
+  it('as a mutant of what the oracle was asked', () => {
+    const sources = ['jinja', 'ansible', 'fuzz'].flatMap(sourcesOf)
+    const mutation = fc.record({
+      at: fc.nat(),
+      drop: fc.nat(3),
+      put: fc.constantFrom('', '', ...tags, ...words),
+    })
+    const mutant = fc
+      .tuple(fc.constantFrom(...sources), fc.array(mutation, { minLength: 1, maxLength: 4 }))
+      .map(([source, mutations]) =>
+        mutations.reduce((text, { at, drop, put }) => {
+          const place = at % (text.length + 1)
+          return text.slice(0, place) + put + text.slice(place + drop)
+        }, source),
+      )
+    fc.assert(
+      fc.property(mutant, fc.boolean(), (source, isFile) =>
+        isHandled(() =>
+          isFile || /\{\{|\{%|\{#/.test(source)
+            ? strict.renderFile(source, '/nowhere/x.j2', scopeOf(vars))
+            : strict.evaluate(new Template(source, here), scopeOf(vars)),
+        ),
+      ),
+      { seed: 20_264, numRuns: runs },
     )
   })
 })

@@ -30,6 +30,7 @@ function setValue(place: Place, text: string, name: string, value: string): stri
   if (old?.value === value) return text
   const others = before.filter(one => one.name !== name)
   const tries = stylesFirst(old && text[old.rawStart])
+    .filter(style => !(style === 'bare' && isTrimmedByLaterNodes(place.dialect, value)))
     .map(style => putValue(text, old, name, renderValue(place.dialect, style, value)))
     .filter(made => isReadBack(place, made, name, value, others, text))
     .map(made => ({ made, agreeing: dialects.length - disagreeing(made, [name], place.dialect).length }))
@@ -55,6 +56,10 @@ function putValue(text: string, old: Statement | undefined, name: string, raw: s
   const isOpen = text !== '' && !text.endsWith('\n')
   return `${text}${isOpen ? '\n' : ''}${name}=${raw}\n`
 }
+
+/** Node 20 keeps a tab at the end of a bare value, later ones do not: who reads the file may be either. */
+const isTrimmedByLaterNodes = (dialect: Dialect, value: string): boolean =>
+  dialect === 'node' && value.trim() !== value
 
 function renderValue(dialect: Dialect, style: Style, value: string): string {
   if (style === 'bare') return value

@@ -1,4 +1,4 @@
-import { createHash, getHashes, randomInt } from 'node:crypto'
+import { createHash, createHmac, getHashes, randomInt } from 'node:crypto'
 import { Secret } from '../../core/secret.ts'
 import type { FilterSet } from '../compile/language.ts'
 import { runtimeFault } from '../fault.ts'
@@ -38,6 +38,16 @@ function digest(value: Py, name: string): Py {
   const algorithm = name.toLowerCase().replace('_', '-')
   if (!getHashes().includes(algorithm)) throw runtimeFault(`unsupported hash type ${name}`)
   return createHash(algorithm).update(bytesOf(value)).digest('hex')
+}
+/** RFC 2104, as payment providers sign what they deliver. */
+function hmac(value: Py, args: Args): Py {
+  const algorithm = args.text('hashtype').toLowerCase()
+  const encoding = args.text('encoding')
+  if (!getHashes().includes(algorithm))
+    throw runtimeFault(`unsupported hash type: there is no '${algorithm}'`)
+  if (encoding !== 'hex' && encoding !== 'base64')
+    throw runtimeFault(`hmac gives hex or base64, not '${encoding}'`)
+  return createHmac(algorithm, args.text('key')).update(bytesOf(value)).digest(encoding)
 }
 function encode64(value: Py, args: Args): Py {
   if (value instanceof Bytes) return value.bytes.toString('base64')
@@ -81,6 +91,7 @@ export const valueFilters: FilterSet = {
   ternary: ['true_val, false_val, none_val=null', ternary],
   mandatory: ['msg=null', mandatory],
   hash: ["hashtype='sha1'", (value, args) => digest(value, args.text('hashtype'))],
+  hmac: ["key, hashtype='sha256', encoding='hex'", hmac],
   'checksum sha1': ['', value => digest(value, 'sha1')],
   md5: ['', value => digest(value, 'md5')],
   b64encode: ["encoding='utf-8'", encode64],

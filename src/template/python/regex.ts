@@ -1,4 +1,5 @@
 import { createContext, Script } from 'node:vm'
+import { pythonEscapes } from '../../core/python-escapes.ts'
 import { limitFault, runtimeFault } from '../fault.ts'
 import { translateRegex } from './regex-syntax.ts'
 
@@ -91,22 +92,12 @@ export function groupOf(match: RegExpExecArray, group: string): string | null {
   return match.groups[group] ?? null
 }
 
-const escapes: Readonly<Record<string, string>> = {
-  n: '\n',
-  t: '\t',
-  r: '\r',
-  f: '\f',
-  v: '\v',
-  a: '\x07',
-  b: '\b',
-  '\\': '\\',
-}
 /** A replacement of re.sub() for one match: `\1`, `\g<name>` and the escapes. */
 function expand(replacement: string, match: RegExpExecArray): string {
   return replacement.replace(/\\(?:g<(\w+)>|([1-9]\d?|0)|([\s\S]))/g, (all, name, number, char) => {
     const group = (name ?? number) as string | undefined
     if (group !== undefined) return groupOf(match, group) ?? ''
-    const plain = escapes[char as string]
+    const plain = pythonEscapes[char as string]
     if (plain === undefined && /[A-Za-z]/.test(char as string))
       throw runtimeFault(`bad escape \\${char} in the replacement`)
     return plain ?? all

@@ -1,19 +1,8 @@
+import { pythonEscapes } from '../../core/python-escapes.ts'
 import { Fault } from '../fault.ts'
 import { floatOf, intOf, type Py } from '../python/kinds.ts'
 
-const simple: Readonly<Record<string, string>> = {
-  '\n': '',
-  n: '\n',
-  t: '\t',
-  r: '\r',
-  b: '\b',
-  f: '\f',
-  v: '\v',
-  a: '\x07',
-  '\\': '\\',
-  "'": "'",
-  '"': '"',
-}
+const simple: Readonly<Record<string, string>> = { ...pythonEscapes, '\n': '', "'": "'", '"': '"' }
 
 /** The escapes of a Python string literal. Unknown ones stay as they are. */
 export function unescapeLiteral(text: string, line: number): string {
