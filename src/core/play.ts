@@ -107,6 +107,8 @@ export interface SecretSpec {
   readonly alphabet?: Field
   readonly cryptoperiod?: Field
   readonly policy?: Field
+  /** Who has to log in anew when it changes, for the plan. */
+  readonly logsOut?: Field
   readonly at: Source
 }
 /** Something that a person changes by hand elsewhere: the run waits for it after the commit. */
@@ -120,6 +122,7 @@ export interface ProviderGate {
 export const phases = [
   'preflight',
   'backup',
+  'distribute',
   'change',
   'converge',
   'verify',
@@ -137,6 +140,10 @@ export interface Rotation {
   /** Hosts that may be red, as a number or a percentage. */
   readonly failureBudget?: Field
   readonly providerGates: readonly ProviderGate[]
+  /** How long what is not there while it converges, for the plan. */
+  readonly downtime?: Field
+  /** Only a plan that a second person has approved is run. */
+  readonly approval?: boolean
   readonly phases: Readonly<Record<Phase, readonly Item[]>>
   readonly at: Source
 }

@@ -28,6 +28,7 @@ export function readRotation(reader: Reader, play: Dict, place: Place): Rotation
   const phases = {
     preflight: [...items('preflight'), ...search.before],
     backup: items('backup'),
+    distribute: items('distribute'),
     change: items('change'),
     converge: items('converge'),
     verify: [...items('verify'), ...search.after],
@@ -37,13 +38,19 @@ export function readRotation(reader: Reader, play: Dict, place: Place): Rotation
     finalise: items('finalise'),
   }
   const providerGates = readGates(reader, dict)
-  const { commit, failureBudget } = readFields(reader, dict, 'rotation') as Partial<Rotation>
+  const { commit, failureBudget, downtime, approval } = readFields(
+    reader,
+    dict,
+    'rotation',
+  ) as Partial<Rotation>
   return {
     name: dict.get('name') ?? '',
     secrets,
     providerGates,
     ...(commit !== undefined && { commit }),
     ...(failureBudget !== undefined && { failureBudget }),
+    ...(downtime !== undefined && { downtime }),
+    ...(approval === true && { approval }),
     phases,
     at,
   }
