@@ -75,6 +75,8 @@ export interface RotationWorld {
   readonly secrets: readonly SecretSpec[]
   /** Default: one pivot, and no host may be red. */
   readonly rule?: FleetRule
+  /** Default: true. False: the play has nothing to finalise, so that a committed run needs its values no more. */
+  readonly hasFinalise?: boolean
   /** Runs the tasks of a phase; one result a host. State changes inside go through `apply`. */
   runPhase(
     phase: Phase,

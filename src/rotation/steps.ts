@@ -2,6 +2,7 @@ import { problem, RotaError } from '../core/error.ts'
 import type { Clean } from '../core/redact.ts'
 import type { Apply, Change } from '../core/transaction.ts'
 import { decide, type Probe, selectProbe } from './decide.ts'
+import { holdOutside } from './hold.ts'
 import { isSuperseded, type Step, toPayload } from './ledger.ts'
 import { type Run, record, toMessage } from './run.ts'
 
@@ -69,6 +70,13 @@ async function attempt(run: Run, step: Step, write: () => Promise<void>): Promis
 /** Makes a change for the first time in this run. */
 async function applyNew(run: Run, change: Change, write: () => Promise<void>): Promise<void> {
   const step = await announce(run, change)
+  try {
+    await holdOutside(run, change.host)
+  } catch (error) {
+    // Nothing was sent to that host.
+    await mark(run, step, 'undone')
+    throw error
+  }
   try {
     await attempt(run, step, write)
   } catch (error) {

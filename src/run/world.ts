@@ -46,6 +46,7 @@ export function createWorld(
     waves,
     secrets: specs,
     rule: selectFleetRule(plan, base.hosts.length),
+    hasFinalise: plan.play.rotation!.phases.finalise.length > 0,
     async runPhase(phase, hosts, inForce, apply) {
       const count = (counts.get(phase) ?? 0) + 1
       counts.set(phase, count)
