@@ -26,11 +26,19 @@ export type Entry =
   | {
       readonly type: 'phase'
       readonly phase: Phase | 'undo'
+      /** While every host has to accept both values. */
+      readonly inForce?: 'both'
       readonly status: 'start' | 'ok' | 'red'
       readonly hosts: readonly string[]
     }
-  /** Payload: the change's before and after. */
-  | { readonly type: 'intent'; readonly step: string; readonly host: string; readonly module: string }
+  /** Payload: the change's before and after. `inForce`: it was made so that the host accepts both values. */
+  | {
+      readonly type: 'intent'
+      readonly step: string
+      readonly host: string
+      readonly module: string
+      readonly inForce?: 'both'
+    }
   | { readonly type: 'done' | 'undo-intent' | 'undone'; readonly step: string; readonly host: string }
   /** The pivot of these hosts; without them that of the run: of every host that was not dropped. */
   | { readonly type: 'commit'; readonly hosts?: readonly string[] }

@@ -161,6 +161,8 @@ function selectRed(run: Run, hosts: readonly string[], results: ReadonlyMap<stri
   )
 }
 
+const both = (inForce: InForce): { readonly inForce?: 'both' } => (inForce === 'both' ? { inForce } : {})
+
 /** What changes hosts is known on them before it begins. Resolves with what is in the way. */
 async function announcePhase(
   run: Run,
@@ -168,9 +170,10 @@ async function announcePhase(
   hosts: readonly string[],
   inForce: InForce,
 ): Promise<{ readonly status: 'unreachable'; readonly message: Clean } | undefined> {
-  const required = phase === 'change' || (phase === 'converge' && inForce === 'pending')
+  const isGoingForward = inForce === 'pending' || (inForce === 'both' && !run.ledger.isUndoing)
+  const required = phase === 'change' || phase === 'distribute' || (phase === 'converge' && isGoingForward)
   try {
-    await record(run, { type: 'phase', phase, status: 'start', hosts }, { required })
+    await record(run, { type: 'phase', phase, ...both(inForce), status: 'start', hosts }, { required })
     return undefined
   } catch (error) {
     run.deps.hostLocks?.checkHeld()
@@ -196,8 +199,13 @@ export async function runPhase(
   const red = selectRed(run, hosts, results)
   const green = hosts.filter(host => !red.has(host))
   if (green.length > 0)
-    await record(run, { type: 'phase', phase, status: 'ok', hosts: green }, { payload: run.world.snapshot() })
-  if (red.size > 0) await record(run, { type: 'phase', phase, status: 'red', hosts: [...red.keys()] })
+    await record(
+      run,
+      { type: 'phase', phase, ...both(inForce), status: 'ok', hosts: green },
+      { payload: run.world.snapshot() },
+    )
+  if (red.size > 0)
+    await record(run, { type: 'phase', phase, ...both(inForce), status: 'red', hosts: [...red.keys()] })
   return red
 }
 

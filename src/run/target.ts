@@ -28,6 +28,8 @@ export interface TargetOptions {
   readonly stop: AbortSignal
   /** Nothing of a no_log task is shown while it runs. */
   readonly isSilent: boolean
+  /** Where warnings go that the task registers. */
+  readonly warnings: string[]
 }
 
 /** A Target over the host's session. It connects at the first call: a task that needs no host costs no round trip. */
@@ -68,6 +70,10 @@ export function createTarget(options: TargetOptions): Target {
     undoable: options.isUndoable,
     stop: options.stop,
     say: text => show(text, 'note'),
+    warn(text) {
+      options.warnings.push(text)
+      show(deps.redactor.clean(`[WARNING]: ${text}`), 'note')
+    },
     run: (script, params, { stdin, timeoutMs, live } = {}) =>
       fenced(script, params, async call =>
         (await session()).run({

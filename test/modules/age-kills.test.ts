@@ -15,7 +15,7 @@ import { makeTarget } from '../support/target.ts'
 import { apply, makeFolder } from './harness.ts'
 
 const KILLS = Number(process.env['ROTA_KILLS'] ?? 200)
-vi.setConfig({ testTimeout: 600_000 })
+vi.setConfig({ testTimeout: 120_000 + KILLS * 3_000 })
 
 const folder = makeFolder()
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -57,7 +57,7 @@ const digest = (bytes: Uint8Array): string => createHash('sha256').update(bytes)
 it(`${KILLS} random kills leave no unreadable file`, async () => {
   const identities = [await generateX25519Identity(), await generateX25519Identity()] as const
   const texts = new Map<string, string>()
-  for (const [index, size] of [0, 10, 1000, 65_536, 70_000, 200_000].entries()) {
+  for (const [index, size] of [0, 1000, 65_536, 200_000].entries()) {
     const encrypter = new Encrypter()
     encrypter.addRecipient(await identityToRecipient(identities[0]))
     const text = randomBytes(size)

@@ -30,6 +30,7 @@ it('probes by equality of states', () => {
 
 const step = (task: string, host: string): Step => ({
   progress: 'done',
+  isDistributed: false,
   change: { step: `${task}@${host}`, host, module: 'm', what: task as never, before: 0, after: 1 },
 })
 const ids = (batches: readonly (readonly Step[])[]) =>
@@ -70,6 +71,7 @@ it('a later change of the same thing stands over an earlier one, however each of
       after: after as never,
     },
     progress: 'done',
+    isDistributed: false,
   })
   const file = (text: string, more = {}) => ({
     path: '/.env',
