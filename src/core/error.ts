@@ -60,6 +60,7 @@ export const errors = {
   E_UNKNOWN: { exit: 'unknown', say: 'the outcome is unknown' },
   E_LOCKED: { exit: 'locked', say: 'another run holds the lock' },
   E_PREFLIGHT: { exit: 'preflight', say: 'the rotation was refused before anything was changed' },
+  E_APPROVAL: { exit: 'approval', say: 'the plan is not approved, or is no longer what was approved' },
   E_HELD: { exit: 'held', say: 'the rotation needs a person' },
   E_AWAITING: { exit: 'awaiting', say: 'the rotation waits for a change at a provider' },
   E_JOURNAL: { exit: 'error', say: 'the journal cannot be used' },
@@ -80,10 +81,16 @@ export interface Problem {
 export class RotaError extends Error {
   override readonly name = 'RotaError'
   readonly problems: readonly Problem[]
-  constructor(problem: Problem | readonly Problem[], options: { cause?: unknown } = {}) {
+  /** What `register` gets besides `msg` when this makes a task fail. */
+  readonly values: Readonly<Record<string, unknown>>
+  constructor(
+    problem: Problem | readonly Problem[],
+    options: { cause?: unknown; values?: Readonly<Record<string, unknown>> | undefined } = {},
+  ) {
     const problems = Array.isArray(problem) ? (problem as readonly Problem[]) : [problem as Problem]
     super(problems[0]?.message ?? 'no message', options)
     this.problems = problems
+    this.values = options.values ?? {}
   }
   get code(): ErrorCode {
     return this.problems[0]?.code ?? 'E_BUG'
@@ -100,9 +107,15 @@ export class RotaError extends Error {
 export function problem(
   code: ErrorCode,
   message: string,
-  more: { at?: Source | undefined; hint?: string | undefined; cause?: unknown } = {},
+  more: {
+    at?: Source | undefined
+    hint?: string | undefined
+    cause?: unknown
+    values?: Readonly<Record<string, unknown>>
+  } = {},
 ): RotaError {
-  return new RotaError({ code, message, at: more.at, hint: more.hint }, { cause: more.cause })
+  const { at, hint, cause, values } = more
+  return new RotaError({ code, message, at, hint }, { cause, values })
 }
 
 /** What to do about an error of this machine's own system, by its code (errno(3)). */

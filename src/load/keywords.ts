@@ -115,14 +115,27 @@ export const keywords = {
     secrets: required(key('dict', 'The secrets, by name.')),
     commit: key('text', 'run: all hosts together (the default); host: each wave when it is green.'),
     failure_budget: key('number', 'So many hosts, or percent of them, may be red and are undone alone.'),
+    alternate: key(
+      'dict',
+      'Names that go back and forth between two: NAME: { between: [a, b], current: … }.',
+    ),
     scope: key('files', 'Files and folders of a host that are searched for copies of the values in force.'),
     rewrites: key(
       'files',
       'Files that hold the values and are rewritten: afterwards no old value may be in them.',
     ),
     allow_copies: key('files', 'Other files that may hold a value: paths, folders or shell patterns.'),
+    downtime: key('text', 'What is not there while it converges, and how long; shown in plans.'),
+    approval: key(
+      'bool',
+      'Only a plan that a second person has approved is run (rota plan, approve, apply).',
+    ),
     preflight: key('tasks', 'Read-only proofs; red: nothing is touched.'),
     backup: key('tasks', 'Backups, and their proofs.'),
+    distribute: key(
+      'tasks',
+      'Changes of state that make every host accept the new values too, before any host sends them.',
+    ),
     change: key('tasks', 'Changes of state; each is undone by its own inverse.'),
     converge: key('tasks', 'Makes the running system match; run again after an undo.'),
     verify: key('tasks', 'Decides: all green commits, red undoes.'),
@@ -148,6 +161,11 @@ export const keywords = {
     alphabet: key('text', 'Characters to choose from.'),
     cryptoperiod: key('text', 'How long a value may be in force: 90d.'),
     policy: key('text', 'Name of the rules it follows.'),
+    logs_out: key('text', 'Who has to log in anew when it changes; shown in plans.'),
+  },
+  alternate: {
+    between: required(key('names', 'The two names.')),
+    current: required(key('text', 'The one in force now.')),
   },
   provider_gate: {
     say: required(key('text', 'What the person has to do, and where.')),

@@ -15,10 +15,16 @@ export interface HostLocks {
   /** The hold of a host that `take` was called for, whether or not it answered then. */
   prove: (host: string) => Promise<Fence>
   /**
-   * Gives a host of this run back, whichever process took it; not when the run went on elsewhere, with records that are not
-   * among the `known`. Throws E_UNREACHABLE, E_UNKNOWN.
+   * Takes a host outside the run, once: false when this process holds it already. When it cannot be taken, the run goes on
+   * looking at it as before. Throws E_LOCKED, E_JOURNAL, E_UNREACHABLE, E_UNKNOWN.
    */
-  free(host: string, known: readonly string[]): Promise<void>
+  hold(host: string): Promise<boolean>
+  /**
+   * Gives a host of this run back, whichever process took it; not when the run went on elsewhere, with records that are not
+   * among the `known`. `isOver`: of the copy of the journal only the last record is kept, which tells a process that slept that
+   * the run went on. Throws E_UNREACHABLE, E_UNKNOWN.
+   */
+  free(host: string, known: readonly string[] | undefined, isOver?: boolean): Promise<void>
   /** Throws E_LOCKED once a host was found to be another's. */
   checkHeld(): void
 }
@@ -115,6 +121,14 @@ const freeLock = joinScripts(
   highest,
   checkCopy,
   sh`
+# The beginnings of lines are as the journal writes them.
+keep_end() {
+  journal=$folder/$p_run/journal
+  [ -e "$journal" ] || return 0
+  end=$(grep '^[0-9][0-9]* [0-9a-f]\{16\} {' "$journal" | tail -n 1)
+  (umask 077 && printf '\n%s\n' "$end" >"$journal.new" && { sync "$journal.new" 2>/dev/null || sync; } &&
+    mv "$journal.new" "$journal")
+}
 while :; do
   find_highest
   [ "$highest" -gt 0 ] || exit 4
@@ -123,6 +137,7 @@ while :; do
   [ "$run" = "$p_run" ] || exit 4
   if [ -n "$p_held" ] && [ "$state" != "held $p_held" ]; then exit 4; fi
   if [ -n "\${p_known+x}" ]; then check_copy; fi
+  if [ "$p_over" = 1 ]; then keep_end || exit 1; fi
   make_next "free" && break
 done
 `,
@@ -161,6 +176,7 @@ export function createHostLocks(options: HostLockOptions): HostLocks {
   const provers = new Map<string, Prove>()
   /** Hosts that were never reached: there is nothing to give back. */
   const unreached = new Set<string>()
+  const holding = new Map<string, Prove>()
   const onLost = (error: RotaError): void => {
     lost ??= error
   }
@@ -200,9 +216,25 @@ export function createHostLocks(options: HostLockOptions): HostLocks {
       if (prove) return prove()
       throw problem('E_BUG', `${host} is no host of the run`)
     },
-    async free(host, known) {
+    async hold(host) {
+      const known = provers.get(host) ?? holding.get(host)
+      if (known !== undefined) {
+        await known()
+        return false
+      }
+      const taking = takeNow(host, [])
+      holding.set(host, () => taking)
+      const fence = await taking.catch(error => {
+        holding.delete(host)
+        throw error
+      })
+      provers.set(host, async () => fence)
+      setFence(host, async () => fence)
+      return true
+    },
+    async free(host, known, isOver = false) {
       if (unreached.has(host)) return
-      await freeHost(host, options, provers.has(host) ? { held: token } : { known })
+      await freeHost(host, options, { ...(provers.has(host) ? { held: token } : { known }), isOver })
     },
     checkHeld() {
       if (lost) throw lost
@@ -210,18 +242,22 @@ export function createHostLocks(options: HostLockOptions): HostLocks {
   }
 }
 
-/** Only when this very process holds the host, by its token; or only when its copy ends with a record that is known. */
-export interface FreeOnly {
+export interface FreeOptions {
+  /** Only when this very process holds the host: its token. */
   readonly held?: string
-  readonly known?: readonly string[]
+  /** Only when the host's copy ends with one of these records: their sums. */
+  readonly known?: readonly string[] | undefined
+  /** Of the copy of the journal only the last record is kept. */
+  readonly isOver?: boolean
 }
 
 /**
- * Gives a host back that the run holds; what `only` does not allow is left as it is. Throws E_JOURNAL, E_UNREACHABLE,
+ * Gives a host back that the run holds; what the options do not allow is left as it is. Throws E_JOURNAL, E_UNREACHABLE,
  * E_UNKNOWN.
  */
-export async function freeHost(host: string, options: Owner, only: FreeOnly = {}): Promise<void> {
-  const params = { ...paramsOf(options), held: only.held ?? '', known: only.known?.join(' ') }
+export async function freeHost(host: string, options: Owner, how: FreeOptions = {}): Promise<void> {
+  const { held = '', known, isOver = false } = how
+  const params = { ...paramsOf(options), held, known: known?.join(' '), over: isOver ? 1 : 0 }
   const { exit, stderr } = await options.runOnHost(host, freeLock, params)
   if (exit !== 0 && exit !== 4 && exit !== 5) throw unwritable(host, stderr)
 }
