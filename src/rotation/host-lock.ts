@@ -251,10 +251,7 @@ export interface FreeOptions {
   readonly isOver?: boolean
 }
 
-/**
- * Gives a host back that the run holds; what the options do not allow is left as it is. Throws E_JOURNAL, E_UNREACHABLE,
- * E_UNKNOWN.
- */
+/** Gives a host back that the run holds, as far as the options allow. Throws E_JOURNAL, E_UNREACHABLE, E_UNKNOWN. */
 export async function freeHost(host: string, options: Owner, how: FreeOptions = {}): Promise<void> {
   const { held = '', known, isOver = false } = how
   const params = { ...paramsOf(options), held, known: known?.join(' '), over: isOver ? 1 : 0 }

@@ -125,5 +125,11 @@ it('the scripts of the transaction change a host by the lines that the simulated
     'rotation/host-lock.ts: sync',
     'rotation/host-lock.ts: rm',
     'rotation/host-lock.ts: mkdir',
+    'rotation/host-lock.ts: printf',
+    'rotation/host-lock.ts: sync',
+    'rotation/host-lock.ts: mv',
+    // A command of its own, for runs that are long over.
+    'rotation/host-prune.ts: rm',
+    'rotation/host-prune.ts: rm',
   ])
 })

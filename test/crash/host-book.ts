@@ -19,6 +19,10 @@ function ran(exit: number, stdout = '', values: Record<string, string> = {}, std
   } as unknown as Ran
 }
 
+function wholeLines(journal: string): readonly string[] {
+  return journal.split('\n').filter(line => /^\d+ [0-9a-f]{16} \{/.test(line))
+}
+
 export class HostBook {
   /** Locks by number, and journals by run. */
   readonly locks = new Map<number, string>()
@@ -64,8 +68,7 @@ export class HostBook {
   #isKnown(params: ScriptParams): boolean {
     const journal = this.journals.get(text(params['run']))
     if (journal === undefined) return true
-    const whole = journal.split('\n').filter(line => /^\d+ [0-9a-f]{16} \{/.test(line))
-    const sum = whole.at(-1)?.split(' ')[1] ?? ''
+    const sum = wholeLines(journal).at(-1)?.split(' ')[1] ?? ''
     return text(params['known']).split(' ').includes(sum)
   }
   #take(params: ScriptParams, onLine: OnLine): Ran {
@@ -82,8 +85,17 @@ export class HostBook {
     if (!state.startsWith('held') || run !== params['run']) return ran(4)
     if (held !== '' && state !== `held ${held}`) return ran(4)
     if (params['known'] !== undefined && !this.#isKnown(params)) return ran(5)
+    if (Number(params['over']) === 1) this.#keepEnd(text(params['run']), onLine)
     this.#makeNext('free', params, onLine)
     return ran(0)
+  }
+  /** Of the copy only the last record is left. */
+  #keepEnd(run: string, onLine: OnLine): void {
+    const journal = this.journals.get(run)
+    if (journal === undefined) return
+    onLine('printf journal.new', true)
+    onLine('mv journal.new', true)
+    this.journals.set(run, `\n${wholeLines(journal).at(-1)}\n`)
   }
   #append(params: ScriptParams, onLine: OnLine): Ran {
     const fence = {

@@ -117,13 +117,11 @@ class Site {
   async takeOver(machine: Machine, wire: Tripwire): Promise<boolean> {
     const { owner } = this.#open(machine, wire)
     const copies = new Map<string, string>()
-    let isBegun = false
     for (const host of this.hosts.keys()) {
       const { isHeld, journal } = await takeCopy(host, owner)
-      isBegun ||= journal !== undefined
       if (journal !== undefined || isHeld) copies.set(host, journal ?? '')
     }
-    if (isBegun) {
+    if ([...copies.values()].some(journal => journal.includes('"type":"begin"'))) {
       await rebuildJournal('/run', copies, watchDisk(machine.disk, wire))
       return true
     }
