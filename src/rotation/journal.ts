@@ -50,6 +50,8 @@ export type Entry =
   | { readonly type: 'confirm'; readonly by: string }
   /** Until when the value of before still counts, by secret name: RFC 3339 UTC. */
   | { readonly type: 'grace'; readonly until: Readonly<Record<string, string>> }
+  /** What was sealed is gone; `head` is the sha256 of the last line when it was there. */
+  | { readonly type: 'forgotten'; readonly head: string }
   | {
       readonly type: 'held' | 'end'
       readonly state: RotationState
@@ -169,6 +171,11 @@ export async function inspectJournal(
   const bytes = (await disk.read(file)) ?? Buffer.alloc(0)
   const parsed = parseJournal(bytes, file)
   return { ...parsed, file, tornBytes: bytes.length - parsed.sizeBytes }
+}
+
+/** True when nothing is sealed in it any more (`rotation/forget.ts`). */
+export function isForgotten(records: readonly JournalRecord[]): boolean {
+  return records.at(-1)?.type === 'forgotten'
 }
 
 /** Opens the payload of a record with the run's key. Throws E_SEAL. */

@@ -51,6 +51,7 @@ export function createWorld(
     waves,
     secrets: specs,
     rule: selectFleetRule(plan, base.hosts.length),
+    hasFinalise: plan.play.rotation!.phases.finalise.length > 0,
     distributes,
     ...(base.deps.refreshInventory && { joined: () => findJoined(base, plan) }),
     async runPhase(phase, hosts, inForce, apply) {

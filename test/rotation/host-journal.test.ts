@@ -137,6 +137,7 @@ async function sleep(at: number, command: typeof resumeRotation) {
   const hostLocks: HostLocks = {
     take: async () => {},
     prove: async () => fence,
+    hold: async () => true,
     free: async host => void freed.push(host),
     checkHeld: () => {
       if (lost) throw lost
