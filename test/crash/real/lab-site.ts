@@ -259,7 +259,11 @@ export class LabSite {
     appendFileSync(join(this.#folder, 'log'), `${text}\n`)
   }
   close(): void {
-    stopLabHosts([this.#host])
+    try {
+      stopLabHosts([this.#host])
+    } catch {
+      // The lab has ended it before.
+    }
     rmSync(this.#folder, { recursive: true, force: true })
   }
 }
