@@ -23,10 +23,14 @@ it('keywords', () => {
 })
 
 it('filters', () => {
-  // rota's own.
-  expect(missing(language.filters.keys(), name => new RegExp(`\\| *${name}\\b|map\\('${name}'`))).toEqual([
-    'hmac',
-  ])
+  const found = missing(language.filters.keys(), name => new RegExp(`\\| *${name}\\b|map\\('${name}'`))
+  // rota's own, and those of collections that ansible-core lacks: test/template has their cases.
+  expect(found.sort()).toEqual(
+    [
+      ...['hmac', 'json_query', 'ipaddr', 'ipv4', 'ipv6', 'ipsubnet', 'ipmath', 'nthhost'],
+      'network_in_network',
+    ].sort(),
+  )
 })
 
 it('tests', () => {
