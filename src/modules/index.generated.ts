@@ -26,6 +26,7 @@ import { dockerContainerExec, dockerExec } from './docker-container-exec.ts'
 import { dockerContainer } from './docker-container.ts'
 import { env_file } from './env-file.ts'
 import { env_read } from './env-read.ts'
+import { expect } from './expect.ts'
 import { fail } from './fail.ts'
 import { fetch } from './fetch.ts'
 import { file } from './file.ts'
@@ -114,6 +115,7 @@ export const modules: readonly Module[] = [
   dockerExec,
   env_file,
   env_read,
+  expect,
   fail,
   fetch,
   file,
