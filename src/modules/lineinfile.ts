@@ -199,6 +199,9 @@ export const lineinfile = defineState<typeof params, FileState, EditInput<LineAr
     'Regular expressions are Python’s. A line that holds a secret makes the whole content of the file secret: it is not shown by --diff.',
   ],
   params,
+  refused: {
+    others: 'name the options themselves: owner, group, mode',
+  },
   rules: {
     mutuallyExclusive: [
       ['insertbefore', 'insertafter'],

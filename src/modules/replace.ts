@@ -100,6 +100,10 @@ export const replace = defineState<typeof params, FileState, EditInput<ReplaceAr
     'It is up to the expression that a second run finds nothing: `a` replaced by `aa` changes every time.',
   ],
   params,
+  refused: {
+    others: 'name the options themselves: owner, group, mode',
+    encoding: 'files are read as UTF-8 text',
+  },
   returns: {
     msg: { doc: '`N replacements made` or empty.' },
     backup_file: { doc: 'Path of the backup, when one was made.' },

@@ -170,8 +170,9 @@ export const uri = defineAction({
       password: "{{ secrets.ADMIN_PASSWORD }}"
 `,
   async run(t, args) {
-    if (args.use_proxy)
-      throw problem('E_PARAMS', 'uri: use_proxy: true is not supported', { hint: 'leave it out' })
+    for (const name of ['use_proxy', 'use_netrc', 'use_gssapi'] as const)
+      if (args[name])
+        throw problem('E_PARAMS', `uri: ${name}: true is not supported`, { hint: 'leave it out' })
     const why = await whyUnneeded(t, args)
     if (why !== undefined)
       return { changed: false, msg: `skipped, since ${why}`, values: { stdout: `skipped, since ${why}` } }

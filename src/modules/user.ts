@@ -4,6 +4,7 @@ import type { Args } from '../core/params.ts'
 import { Secret } from '../core/secret.ts'
 import { readUserState, rereadUser, type UserState, writeUserState } from '../resources/account.ts'
 import { mapText } from '../resources/secret-text.ts'
+import { refuseAll } from './refused.ts'
 
 const params = {
   name: { type: 'string', required: true, aliases: ['user'], doc: 'The user.' },
@@ -14,6 +15,11 @@ const params = {
     doc: 'Whether it is to be there.',
   },
   uid: { type: 'int', doc: 'Its number. Default: as it is; of a new one the next that is free.' },
+  local: {
+    type: 'bool',
+    default: false,
+    doc: 'Mean the user of /etc/passwd, also where a directory service has one of that name.',
+  },
   non_unique: { type: 'bool', default: false, doc: '`uid` may be that of another user too.' },
   comment: { type: 'string', doc: 'The full name or a description (GECOS).' },
   group: {
@@ -198,6 +204,10 @@ export const user = defineState<typeof params, UserState>({
     'SSH keys of the user: see authorized_key; make a key pair with `command: ssh-keygen …` and `creates`.',
   ],
   params,
+  refused: refuseAll(
+    'it is of the BSDs',
+    'authorization profile role hidden login_class seuser ssh_key_passphrase',
+  ),
   rules: { requiredIf: [['non_unique', true, ['uid']]] },
   returns: {
     name: { doc: 'The user.' },
@@ -238,6 +248,7 @@ export const user = defineState<typeof params, UserState>({
       home: args.home,
       isSystem: args.system,
       isNonUnique: args.non_unique,
+      isLocal: args.local,
       isForced: args.force,
       isHomeMoved: args.move_home,
       skeleton: args.skeleton,
