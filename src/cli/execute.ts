@@ -60,7 +60,7 @@ async function loadExecution({ files, flags, config }: Execution) {
   const refreshInventory = (): Promise<Inventory> =>
     loadRunInventory(flags.inventory, files, vault, !rotation)
   const inventory = await refreshInventory()
-  if (flags.limit !== undefined) selectHosts(inventory, flags.limit, undefined)
+  if (flags.limit !== undefined) selectHosts(inventory, 'all', flags.limit)
   return {
     registry,
     redactor,

@@ -1,6 +1,7 @@
 import { inspect } from 'node:util'
 import { Command, CommanderError } from 'commander'
 import { errors, exits, type Problem, problemsOf } from '../core/error.ts'
+import { addIntegrationFlags } from './integration-flags.ts'
 import { addConnectionFlags, addOutputFlags, addRunFlags, addVaultFlags } from './options.ts'
 import { addPolicyCommands } from './policy-commands.ts'
 import { addRotationCommands } from './rotation-commands.ts'
@@ -107,6 +108,13 @@ function addRunCommands(program: Command, version: string, done: Done): void {
   ).action(async (run: string | undefined, flags) =>
     done(await (await import('./recover.ts')).recoverCommand('finalise', run, flags, version)),
   )
+  addIntegrationFlags(
+    program
+      .command('rotate-integration-secrets')
+      .description(
+        'rotate-integration-secrets.yml, or its finalise, by the arguments of the script that it replaces',
+      ),
+  ).action(async flags => done(await (await import('./integration.ts')).integrationCommand(flags, version)))
 }
 
 function addExecCommand(program: Command, version: string, done: Done): void {

@@ -92,8 +92,7 @@ export async function openRotation(options: RotationOptions): Promise<RotationRu
     isLocked: true,
   })
   const runWorld = async (world: RotationWorld, deps: RunDeps): Promise<RotationOutcome> => {
-    if (mode === 'run' && !deps.settings.force)
-      await refuseInGrace(stateFolder(process.env), world, options.given)
+    if (mode === 'run' && !deps.settings.force) await refuseInGrace(world, options.given)
     if (deps.settings.check) return checkRotation(world, depsOf(world, deps))
     if (mode === 'run') await refuse(world.hosts)
     const before = (await readJournal(folder)).length

@@ -18,6 +18,7 @@ import { mergingScopeOf } from '../vars/merge.ts'
 import { scopeOf } from '../vars/scope.ts'
 import type { ConfigValues } from './config.ts'
 import type { Credentials } from './credentials.ts'
+import { createFactCache } from './fact-cache.ts'
 import type { LoadPlaybook } from './load-run.ts'
 import type { RunFlags } from './options.ts'
 import { ask, askSecret } from './prompt.ts'
@@ -76,6 +77,7 @@ export function createDeps(options: WiringOptions): RunDeps {
     renderDiff,
     askVariable,
     openVault: (armored, file) => vault.open(armored, file).plain,
+    factCache: createFactCache(options.config, options.now),
     backupFolder: state.backupFolder,
     seal: state.seal,
     unseal: state.unseal,

@@ -72,7 +72,7 @@ function splitWords(text: string): Word[] | undefined {
 }
 
 function parseOption(word: string): { readonly name: string; readonly value: string } | undefined {
-  const [, name, value] = /^([A-Za-z_][\w.-]*|\{\{.*?\}\})=(.*)$/s.exec(word) ?? []
+  const [, name, value] = /^((?:[A-Za-z_]|\{\{.*?\}\})(?:[\w.-]|\{\{.*?\}\})*)=(.*)$/s.exec(word) ?? []
   return name === undefined ? undefined : { name, value: unquote(decodeEscapes(value!)) }
 }
 

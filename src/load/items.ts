@@ -234,8 +234,10 @@ function checkUndoable(reader: Reader, module: string | Template, at: Source, ph
 }
 
 function checkRegister(reader: Reader, dict: Dict): void {
-  const name = dict.get('register')
-  if (typeof name !== 'string' || isIdentifier(name)) return
+  const given = dict.get('register') ?? null
+  if (given === null || given instanceof Template) return
+  const name = String(given)
+  if (isIdentifier(name)) return
   reader.say(
     `${name} cannot be the name of a variable`,
     reader.doc.valueAt(dict, 'register'),

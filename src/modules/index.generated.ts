@@ -10,6 +10,7 @@ import { apt } from './apt.ts'
 import { archive } from './archive.ts'
 import { assemble } from './assemble.ts'
 import { assert } from './assert.ts'
+import { asyncStatus } from './async-status.ts'
 import { authorizedKey } from './authorized-key.ts'
 import { backup } from './backup.ts'
 import { blockinfile } from './blockinfile.ts'
@@ -96,6 +97,7 @@ export const modules: readonly Module[] = [
   archive,
   assemble,
   assert,
+  asyncStatus,
   authorizedKey,
   backup,
   blockinfile,

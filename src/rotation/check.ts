@@ -1,7 +1,7 @@
 import type { Phase } from '../core/play.ts'
 import type { RotationWorld } from '../core/transaction.ts'
 import { createUniform, type RotationOutcome } from './outcome.ts'
-import { makeSecrets, showGiven } from './pending.ts'
+import { makeSecrets, refuseNothing, showGiven } from './pending.ts'
 import type { RotationDeps } from './run.ts'
 
 /** What check mode can tell: preflight is really run, changes are read and wanted but not written; actions are skipped. */
@@ -24,8 +24,7 @@ export async function checkRotation(world: RotationWorld, deps: RotationDeps): P
   for (const phase of checked) {
     if (phase === 'distribute' && !world.distributes) continue
     // Preflight has read the values in force by then.
-    if (phase === (world.distributes ? 'distribute' : 'change'))
-      for (const [host, values] of await makeSecrets({ world, deps })) world.setSecrets(host, values)
+    if (phase === (world.distributes ? 'distribute' : 'change')) await showMade(world, deps)
     deps.emit({ type: 'phase.start', phase, hosts: world.hosts })
     const results = await world.runPhase(
       phase,
@@ -39,6 +38,15 @@ export async function checkRotation(world: RotationWorld, deps: RotationDeps): P
     return createUniform('refused', world.hosts, message)
   }
   return { ...createUniform('running', world.hosts), exit: 'ok' }
+}
+
+/** Makes pending values and shows them to the play. What others issue is not made in check mode. */
+async function showMade(world: RotationWorld, deps: RotationDeps): Promise<void> {
+  const isIssued = world.secrets.some(({ issued }) => issued !== undefined)
+  for (const [host, values] of await makeSecrets({ world, deps })) {
+    if (!isIssued) refuseNothing(world.secrets, host, values.pending)
+    world.setSecrets(host, values)
+  }
 }
 
 /** The engine never writes in check mode; this makes it certain. */

@@ -56,7 +56,7 @@ function makePending(
 }
 
 /** A rotation of nothing is a mistake: a flag was forgotten. */
-function refuseNothing(
+export function refuseNothing(
   specs: readonly SecretSpec[],
   host: string,
   pending: ReadonlyMap<string, Secret>,

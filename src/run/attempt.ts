@@ -3,8 +3,9 @@ import type { Module, Outcome } from '../core/module.ts'
 import { Template, type Value } from '../core/value.ts'
 import { type Act, renderEnvironment, selectWhereabouts, type Whereabouts } from './act.ts'
 import { actions } from './actions.ts'
-import { renderArguments } from './arguments.ts'
+import { renderArguments, UndefinedOption } from './arguments.ts'
 import { passBadInput } from './bad-input.ts'
+import { runDetached, selectJob, withJob } from './detach.ts'
 import { searchPath } from './host-vars.ts'
 import { renderBoolean, renderName, renderNumber, renderText } from './keyword.ts'
 import { shortName } from './module-name.ts'
@@ -30,7 +31,12 @@ export async function attempt(act: Act): Promise<TaskResult> {
     return withWarnings(await runModule(act, name, module, warnings), warnings)
   } catch (error) {
     passBadInput(error)
-    return withWarnings(failedBy(error, act.at), warnings)
+    const failed = failedBy(error, act.at)
+    const explained =
+      error instanceof UndefinedOption
+        ? { ...failed, values: new Map(failed.values).set('msg', error.msg) }
+        : failed
+    return withWarnings(explained, warnings)
   }
 }
 
@@ -61,7 +67,8 @@ async function runModule(act: Act, name: string, module: Module, warnings: strin
   const args = run.deps.checkArgs(module, renderArguments(act, name, module), task)
   if (isCheck && module.kind === 'action' && !module.reads && !module.foresees)
     return skipped({ msg: `${name} is skipped in check mode: it does not only read` })
-  const timeoutMs = 1000 * (renderNumber(act, 'timeout', keywords.timeout) ?? asyncSeconds(act))
+  const job = selectJob(act, name)
+  const timeoutMs = 1000 * (renderNumber(act, 'timeout', keywords.timeout) ?? job?.limitS ?? 0)
   const where = selectWhereabouts(act)
   const outcome = await withDeadline(act, timeoutMs, async stop => {
     const target = createTarget({
@@ -79,16 +86,18 @@ async function runModule(act: Act, name: string, module: Module, warnings: strin
       isSilent: act.isSilent,
       warnings,
     })
-    return module.kind === 'action'
-      ? module.run(target, args)
-      : runStateModule(module, target, args, changeRef(act, module.name, where), run.apply, change =>
-          run.deps.foresee?.(change, run.phase),
-        )
+    if (module.kind === 'state')
+      return runStateModule(module, target, args, changeRef(act, module.name, where), run.apply, change =>
+        run.deps.foresee?.(change, run.phase),
+      )
+    return job?.isDetached && !isCheck
+      ? runDetached(act, job, target, away => module.run(away, args))
+      : module.run(target, args)
   })
   showBackups(act, where.name, outcome)
   const result: TaskResult = {
-    ...fromOutcome(outcome, isDiff),
-    factsKind: module.name === 'set_fact' ? 'set_fact' : 'facts',
+    ...fromOutcome(job?.isDetached === false ? withJob(outcome, job) : outcome, isDiff),
+    factsKind: module.name !== 'set_fact' ? 'facts' : args['cacheable'] === true ? 'cacheable' : 'set_fact',
   }
   return where.name === act.host ? result : { ...result, factsOf: where.name }
 }
@@ -113,18 +122,6 @@ function changeRef(act: Act, module: string, where: Whereabouts): Parameters<typ
     become: become && { method: become.method, user: become.user },
     what: run.deps.redactor.clean(`${name} (${act.at.file}:${act.at.line})`),
   }
-}
-
-/** `async` with a `poll` above 0 is a time limit. Detached tasks are refused: nobody would know what became of them. */
-function asyncSeconds(act: Act): number {
-  const { task } = act.step.node
-  const seconds = renderNumber(act, 'async', task.async) ?? 0
-  if (seconds > 0 && renderNumber(act, 'poll', task.poll) === 0)
-    throw problem('E_TASK', 'a detached task (async with poll: 0) is not supported', {
-      at: act.at,
-      hint: 'leave out poll: the task then runs with a limit of `async` seconds',
-    })
-  return seconds
 }
 
 /**

@@ -33,12 +33,18 @@ export interface Settings {
   readonly forceHandlers: boolean
   /** Whether plays that do not say `gather_facts` gather them. */
   readonly gatherFacts: boolean
+  /** `gathering = smart`: of a host whose facts are known none are gathered. */
+  readonly gathersOnce?: boolean
+  /** `--flush-cache`. */
+  readonly flushesCache?: boolean
   /** `error_on_missing_handler = false`: a topic without a handler is warned of. */
   readonly allowsMissingHandlers?: boolean
   /** Recovery: of all plays only the one with `rotation:` is run. Its place among the plays stays, and so do its step ids. */
   readonly rotationOnly?: boolean
   /** Folders of roles besides those at the playbook. */
   readonly rolesPath?: readonly string[] | undefined
+  /** Folders that hold `ansible_collections`, besides `collections` beside the playbook. */
+  readonly collectionsPath?: readonly string[] | undefined
   /** The run's id: `rota_run`. */
   readonly runId: string
   readonly version: string
@@ -68,6 +74,14 @@ export interface ArgsPlace {
 export interface VarsFile {
   readonly values: ReadonlyMap<string, Value>
   readonly at?: ReadonlyMap<string, Source>
+}
+
+/** Facts of hosts that outlive the run. */
+export interface FactCache {
+  /** undefined: there are none, or they are too old. */
+  load(host: string): ReadonlyMap<string, Value> | undefined
+  save(host: string, facts: ReadonlyMap<string, Value>): void
+  drop(host: string): void
 }
 
 /** Everything the engine needs, passed in: it opens no file of the user's, no socket and no clock by itself. */
@@ -108,6 +122,7 @@ export interface RunDeps {
   runRotation?(world: RotationWorld, rotation: RotationPlay): Promise<Exit>
   /** Asks the operator for a value of `vars_prompt`. Without it only extra vars can answer. */
   askVariable?(prompt: VarsPrompt): Promise<Value>
+  readonly factCache?: FactCache | undefined
   /** Reads the inventory again, for meta: refresh_inventory. */
   refreshInventory?(): Promise<Inventory>
   /** The plain bytes of a file that is an ansible-vault. Throws E_VAULT. */

@@ -56,7 +56,9 @@ export function planPlay(
   planner.handlerOptions = () => handlerOptions
   const roles = planRoles(planner, play, outer)
   const ofRoles = [...planner.shelf.handlers]
-  const nodes = planSections(deps, play, outer, options, roles)
+  const sections = planSections(deps, play, outer, options, roles)
+  // A play that ends before --start-at-task has nothing to gather facts for.
+  const nodes = startAt.hasBegun ? [...planFacts(deps, play, outer), ...sections] : sections
   const own = planHandlers(reading, planItems(play.handlers, outer, handlerOptions))
   return {
     play,
@@ -166,7 +168,7 @@ function planHandlerOptions(planner: RolePlanner, playLayers: readonly Layer[]):
   return options
 }
 
-/** The play's order: facts, then each section followed by the handlers that were notified, even when it has no task of its own. */
+/** The play's order: each section followed by the handlers that were notified, even when it has no task of its own. */
 function planSections(
   deps: RunDeps,
   play: Play,
@@ -182,12 +184,8 @@ function planSections(
     if (!isForced) return [...nodes, flush]
     return [{ kind: 'block', block: nodes, always: [flush] }]
   }
-  return [
-    ...planFacts(deps, play, outer),
-    ...(play.rotation
-      ? []
-      : [...section(play.preTasks), ...section(play.tasks, roles), ...section(play.postTasks)]),
-  ]
+  if (play.rotation) return []
+  return [...section(play.preTasks), ...section(play.tasks, roles), ...section(play.postTasks)]
 }
 
 /** Each phase of a rotation ends with the handlers it notified. */

@@ -5,6 +5,8 @@ import type { Source } from '../core/source.ts'
 import { toValue, type Value } from '../core/value.ts'
 import type { Place, Walk } from './walk.ts'
 
+export type FactsKind = 'facts' | 'set_fact' | 'cacheable' | 'include_vars'
+
 /** What came of a task, or of one item of its loop, before it is decided what that means for the host. */
 export interface TaskResult {
   readonly status: 'ok' | 'skipped' | 'failed' | 'unreachable' | 'unknown'
@@ -18,7 +20,7 @@ export interface TaskResult {
   readonly diff?: { readonly before: Shown; readonly after: Shown } | undefined
   /** Variables for the host from now on, and what kind they are. */
   readonly facts?: ReadonlyMap<string, Value> | undefined
-  readonly factsKind?: 'facts' | 'set_fact' | 'include_vars' | undefined
+  readonly factsKind?: FactsKind | undefined
   /** Whose variables the facts would be with `delegate_facts`. */
   readonly factsOf?: string | undefined
   /** Handlers to notify, rendered. */

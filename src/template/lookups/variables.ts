@@ -1,5 +1,5 @@
 import type { Runtime } from '../compile/runtime.ts'
-import { runtimeFault } from '../fault.ts'
+import { Fault, runtimeFault } from '../fault.ts'
 import { isDict, isList, isText, type Py, Undefined } from '../python/kinds.ts'
 import { Pattern } from '../python/regex.ts'
 import type { Args } from '../python/signature.ts'
@@ -12,12 +12,20 @@ function variable(term: Py, options: Args, runtime: Runtime): Py {
   const value = runtime.session.variable(name)
   if (value !== undefined && !(value instanceof Undefined)) return value
   if (options.has('default')) return options.raw('default')
-  return (value ?? new Undefined(`No variable found with this name: ${name}`, { variable: name })).fail()
+  throw runtimeFault(value?.message ?? `No variable found with this name: ${name}`)
+}
+function searchPattern(text: string): Pattern {
+  try {
+    return new Pattern(text, {})
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error
+    throw runtimeFault(`Unable to use "${text}" as a search parameter: ${error.message}`)
+  }
 }
 function variableNames(terms: readonly Py[], runtime: Runtime): readonly Py[] {
   const names = [...runtime.session.scope.names()]
   return terms.flatMap(term => {
-    const pattern = new Pattern(termText(term), {})
+    const pattern = searchPattern(termText(term))
     return names.filter(name => pattern.first(name) !== null)
   })
 }
