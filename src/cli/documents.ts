@@ -54,7 +54,9 @@ export function renderModule(module: Module): string {
     ...(module.notes ?? []),
     `| option | type | default | meaning |\n| --- | --- | --- | --- |\n${params.join('\n')}`,
     ...(refused.length > 0
-      ? [`Refused, of the options that Ansible's module has:\n\n| option | instead |\n| --- | --- |\n${refused.join('\n')}`]
+      ? [
+          `Refused, of the options that Ansible's module has:\n\n| option | instead |\n| --- | --- |\n${refused.join('\n')}`,
+        ]
       : []),
     ...(returns.length > 0 ? [`Returns:\n\n| key | meaning |\n| --- | --- |\n${returns.join('\n')}`] : []),
     `\`\`\`yaml\n${module.examples.trim()}\n\`\`\``,

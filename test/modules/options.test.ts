@@ -7,10 +7,9 @@ import type { Params } from '../../src/core/params.ts'
 import { checkArgs } from '../../src/load/params.ts'
 import { modules } from '../../src/modules/index.generated.ts'
 
-const recorded = JSON.parse(readFileSync(join(import.meta.dirname, 'ansible-options.json'), 'utf8')) as Record<
-  string,
-  string
->
+const recorded = JSON.parse(
+  readFileSync(join(import.meta.dirname, 'ansible-options.json'), 'utf8'),
+) as Record<string, string>
 const known = modules.filter(({ name }) => name in recorded)
 
 const namesOf = (params: Params): readonly string[] =>
@@ -34,7 +33,11 @@ describe("Ansible's options", () => {
         expect(() => checkArgs(module, new Map([[option, 'x']]), { at })).toThrow(
           expect.objectContaining({
             problems: expect.arrayContaining([
-              expect.objectContaining({ code: 'E_PARAMS', hint, message: expect.stringContaining(`: ${option}`) }),
+              expect.objectContaining({
+                code: 'E_PARAMS',
+                hint,
+                message: expect.stringContaining(`: ${option}`),
+              }),
             ]),
           }),
         )
