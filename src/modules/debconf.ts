@@ -53,13 +53,15 @@ const readScript = sh`
 command -v debconf-communicate >/dev/null 2>&1 || rt_fail "this host has no debconf"
 debconf-show "$p_name" 2>/dev/null
 if [ -z "$p_question" ]; then exit 0; fi
-ask() {
-  answer=$(printf '%s %s %s\n' "$1" "$p_question" "$2" | debconf-communicate "$p_name" 2>/dev/null)
-  case $answer in 0|'0 '*) answer=\${answer#0}; answer=\${answer# } ;; *) return 1 ;; esac
+answers=$(printf '%s\n' "GET $p_question" "METAGET $p_question Type" "FGET $p_question seen" | debconf-communicate "$p_name" 2>/dev/null)
+printf '%s\n' "$answers" | {
+  IFS= read -r value; IFS= read -r type; IFS= read -r seen
+  case $value in 0|'0 '*) ;; *) exit 0 ;; esac
+  value=\${value#0}
+  rt_set value "\${value# }"
+  case $type in '0 '*) rt_set type "\${type#0 }" ;; esac
+  case $seen in '0 '*) rt_set seen "\${seen#0 }" ;; esac
 }
-if ask GET ''; then rt_set value "$answer"; else exit 0; fi
-if ask METAGET Type || ask METAGET type; then rt_set type "$answer"; fi
-if ask FGET seen; then rt_set seen "$answer"; fi
 `
 const writeScript = sh`
 newline='
