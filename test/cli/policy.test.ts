@@ -129,8 +129,10 @@ describe('rota incident', () => {
     expect(exit).toBe(0)
     expect(run('status', 'latest').stdout).toContain('incident')
     const both = run('incident', 'app', '-i', 'hosts')
-    expect(both.exit).toBe(3)
-    expect(both.stdout).toMatch(/app on a, down \(rotate\.yml\): exit 3: a rotation was refused/)
+    expect(both.exit).toBe(4)
+    expect(both.stdout).toMatch(
+      /app on a, down \(rotate\.yml\): exit 4: at least one host could not be reached/,
+    )
   })
   it.each([
     [['app', '--secret', 'NO=-'], 64, /no application on these hosts has a secret of that name/],
