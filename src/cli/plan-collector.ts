@@ -117,7 +117,7 @@ function watchDeps(deps: RunDeps, seen: Seen): RunDeps {
     loadHandlers: watch(deps.loadHandlers),
     loadVarsFile: watch(deps.loadVarsFile),
     foresee(change: Change, phase: Phase | undefined) {
-      if (phase === 'change') seen.changes.push(change)
+      if (phase === 'change' || phase === 'distribute') seen.changes.push(change)
     },
     ...(runRotation && {
       async runRotation(world, play) {

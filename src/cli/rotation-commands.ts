@@ -18,6 +18,17 @@ export function addRotationCommands(program: Command, version: string, done: Don
     .action(async (host: string, flags) =>
       done(await (await import('./recover-host.ts')).recoverHostCommand(host, flags)),
     )
+  addVaultFlags(
+    addConnectionFlags(
+      program
+        .command('prune [pattern]')
+        .description('remove from hosts what is left there of rotations that ended long ago'),
+    ),
+  )
+    .option('--older-than <time>', 'only of runs that ended before that', '90d')
+    .action(async (pattern: string | undefined, flags) =>
+      done(await (await import('./prune.ts')).pruneCommand(pattern ?? 'all', flags)),
+    )
   const journal = program.command('journal').description('what a rotation has recorded')
   journal
     .command('show <run>')

@@ -111,6 +111,13 @@ export interface SecretSpec {
   readonly logsOut?: Field
   readonly at: Source
 }
+/** A name that goes back and forth between two, such as that of a database role: the idle one is made ready while the other works. */
+export interface Alternate {
+  readonly name: string
+  readonly between: readonly Field[]
+  readonly current: Field
+  readonly at: Source
+}
 /** Something that a person changes by hand elsewhere: the run waits for it after the commit. */
 export interface ProviderGate {
   readonly name: string
@@ -135,6 +142,7 @@ export type Phase = (typeof phases)[number]
 export interface Rotation {
   readonly name: Field
   readonly secrets: readonly SecretSpec[]
+  readonly alternates?: readonly Alternate[]
   /** `run` or `host`: whether all hosts are committed together. */
   readonly commit?: Field
   /** Hosts that may be red, as a number or a percentage. */

@@ -82,6 +82,8 @@ export interface RotationWorld {
   joined?(): Promise<readonly string[]>
   /** Default: one pivot, and no host may be red. */
   readonly rule?: FleetRule
+  /** Default: true. False: the play has nothing to finalise, so that a committed run needs its values no more. */
+  readonly hasFinalise?: boolean
   /** Runs the tasks of a phase; one result a host. State changes inside go through `apply`. */
   runPhase(
     phase: Phase,

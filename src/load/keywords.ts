@@ -115,6 +115,10 @@ export const keywords = {
     secrets: required(key('dict', 'The secrets, by name.')),
     commit: key('text', 'run: all hosts together (the default); host: each wave when it is green.'),
     failure_budget: key('number', 'So many hosts, or percent of them, may be red and are undone alone.'),
+    alternate: key(
+      'dict',
+      'Names that go back and forth between two: NAME: { between: [a, b], current: … }.',
+    ),
     scope: key('files', 'Files and folders of a host that are searched for copies of the values in force.'),
     rewrites: key(
       'files',
@@ -158,6 +162,10 @@ export const keywords = {
     cryptoperiod: key('text', 'How long a value may be in force: 90d.'),
     policy: key('text', 'Name of the rules it follows.'),
     logs_out: key('text', 'Who has to log in anew when it changes; shown in plans.'),
+  },
+  alternate: {
+    between: required(key('names', 'The two names.')),
+    current: required(key('text', 'The one in force now.')),
   },
   provider_gate: {
     say: required(key('text', 'What the person has to do, and where.')),

@@ -39,6 +39,7 @@ import { git } from './git.ts'
 import { group } from './group.ts'
 import { hostname } from './hostname.ts'
 import { iniFile } from './ini-file.ts'
+import { iptables } from './iptables.ts'
 import { knownHosts } from './known-hosts.ts'
 import { lineinfile } from './lineinfile.ts'
 import { mount } from './mount.ts'
@@ -73,6 +74,7 @@ import { shell } from './shell.ts'
 import { slurp } from './slurp.ts'
 import { smtp_login } from './smtp-login.ts'
 import { stat } from './stat.ts'
+import { synchronize } from './synchronize.ts'
 import { sysctl } from './sysctl.ts'
 import { systemd, systemdService } from './systemd.ts'
 import { tempfile } from './tempfile.ts'
@@ -127,6 +129,7 @@ export const modules: readonly Module[] = [
   group,
   hostname,
   iniFile,
+  iptables,
   knownHosts,
   lineinfile,
   mount,
@@ -161,6 +164,7 @@ export const modules: readonly Module[] = [
   slurp,
   smtp_login,
   stat,
+  synchronize,
   sysctl,
   systemd,
   systemdService,

@@ -1,17 +1,9 @@
 import type { Clean } from '../core/redact.ts'
+import { endRun, holdRun } from './end.ts'
 import { endOwing, openGates, openGrace } from './grace.ts'
 import { isCommittedOn, isPromoted, isSuperseded, isTouched, ownerOf, type Step } from './ledger.ts'
 import type { HostOutcome, RotationOutcome } from './outcome.ts'
-import {
-  emitStates,
-  endRun,
-  holdRun,
-  type Red,
-  type Run,
-  record,
-  runPhase,
-  selectCommittedOutcomes,
-} from './run.ts'
+import { emitStates, type Red, type Run, record, runPhase, selectCommittedOutcomes } from './run.ts'
 import { type Probed, probeStep, type Stuck, undoStep } from './steps.ts'
 
 /** How often a change that lands after it was found not applied is undone again. */

@@ -2,22 +2,13 @@ import { problem, RotaError } from '../core/error.ts'
 import type { Clean } from '../core/redact.ts'
 import { dropHosts, goBack, restoreDropped } from './back.ts'
 import { isForwardOnly } from './decide.ts'
+import { endRun, holdRun } from './end.ts'
+import { takeHosts } from './hold.ts'
 import { isCommittedOn, isPromoted, ownerOf } from './ledger.ts'
 import { createUniform, type HostOutcome, type RotationOutcome } from './outcome.ts'
 import { settleSecrets, showGiven } from './pending.ts'
 import { commit, commitHosts, finish, finishCommitted, settleEvidence } from './pivot.ts'
-import {
-  emitStates,
-  endRun,
-  holdRun,
-  note,
-  type Red,
-  type Run,
-  ruleOf,
-  runPhase,
-  takeHosts,
-  toMessage,
-} from './run.ts'
+import { emitStates, note, type Red, type Run, ruleOf, runPhase, toMessage } from './run.ts'
 import { redoStep, type Stuck } from './steps.ts'
 import { isWithinBudget, tryWave } from './wave.ts'
 

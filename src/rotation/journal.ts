@@ -7,6 +7,7 @@ import type { Gate, Reason, RunKey, Sealer } from '../core/transaction.ts'
 import type { State } from '../core/value.ts'
 import { type AppendFile, type Disk, realDisk } from './disk.ts'
 import { lockFolder, type Processes, realProcesses } from './lock.ts'
+import type { Rotated } from './rotated.ts'
 
 /** What a journal says, in plain: never a value of the target or a secret. Those are in the sealed payload. */
 export type Entry =
@@ -50,10 +51,14 @@ export type Entry =
   | { readonly type: 'confirm'; readonly by: string }
   /** Until when the value of before still counts, by secret name: RFC 3339 UTC. */
   | { readonly type: 'grace'; readonly until: Readonly<Record<string, string>> }
+  /** What was sealed is gone; `head` is the sha256 of the last line when it was there. */
+  | { readonly type: 'forgotten'; readonly head: string }
   | {
       readonly type: 'held' | 'end'
       readonly state: RotationState
       readonly hosts: Readonly<Record<string, RotationState>>
+      /** `end` of a committed run: of all records it is the one that a host keeps. */
+      readonly rotated?: Rotated
     }
 
 /** One line. `at` is RFC 3339 UTC, for people: order is by `seq`. `prev` is the sha256 of the line before, newline included. */
@@ -169,6 +174,11 @@ export async function inspectJournal(
   const bytes = (await disk.read(file)) ?? Buffer.alloc(0)
   const parsed = parseJournal(bytes, file)
   return { ...parsed, file, tornBytes: bytes.length - parsed.sizeBytes }
+}
+
+/** True when nothing is sealed in it any more (`rotation/forget.ts`). */
+export function isForgotten(records: readonly JournalRecord[]): boolean {
+  return records.at(-1)?.type === 'forgotten'
 }
 
 /** Opens the payload of a record with the run's key. Throws E_SEAL. */

@@ -4,7 +4,8 @@ import { type Clean, createRedactor } from '../core/redact.ts'
 import type { Secret } from '../core/secret.ts'
 import type { Change, HostSecrets, InForce } from '../core/transaction.ts'
 import { isSameState, type State } from '../core/value.ts'
-import type { Journal, JournalRecord } from './journal.ts'
+import { isForgotten, type Journal, type JournalRecord } from './journal.ts'
+import { dropTerms } from './terms.ts'
 
 /** How far a change has come, as the journal says. Only `undone` says that nothing of it stands. */
 export interface Step {
@@ -84,6 +85,8 @@ function toSecrets(payload: State): ReadonlyMap<string, HostSecrets> {
 
 /** The last of its records counts; a step that was undone may be begun anew. */
 function selectSteps(journal: Journal): Step[] {
+  // An ended run of which nothing is sealed any more.
+  if (isForgotten(journal.records)) return []
   const steps = new Map<string, Step>()
   for (const record of journal.records) {
     if (record.type === 'intent') {
@@ -140,7 +143,7 @@ export function readLedger(journal: Journal): Ledger {
   return {
     begin: last('begin'),
     steps,
-    secrets: pending && toSecrets(journal.payload(pending)),
+    secrets: pending?.sealed === undefined ? undefined : toSecrets(journal.payload(pending)),
     snapshot: shot && journal.payload(shot),
     started: selectPhases('start'),
     // Verify is asked again by every process.
@@ -187,7 +190,18 @@ export function isSuperseded(step: Step, steps: readonly Step[]): boolean {
     other =>
       other.progress !== 'undone' &&
       other.change.host === step.change.host &&
-      isSameState(other.change.before, step.change.after),
+      continues(step.change, other.change),
+  )
+}
+
+/** True when one change began where another ended. Each knows its own way to look at a thing, so only what both see is compared. */
+function continues(earlier: Change, later: Change): boolean {
+  const [ended, began] = [dropTerms(earlier.after), dropTerms(later.before)]
+  if (earlier.module === later.module) return isSameState(ended, began)
+  const [a, b] = [ended as Sealed, began as Sealed]
+  if (typeof a?.['path'] !== 'string' || a['path'] !== b?.['path']) return false
+  return Object.keys(a).every(
+    name => a[name] === undefined || b[name] === undefined || isSameState(a[name], b[name]),
   )
 }
 

@@ -68,6 +68,29 @@ export function refuseNothing(
   })
 }
 
+/** Hosts that begin with different values do not accept what the others send, and what they send cannot be distributed to. */
+function refuseDifferent(
+  specs: readonly SecretSpec[],
+  known: readonly { readonly host: string; readonly current: ReadonlyMap<string, Secret> }[],
+): void {
+  for (const { name, at } of specs.filter(spec => spec.shared)) {
+    const first = known[0]?.current.get(name)
+    const odd = known.find(({ current }) => {
+      const value = current.get(name)
+      return first === undefined || value === undefined ? first !== value : !isSameSecret(first, value)
+    })
+    if (odd)
+      throw problem(
+        'E_PREFLIGHT',
+        `${name} is shared, but ${odd.host} has another value than ${known[0]!.host}`,
+        {
+          at,
+          hint: 'give all hosts the same value first',
+        },
+      )
+  }
+}
+
 /** The values in force on each host and the pending ones, in memory only. Throws RotaError when one cannot be read or made. */
 export async function makeSecrets(
   run: Pick<Run, 'world' | 'deps'>,
@@ -80,6 +103,7 @@ export async function makeSecrets(
       issued: (await world.issuedSecrets?.(host)) ?? new Map<string, Secret>(),
     })),
   )
+  if (world.distributes) refuseDifferent(world.secrets, known)
   const shared = new Map<string, Secret>()
   return new Map(
     known.map(({ host, current, issued }) => {

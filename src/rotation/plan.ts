@@ -3,6 +3,7 @@ import { problem } from '../core/error.ts'
 import { fingerprint, Secret } from '../core/secret.ts'
 import type { Reason } from '../core/transaction.ts'
 import type { State } from '../core/value.ts'
+import { dropTerms } from './terms.ts'
 
 /** What a rotation is going to do, to be read and approved before it is done. Plain JSON; no value of a secret, old or new, is in it. */
 export interface Plan {
@@ -60,17 +61,12 @@ export const UNDO_CHANGE = 'the state of before is written back, if the host sti
 export const UNDO_RUN =
   'until the commit: every change is taken back in reverse order, the converge tasks run again, and verify asks with the old values; after it nothing goes back'
 
-/** By the resources' convention not what the host has but how it was asked for: keys to show it by, names of backups. */
-const ASKED = 'terms'
-
 /** The state as text in which a secret is its keyed fingerprint; members in the order of their names. */
 function renderState(state: State | undefined, key: Uint8Array): unknown {
   if (state instanceof Secret) return { secret: fingerprint(state, key) }
   if (Array.isArray(state)) return state.map(item => renderState(item as State, key))
   if (typeof state !== 'object' || state === null) return state
-  const members = Object.entries(state as Readonly<Record<string, State | undefined>>).filter(
-    ([name]) => name !== ASKED,
-  )
+  const members = Object.entries(state as Readonly<Record<string, State | undefined>>)
   return Object.fromEntries(
     members.sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, value]) => [name, renderState(value, key)]),
   )
@@ -79,7 +75,7 @@ function renderState(state: State | undefined, key: Uint8Array): unknown {
 /** Says whether a state is still the same, without telling it: HMAC-SHA-256 under a key that only recipients of the plan can open. */
 export function fingerprintBase(state: State, key: Uint8Array): string {
   return createHmac('sha256', key)
-    .update(JSON.stringify(renderState(state, key)))
+    .update(JSON.stringify(renderState(dropTerms(state), key)))
     .digest('hex')
 }
 

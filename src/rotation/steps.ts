@@ -2,6 +2,7 @@ import { problem, RotaError } from '../core/error.ts'
 import type { Clean } from '../core/redact.ts'
 import type { Apply, Change, InForce } from '../core/transaction.ts'
 import { decide, type Probe, selectProbe } from './decide.ts'
+import { holdOutside } from './hold.ts'
 import { isSuperseded, type Step, toPayload } from './ledger.ts'
 import { type Run, record, toMessage } from './run.ts'
 
@@ -81,6 +82,13 @@ async function applyNew(
   write: () => Promise<void>,
 ): Promise<void> {
   const step = await announce(run, change, inForce)
+  try {
+    await holdOutside(run, change.host)
+  } catch (error) {
+    // Nothing was sent to that host.
+    await mark(run, step, 'undone')
+    throw error
+  }
   try {
     await attempt(run, step, write)
   } catch (error) {

@@ -2,17 +2,17 @@ import { type Exit, problem } from '../core/error.ts'
 import type { RotationWorld } from '../core/transaction.ts'
 import { goBack } from './back.ts'
 import { isForwardOnly } from './decide.ts'
+import { endRun } from './end.ts'
 import { goForward, refuseChange } from './forward.ts'
 import { endOwing, openGrace, readOwed } from './grace.ts'
-import { type JournalRecord, openJournal } from './journal.ts'
+import { freeHosts, takeHosts } from './hold.ts'
+import { isForgotten, type JournalRecord, openJournal } from './journal.ts'
 import { isTouched, readLedger, readStates } from './ledger.ts'
 import { createOutcome, createUniform, type HostOutcome, type RotationOutcome } from './outcome.ts'
 import { showSecrets } from './pending.ts'
 import { finishCommitted } from './pivot.ts'
 import {
   emitStates,
-  endRun,
-  freeHosts,
   note,
   type Red,
   type RotationDeps,
@@ -21,7 +21,6 @@ import {
   runPhase,
   selectCommitted,
   sendJournal,
-  takeHosts,
 } from './run.ts'
 
 /*
@@ -93,7 +92,7 @@ async function answerSettled(run: Run): Promise<RotationOutcome | undefined> {
     note(run, 'info', `run ${run.deps.run} has ended before; nothing is done now`)
     emitStates(run, settled.hosts)
   }
-  if (begin && settled) await freeHosts(run)
+  if (begin && settled) await freeHosts(run, settled.state)
   return settled
 }
 
@@ -202,14 +201,18 @@ export async function confirmRotation(world: RotationWorld, deps: RotationDeps):
   return openRun(world, deps, async opened => {
     const run = withReason(opened)
     checkCommitted(run)
-    if (readOwed(run.journal.records).gates.length === 0) {
+    const isWaiting = readOwed(run.journal.records).gates.length > 0
+    // A confirmation that was killed is confirmed, and yet has to end.
+    if (!isWaiting && run.journal.records.at(-1)?.type === 'end') {
       note(run, 'info', `run ${deps.run} waits for nothing`)
       return createOutcome(run.ledger.end!.state, readStates(run.ledger.end as Ended))
     }
     await restore(run)
-    const red = await runPhase(run, 'confirmed', selectCommitted(run), 'pending', refuseChange)
-    if (red.size > 0) return endUnchanged(run, red, 'awaiting')
-    await record(run, { type: 'confirm', by: deps.operator ?? 'nobody knows whom' })
+    if (isWaiting) {
+      const red = await runPhase(run, 'confirmed', selectCommitted(run), 'pending', refuseChange)
+      if (red.size > 0) return endUnchanged(run, red, 'awaiting')
+      await record(run, { type: 'confirm', by: deps.operator ?? 'nobody knows whom' })
+    }
     await openGrace(run)
     return endOwing(run)
   })
@@ -238,6 +241,10 @@ export async function finaliseRotation(world: RotationWorld, deps: RotationDeps)
     checkCommitted(run)
     const end = run.ledger.end as Ended
     if (end.state === 'finalised') return createOutcome(end.state, readStates(end))
+    if (isForgotten(run.journal.records)) {
+      note(run, 'info', `run ${deps.run} had nothing to finalise, and its values are forgotten`)
+      return createOutcome(end.state, readStates(end))
+    }
     const { gates } = readOwed(run.journal.records)
     if (gates.length > 0)
       throw problem('E_AWAITING', `run ${deps.run} waits for ${gates.map(({ name }) => name).join(', ')}`, {

@@ -74,7 +74,8 @@ async function runModule(act: Act, name: string, module: Module, warnings: strin
     const target = createTarget({
       deps: run.deps,
       ...where,
-      fence: run.fleet.fences.get(where.name),
+      // A host outside the run is taken only when a change is about to be made there.
+      fence: async () => run.fleet.fences.get(where.name)?.(),
       environment: keywords.environment.length > 0 ? renderEnvironment(act) : {},
       operator: createOperator(run.deps, act.scope, () => searchPath(run, keywords), act.at),
       ref: act.ref,

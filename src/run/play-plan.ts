@@ -26,6 +26,8 @@ export interface PlayPlan {
   readonly folder: string
   /** What the play itself says in keywords that are not handed down. */
   readonly reading: Reading
+  /** Of `vars_prompt`, once they were asked for. */
+  readonly answers: Map<string, Value>
   readonly outer: Keywords
   readonly nodes: readonly Node[]
   readonly phases: ReadonlyMap<Phase, readonly Node[]>
@@ -46,7 +48,11 @@ export function planPlay(
   const inherited = playKeywords(play)
   const outer = above ? mergeAbove(above, inherited) : inherited
   const values = (play.vars ?? new Map()) as ReadonlyMap<string, Value>
-  const playLayers: readonly Layer[] = [{ rank: 'play vars', from: 'play', values }]
+  const answers = new Map<string, Value>()
+  const playLayers: readonly Layer[] = [
+    { rank: 'play vars', from: 'play', values },
+    { rank: 'play vars_prompt', from: 'vars_prompt', values: answers },
+  ]
   const scope = scopeOfPlay({ deps, folder }, [...playLayers, ...outer.layers])
   const reading: Reading = { templar: deps.templar, scope, at: play.at }
   const planner = createPlanner(deps, folder, reading)
@@ -64,6 +70,7 @@ export function planPlay(
     play,
     folder,
     reading,
+    answers,
     outer,
     nodes,
     phases: planPhases(play, outer, options),

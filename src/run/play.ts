@@ -11,6 +11,7 @@ import { shortName } from './module-name.ts'
 import type { PlanOptions } from './plan.ts'
 import { patternOf } from './play-hosts.ts'
 import type { PlayPlan } from './play-plan.ts'
+import { askPrompts } from './play-prompts.ts'
 import type { PlayRun } from './play-run.ts'
 import { loadPlayLayers } from './play-vars.ts'
 import { createWorld } from './world.ts'
@@ -36,6 +37,7 @@ export interface PlayEnd {
 /** Runs one play over the hosts it names, batch by batch. */
 export async function runPlay(context: RunContext, plan: PlayPlan, index: number): Promise<PlayEnd> {
   const { deps, fleet } = context
+  await askPrompts(deps, plan)
   const name = playName(plan)
   const all = selectPlayHosts(context, plan)
   const hosts = all.filter(fleet.isIn)
@@ -137,7 +139,7 @@ async function preparePlay(
     gone: new Set(),
     ended: 'no',
   }
-  return { ...draft, playLayers: await loadPlayLayers(draft, plan) }
+  return { ...draft, playLayers: loadPlayLayers(draft, plan) }
 }
 
 /** In a file that was included while the play runs, the older `include` is dynamic too. */

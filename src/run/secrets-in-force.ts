@@ -2,6 +2,7 @@ import type { Phase } from '../core/play.ts'
 import type { Secret } from '../core/secret.ts'
 import type { HostSecrets, InForce } from '../core/transaction.ts'
 import type { Value } from '../core/value.ts'
+import { type Turn, turnsInForce } from './alternate.ts'
 import type { HostState } from './fleet.ts'
 
 type Values = ReadonlyMap<string, Secret>
@@ -16,6 +17,7 @@ export function showSecrets(
   values: HostSecrets | undefined,
   inForce: InForce,
   distributes: Phase | false,
+  turns: readonly Turn[],
 ): void {
   if (!values) return
   const { current, pending } = values
@@ -28,8 +30,9 @@ export function showSecrets(
     stale,
     accepted: listAccepted(secrets, isOne ? undefined : stale),
   }
+  const names = turnsInForce(turns, inForce)
   for (const [name, value] of Object.entries(shown))
-    host.secrets.set(name, value as ReadonlyMap<Value, Value>)
+    host.secrets.set(name, new Map<Value, Value>([...value, ...(names[name] ?? [])]))
 }
 
 function listAccepted(sent: Values, also: Values | undefined): ReadonlyMap<string, readonly Secret[]> {

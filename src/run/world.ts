@@ -6,6 +6,7 @@ import type { Ran, ScriptParams } from '../core/remote.ts'
 import type { Script } from '../core/script.ts'
 import type { Apply, Change, HostSecrets, InForce, PhaseResult, RotationWorld } from '../core/transaction.ts'
 import { selectConnection } from './act.ts'
+import { renderTurns } from './alternate.ts'
 import { driveHosts } from './drive.ts'
 import type { HostState } from './fleet.ts'
 import { selectFleetRule } from './fleet-rule.ts'
@@ -42,22 +43,33 @@ export function createWorld(
   const { fleet } = base
   const values = new Map<string, HostSecrets>()
   const counts = new Map<Phase, number>()
+  const turnsOf = (host: string) =>
+    renderTurns(readingOf(base, plan, host), plan.play.rotation!.alternates ?? [])
   const distributes = plan.play.rotation!.phases.distribute.length > 0
   return {
     hosts: base.hosts,
     waves,
     secrets: specs,
     rule: selectFleetRule(plan, base.hosts.length),
+    hasFinalise: plan.play.rotation!.phases.finalise.length > 0,
     distributes,
     ...(base.deps.refreshInventory && { joined: () => findJoined(base, plan) }),
     async runPhase(phase, hosts, inForce, apply) {
       const count = (counts.get(phase) ?? 0) + 1
       counts.set(phase, count)
-      for (const host of hosts) showSecrets(fleet.host(host), values.get(host), inForce, distributes && phase)
+      const hasRead = phase !== 'preflight' && phase !== 'backup'
+      for (const host of hosts) {
+        const turns = hasRead ? turnsOf(host) : []
+        showSecrets(fleet.host(host), values.get(host), inForce, distributes && phase, turns)
+      }
       const run = phaseRun(base, plan, phase, count, hosts, apply)
       return runPhase(isUndo(phase, inForce) ? unstoppable(run) : run, plan, phase)
     },
-    currentSecrets: async host => renderCurrent(base, readingOf(base, plan, host), specs),
+    async currentSecrets(host) {
+      // Whether it is anybody's turn is known before anything is changed.
+      turnsOf(host)
+      return renderCurrent(base, readingOf(base, plan, host), specs)
+    },
     issuedSecrets: async host => renderIssued(base, readingOf(base, plan, host), specs),
     secretShape: (host, name) => renderShape(readingOf(base, plan, host), findSpec(specs, name)),
     providerGates: host => renderGates(base, readingOf(base, plan, host), plan.play.rotation!.providerGates),
@@ -67,7 +79,7 @@ export function createWorld(
       values.set(host, secrets)
       for (const secret of [...secrets.current.values(), ...secrets.pending.values()])
         base.deps.redactor.add(secret)
-      showSecrets(fleet.host(host), secrets, 'pending', false)
+      showSecrets(fleet.host(host), secrets, 'pending', false, [])
     },
     reread: async change => stateModule(base, change).reread(changeTarget(base, plan, change), change.after),
     write: (change, from, to) => stateModule(base, change).write(changeTarget(base, plan, change), from, to),

@@ -2,12 +2,14 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { type Operator, openDesks, type Site } from './desks.ts'
 
 const isThere = spawnSync('ssh-keygen', ['-?']).error === undefined
 if (!isThere && process.env['CI']) throw new Error('ssh-keygen is missing')
 if (!isThere) console.log('skipped: ssh-keygen is missing (Debian: openssh-client)')
+
+vi.setConfig({ testTimeout: 120_000 })
 
 let site: Site
 let alice: Operator

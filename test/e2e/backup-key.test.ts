@@ -7,7 +7,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { repository } from '../../demo/panel-host.ts'
+import { loginVariables } from '../../demo/site.ts'
 import { hasProgram } from '../modules/sandbox.ts'
+import { type EmbeddedHost, generateKey, startEmbeddedHost } from '../support/embedded-host.ts'
 
 vi.setConfig({ testTimeout: 300_000, hookTimeout: 60_000 })
 const hasAge = hasProgram('age')
@@ -23,6 +25,8 @@ const backupScript = /```sh\n(#!\/bin\/sh\n[\s\S]*?)```/.exec(
 
 let folder: string
 let panel: string
+let host: EmbeddedHost
+const operator = generateKey()
 const backups = () => join(panel, 'backups')
 const keyOf = (name: string): string | undefined =>
   new RegExp(`^${name}=(.*)$`, 'm').exec(readFileSync(join(panel, '.env.production'), 'utf8'))?.[1]
@@ -37,7 +41,7 @@ const unreadable = (...keys: (string | undefined)[]): string[] =>
   names().filter(name => !keys.some(key => openWith(name, key) === 'alice\n'))
 const backUp = (): void => void execFileSync('./backup.sh', { cwd: panel })
 
-beforeEach(() => {
+beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'rota-backup-key-'))
   panel = join(folder, 'panel')
   mkdirSync(join(panel, 'data'), { recursive: true })
@@ -50,18 +54,23 @@ beforeEach(() => {
   writeFileSync(join(panel, 'backup.sh'), backupScript)
   chmodSync(join(panel, 'backup.sh'), 0o755)
   for (let i = 0; i < 6; i++) backUp()
-  const host = {
-    ansible_connection: 'local',
+  host = await startEmbeddedHost({ authorizedKey: operator.public })
+  const address = { ...host, user: 'root', key: operator.private }
+  const variables = {
+    ...loginVariables(folder, address),
     panel_become: false,
     panel_dir: panel,
     rota_host_folder: join(folder, 'host'),
   }
   writeFileSync(
     join(folder, 'hosts.yml'),
-    JSON.stringify({ all: { children: { panel: { hosts: { h: host } } } } }),
+    JSON.stringify({ all: { children: { panel: { hosts: { h: variables } } } } }),
   )
 })
-afterEach(() => rmSync(folder, { recursive: true, force: true }))
+afterEach(async () => {
+  await host?.close()
+  rmSync(folder, { recursive: true, force: true })
+})
 
 const start = (args: readonly string[]) =>
   spawn(process.execPath, [join(repository, 'dist', 'rota.mjs'), ...args], {

@@ -42,6 +42,7 @@ export function playIntegrationScenes(open: () => Promise<Stage>, isWhole: boole
   const pick = (env: Env, ...names: string[]): Env =>
     Object.fromEntries(names.map(name => [name, env[name]!]))
   const names = ['PAYSTACK_SECRET', 'FLUTTERWAVE_WEBHOOK_HASH', 'PROXMOX_TOKEN_SECRET'] as const
+  const issue = () => ['-e', 'proxmox_issue=true', '-e', `@${world.adminVars}`]
   /** What the panel answers to deliveries signed with these values: Paystack, Flutterwave v3, v4. */
   const answers = async (env: Env): Promise<number[]> => {
     const [key, hash] = [env['PAYSTACK_SECRET']!, env['FLUTTERWAVE_WEBHOOK_HASH']!]
@@ -108,8 +109,26 @@ export function playIntegrationScenes(open: () => Promise<Stage>, isWhole: boole
     60_000,
   )
 
+  it.runIf(isWhole)(
+    'with --check asks everybody and changes nothing, neither the panel nor a provider',
+    async () => {
+      const before = await stage.env()
+      const tokens = world.proxmox.tokens()
+      const given = await rotate(world.after, '-e', `proxmox_token_id=${newToken}`, '--check')
+      expect(given.code, given.output).toBe(0)
+      expect(given.output).toMatch(/TASK \[Write the new secrets into the env file[\s\S]*?\nchanged: /)
+      const issued = await rotate({}, ...issue(), '--check')
+      expect(issued.code, issued.output).toBe(0)
+      expect(await stage.env()).toEqual(before)
+      expect(world.proxmox.tokens()).toEqual(tokens)
+      expect(world.proxmox.log.filter(line => !line.startsWith('GET '))).toEqual([])
+    },
+    60_000,
+  )
+
   it('rotates all of them: the panel takes both keys of the webhooks, and the run waits for the dashboards', async () => {
-    const done = await rotate(world.after, '-e', `proxmox_token_id=${newToken}`, '--recipient', bob.recipient)
+    const flags = ['-e', `proxmox_token_id=${newToken}`, '-e', 'webhook_wants_delivery=true']
+    const done = await rotate(world.after, ...flags, '--recipient', bob.recipient)
     expect(done.code, done.output).toBe(11)
     const env = await stage.env()
     expect(env).toMatchObject({ ...world.after, PROXMOX_TOKEN_ID: newToken })
@@ -143,7 +162,12 @@ export function playIntegrationScenes(open: () => Promise<Stage>, isWhole: boole
     expect(early.code, early.output).toBe(11)
     expect(early.output).toMatch(/Proxmox refuses the token of before/)
     world.proxmox.removeToken(oldToken)
-    const done = await bob.desk.rota(['confirm', run, '-i', bob.desk.inventory])
+    const undelivered = await bob.desk.rota(['confirm', run])
+    expect(undelivered.code, undelivered.output).toBe(11)
+    expect(undelivered.output).toMatch(/No delivery of paystack is signed with the new key yet/)
+    await deliverPaystack(stage.panelUrl, world.after['PAYSTACK_SECRET']!)
+    await deliverFlutterwave(stage.panelUrl, world.after['FLUTTERWAVE_WEBHOOK_HASH']!, 4)
+    const done = await bob.desk.rota(['confirm', run])
     expect(done.code, done.output).toBe(0)
     const status = await bob.desk.rota(['status'])
     expect([status.code, status.output]).toEqual([0, expect.stringMatching(/in_grace .*→ rota finalise/)])
@@ -177,12 +201,17 @@ export function playIntegrationScenes(open: () => Promise<Stage>, isWhole: boole
     const late = await bob.desk.rota(['finalise', run!])
     await expectRefused(late, /previous key still arrive: paystack\./, before)
     expect(await answers(world.before)).toEqual([200, 200, 200])
+    // The same by a question to a log: two of Flutterwave, none of Paystack.
+    const query = { webhook_log_command: "sh -c 'test $PROVIDER = paystack && printf 0 || printf 2'" }
+    const logged = await bob.desk.rota(['finalise', run!, '-e', JSON.stringify(query)])
+    await expectRefused(logged, /previous key still arrive: flutterwave\./, before)
     const status = await bob.desk.rota(['status', run!])
     expect(status.output).toMatch(/in_grace .*→ rota finalise/)
   }, 120_000)
 
   it('ends the old keys when nobody signs with them, and proves it', async () => {
-    const done = await bob.desk.rota(['finalise', '-e', 'webhook_quiet_s=0'])
+    const finalise = ['rotate-integration-secrets', '--finalize-payment-webhook-grace']
+    const done = await bob.desk.rota([...finalise, '-e', 'webhook_quiet_s=0'])
     expect(done.code, done.output).toBe(0)
     const env = await stage.env()
     expect(Object.keys(env).filter(name => name.endsWith('_PREVIOUS'))).toEqual([])
@@ -193,7 +222,30 @@ export function playIntegrationScenes(open: () => Promise<Stage>, isWhole: boole
     expect((await bob.desk.rota(['status'])).output).toMatch(/finalised/)
   }, 120_000)
 
-  const issue = () => ['-e', 'proxmox_issue=true', '-e', `@${world.adminVars}`]
+  /** Starts rota and kills it without warning as soon as it shows these words. */
+  async function killAt(words: string, args: readonly string[]): Promise<void> {
+    const rota = stage.desk.start(args)
+    let output = ''
+    for (const stream of [rota.stdout!, rota.stderr!])
+      stream.on('data', chunk => {
+        output += chunk
+        if (output.includes(words)) rota.kill('SIGKILL')
+      })
+    await once(rota, 'close')
+    expect(output).toContain(words)
+  }
+
+  it.runIf(isWhole)(
+    'the machine where the run was begun learns from the host how it ended',
+    async () => {
+      const [run] = readdirSync(bob.desk.runs)
+      const flags = ['--from-host', 'my.votcloud.com', '-i', stage.desk.inventory]
+      const done = await stage.desk.rota(['finalise', run!, ...flags])
+      expect(done.code, done.output).toBe(0)
+      expect((await stage.desk.rota(['status', run!])).output).toMatch(/ finalised /)
+    },
+    60_000,
+  )
 
   it.runIf(isWhole)(
     'is all old after kill -9 in the middle and `rota rollback`, and leaves no second token behind',
@@ -201,16 +253,8 @@ export function playIntegrationScenes(open: () => Promise<Stage>, isWhole: boole
       const before = await stage.env()
       const tokens = world.proxmox.tokens()
       const args = runArgs(stage.desk, pick(world.before, 'PAYSTACK_SECRET'), ...issue())
-      const rota = stage.desk.start(args)
-      let output = ''
-      for (const stream of [rota.stdout!, rota.stderr!])
-        stream.on('data', chunk => {
-          output += chunk
-          // The words after the write, before the panel is asked.
-          if (output.includes('PHASE verify')) rota.kill('SIGKILL')
-        })
-      await once(rota, 'close')
-      expect(output).toContain('PHASE verify')
+      // After the write, before the panel is asked.
+      await killAt('PHASE verify', args)
       expect((await stage.env())['PROXMOX_TOKEN_ID']).toMatch(/^panel@pve!rota-/)
       const done = await stage.desk.rota(['rollback', lastRun()])
       expect(done.code, done.output).toBe(10)
@@ -222,14 +266,15 @@ export function playIntegrationScenes(open: () => Promise<Stage>, isWhole: boole
   )
 
   it.runIf(isWhole)(
-    'makes the second Proxmox token itself, and deletes the first when it is finalised',
+    'makes the second Proxmox token itself, and deletes the first when it is finalised, killed in between or not',
     async () => {
       const done = await rotate({}, ...issue())
       expect(done.code, done.output).toBe(0)
       const id = (await stage.env())['PROXMOX_TOKEN_ID']!
-      expect(id).toBe(`panel@pve!rota-${lastRun()}`)
+      expect(id).toContain(`panel@pve!rota-${lastRun()}`)
       expect(world.proxmox.tokens()).toEqual(expect.arrayContaining([newToken, id]))
       expect(await proxmoxPage()).toBe(200)
+      await killAt('TASK [The panel refuses the previous key', ['finalise'])
       const end = await stage.desk.rota(['finalise'])
       expect(end.code, end.output).toBe(0)
       expect(world.proxmox.tokens()).not.toContain(newToken)
@@ -264,6 +309,33 @@ export function playIntegrationScenes(open: () => Promise<Stage>, isWhole: boole
       ]).toEqual([1, false])
     },
     180_000,
+  )
+
+  it.runIf(isWhole)(
+    'after an incident the old key does not count for a moment longer',
+    async () => {
+      const old = await stage.env()
+      const [, given = ''] = world.give(pick(world.before, 'PAYSTACK_SECRET'))
+      const file = given.replace('PAYSTACK_SECRET=', '')
+      const args = [
+        '-i',
+        stage.desk.inventory,
+        ...world.flags,
+        '--paystack-secret',
+        file,
+        '--reason',
+        'incident',
+      ]
+      const done = await stage.desk.rota(['rotate-integration-secrets', ...args])
+      expect(done.code, done.output).toBe(11)
+      const deliver = async (env: Env) =>
+        (await deliverPaystack(stage.panelUrl, env['PAYSTACK_SECRET']!)).status
+      expect([await deliver(old), await deliver(world.before)]).toEqual([401, 200])
+      expect(await stage.env()).not.toHaveProperty('PAYSTACK_SECRET_PREVIOUS')
+      const end = await stage.desk.rota(['confirm', lastRun()])
+      expect([end.code, end.output]).toEqual([0, expect.stringMatching(/rotation: \[\S+\] committed$/m)])
+    },
+    60_000,
   )
 
   it('leaves no secret in any file of its own', () => {

@@ -71,6 +71,7 @@ interface Faults {
   phase?: (phase: Phase, host: string, inForce: InForce) => PhaseResult | undefined
   reread?: (change: Change) => void
   joined?: () => readonly string[]
+  current?: (host: string) => string
 }
 
 class World implements RotationWorld {
@@ -154,7 +155,8 @@ class World implements RotationWorld {
   #value(host: string, which: 'current' | 'pending'): string {
     return reveal(this.#values.get(host)![which].get('KEY')!)
   }
-  currentSecrets = async () => new Map([['KEY', new Secret(OLD, 'KEY')]])
+  currentSecrets = async (host: string) =>
+    new Map([['KEY', new Secret(this.#faults.current?.(host) ?? OLD, 'KEY')]])
   secretShape = () => ({ length: 32, alphabet: '' })
   setSecrets(host: string, values: HostSecrets): void {
     this.#values.set(host, values)
@@ -253,6 +255,12 @@ describe('a shared value', () => {
     expect(desk.site.all(({ sends, also }) => also !== '' && sends !== also)).toBe(true)
     expect(await desk.give('rollback')).toMatchObject({ state: 'rolled_back' })
     expect(desk.site.isOld()).toBe(true)
+  })
+  it('is not touched where the hosts begin with different values', async () => {
+    const desk = new Desk()
+    const outcome = await desk.give('run', new Fuse(), { current: host => (host === 'b' ? 'another' : OLD) })
+    expect(outcome).toMatchObject({ state: 'refused', exit: 'preflight' })
+    expect((outcome as RotationOutcome).hosts.get('a')!.message).toContain('b has another value than a')
   })
   it('is not sent when a host has joined that does not know it', async () => {
     const desk = new Desk()

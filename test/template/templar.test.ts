@@ -258,3 +258,10 @@ it('passes compiled templates from host to host, but no values', () => {
     '2026-03-04 05:06:07',
   )
 })
+
+it('what is written in quotes in a lookup is a template, and what comes out of a variable is not', () => {
+  const scope = { folder: '/tmp' }
+  expect(evaluate("lookup('list', '{{ folder }}/x')", scope)).toBe('/tmp/x')
+  expect(evaluate("lookup('list', '{' ~ '{ folder }}')", scope)).toBe('{{ folder }}')
+  expect(evaluate("'{{ folder }}'", scope)).toBe('{{ folder }}')
+})
