@@ -19,6 +19,7 @@ import { composeStack } from './compose-stack.ts'
 import { copy } from './copy.ts'
 import { cron } from './cron.ts'
 import { deb822Repository } from './deb822-repository.ts'
+import { debconf } from './debconf.ts'
 import { debug } from './debug.ts'
 import { dnf, yum } from './dnf.ts'
 import { dockerComposeV2 } from './docker-compose-v2.ts'
@@ -107,6 +108,7 @@ export const modules: readonly Module[] = [
   copy,
   cron,
   deb822Repository,
+  debconf,
   debug,
   dnf,
   dockerComposeV2,
