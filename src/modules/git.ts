@@ -5,6 +5,7 @@ import { Secret } from '../core/secret.ts'
 import { accept } from '../resources/file.ts'
 import { pathScript } from '../resources/path-script.ts'
 import { environmentParams } from './environment.ts'
+import { refuseAll } from './refused.ts'
 
 const gitScript = joinScripts(
   pathScript,
@@ -108,6 +109,10 @@ export const git = defineAction({
     'The target needs git. In check mode nothing is done at all.',
     'A password does not belong into the URL, where every user of the host can read it: use a key, or a credential helper of the host.',
   ],
+  refused: refuseAll(
+    'use the module command: git …',
+    'archive archive_prefix bare executable gpg_whitelist reference refspec separate_git_dir single_branch ssh_opts track_submodules umask verify_commit',
+  ),
   params: {
     repo: { type: 'text', required: true, aliases: ['name'], doc: 'URL or path of the repository.' },
     dest: { type: 'path', required: true, doc: 'Folder of the checkout.' },
