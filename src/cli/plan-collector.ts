@@ -166,9 +166,9 @@ function renderHost(seen: Seen, world: RotationWorld, host: string, baseKey: Uin
     changes: own.map(({ step, module, what, before }) => ({
       step,
       module,
-      what,
+      what: what.replaceAll(`${process.cwd()}/`, ''),
       undo: UNDO_CHANGE,
-      base: fingerprintBase(before, baseKey),
+      base: fingerprintBase(before, baseKey, seen.values.get(host)?.pending),
     })),
     converge: seen.tasks.get(`converge ${host}`) ?? [],
     committed: seen.tasks.get(`committed ${host}`) ?? [],
