@@ -21,6 +21,7 @@ export const testPackages = {
   'python3-jinja2': '/usr/lib/python3/dist-packages/jinja2/__init__.py',
   rsync: 'rsync',
   gpg: 'gpg',
+  'python3-venv': '/usr/share/doc/python3-venv',
   'mariadb-server-core': '/usr/sbin/mariadbd',
   'mariadb-client': 'mariadb-dump',
   'redis-tools': 'redis-cli',

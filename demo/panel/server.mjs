@@ -70,7 +70,8 @@ async function refresh(request) {
 
 async function sessionOf(request) {
   const token = request.headers.authorization?.match(/^Bearer (\S+)$/)?.[1]
-  const claims = token && readToken(token, settings.jwtSecret, 'access')
+  const keys = [settings.jwtSecret, settings.jwtSecretPrevious].filter(Boolean)
+  const claims = token && keys.map(key => readToken(token, key, 'access')).find(Boolean)
   return claims ? database.findSession(claims.sid) : undefined
 }
 

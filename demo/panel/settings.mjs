@@ -12,6 +12,8 @@ export function readSettings(env = process.env) {
     port: Number(env.PORT || 3000),
     databaseUrl: env.DATABASE_URL,
     jwtSecret: env.JWT_SECRET,
+    // Tokens that were signed with it are taken too, as long as it is there.
+    jwtSecretPrevious: env.JWT_SECRET_PREVIOUS,
     jwtRefreshSecret: env.JWT_REFRESH_SECRET,
     adminEmail: env.ADMIN_EMAIL,
     adminPassword: env.ADMIN_PASSWORD,

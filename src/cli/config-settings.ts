@@ -72,7 +72,28 @@ export const settings = define({
   },
   vaultIdMatch: { type: 'bool', ini: ['defaults.vault_id_match'], env: ['ANSIBLE_VAULT_ID_MATCH'] },
   rolesPath: { type: 'paths', ini: ['defaults.roles_path'], env: ['ANSIBLE_ROLES_PATH'] },
+  collectionsPath: {
+    type: 'paths',
+    ini: ['defaults.collections_path', 'defaults.collections_paths'],
+    env: ['ANSIBLE_COLLECTIONS_PATH', 'ANSIBLE_COLLECTIONS_PATHS'],
+  },
   gathering: { type: 'text', ini: ['defaults.gathering'], env: ['ANSIBLE_GATHERING'] },
+  factCaching: { type: 'text', ini: ['defaults.fact_caching'], env: ['ANSIBLE_CACHE_PLUGIN'] },
+  factCachingConnection: {
+    type: 'path',
+    ini: ['defaults.fact_caching_connection'],
+    env: ['ANSIBLE_CACHE_PLUGIN_CONNECTION'],
+  },
+  factCachingPrefix: {
+    type: 'text',
+    ini: ['defaults.fact_caching_prefix'],
+    env: ['ANSIBLE_CACHE_PLUGIN_PREFIX'],
+  },
+  factCachingTimeout: {
+    type: 'int',
+    ini: ['defaults.fact_caching_timeout'],
+    env: ['ANSIBLE_CACHE_PLUGIN_TIMEOUT'],
+  },
   gatherSubset: { type: 'list', ini: ['defaults.gather_subset'], env: ['ANSIBLE_GATHER_SUBSET'] },
   strategy: { type: 'text', ini: ['defaults.strategy'], env: ['ANSIBLE_STRATEGY'] },
   forceHandlers: { type: 'bool', ini: ['defaults.force_handlers'], env: ['ANSIBLE_FORCE_HANDLERS'] },

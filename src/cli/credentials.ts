@@ -32,5 +32,5 @@ async function readOne(
   instead: string,
 ): Promise<Secret | undefined> {
   if (file !== undefined) return readSecretFile(file, label)
-  return isAsked ? askSecret(label, label, `give ${instead}`) : undefined
+  return isAsked ? askSecret(label, label, `give ${instead}`, true) : undefined
 }

@@ -1,15 +1,16 @@
 import { exits, problem } from '../core/error.ts'
 import type { Rotation } from '../core/play.ts'
 import { createRedactor } from '../core/redact.ts'
+import type { Secret } from '../core/secret.ts'
 import { fromValue } from '../core/value.ts'
 import type { Inventory } from '../core/vars.ts'
 import { selectHosts } from '../inventory/pattern.ts'
 import { loadText } from '../load/text-file.ts'
 import { modules } from '../modules/index.generated.ts'
 import { createRegistry } from '../modules/registry.ts'
-import type { Settings } from '../run/engine.ts'
+import type { RunDeps, Settings } from '../run/engine.ts'
 import type { Config } from './config.ts'
-import { readCredentials } from './credentials.ts'
+import { type Credentials, readCredentials } from './credentials.ts'
 import { runEngine } from './engine-run.ts'
 import { parseExtraVars } from './extra-vars.ts'
 import { parseSecretNames, readGivenSecrets } from './given-secrets.ts'
@@ -17,6 +18,7 @@ import { showLists } from './lists.ts'
 import { createPlaybookLoader, findRotation, loadRunInventory } from './load-run.ts'
 import type { RunFlags } from './options.ts'
 import { openOutput } from './output.ts'
+import type { PlanCollector } from './plan-collector.ts'
 import type { Mode, RotationRun } from './rotation.ts'
 import type { RunState } from './run-state.ts'
 import { selectReason, selectSettings } from './settings.ts'
@@ -31,6 +33,13 @@ export interface Execution {
   readonly config: Config
   readonly state: RunState
   readonly version: string
+  /** Watches a run in check mode, to make a plan of it. */
+  readonly collector?: PlanCollector
+  /** Values of `--secret` and passwords that were read already. */
+  readonly given?: ReadonlyMap<string, Secret>
+  readonly credentials?: Credentials
+  /** By whom what is run was approved, for the evidence. */
+  readonly approved?: Readonly<Record<string, string>>
 }
 
 const now = (): Date => new Date()
@@ -51,7 +60,7 @@ async function loadExecution({ files, flags, config }: Execution) {
   const refreshInventory = (): Promise<Inventory> =>
     loadRunInventory(flags.inventory, files, vault, !rotation)
   const inventory = await refreshInventory()
-  if (flags.limit !== undefined) selectHosts(inventory, flags.limit, undefined)
+  if (flags.limit !== undefined) selectHosts(inventory, 'all', flags.limit)
   return {
     registry,
     redactor,
@@ -75,6 +84,7 @@ export async function executePlaybooks(execution: Execution): Promise<number> {
   if (flags.syntaxCheck) return exits.ok.code
   if (flags.listHosts || flags.listTasks || flags.listTags)
     return showLists(loaded.playbooks, loaded.inventory, flags)
+  checkApproved(execution, loaded.rotation)
   return runLoaded(execution, loaded)
 }
 
@@ -86,15 +96,15 @@ async function runLoaded(execution: Execution, loaded: Loaded): Promise<number> 
     ...selectSettings(flags, config.values, { id: state.id, version: execution.version, extraVars }),
     rotationOnly: mode !== 'run',
   }
-  const credentials = await readCredentials(flags)
-  const operator = loaded.rotation ? await loadOperator(flags.privateKey) : {}
+  const credentials = execution.credentials ?? (await readCredentials(flags))
+  const operator = loaded.rotation ? { ...(await loadOperator(flags.privateKey)), ...execution.approved } : {}
   const rotation = loaded.rotation
     ? await prepareRotation(execution, { inventory, operator, redactor, settings })
     : undefined
   const output = openOutput(flags, {
     now,
     clean: redactor.clean,
-    required: rotation ? [rotation.evidence] : [],
+    required: [rotation?.evidence, execution.collector?.reporter].filter(reporter => reporter !== undefined),
   })
   try {
     const exit = await runEngine({
@@ -115,13 +125,31 @@ async function runLoaded(execution: Execution, loaded: Loaded): Promise<number> 
       operator,
       output,
       now,
-      join: rotation?.join,
+      join: selectJoin(rotation, execution.collector),
     })
     if (rotation && flags.output !== 'jsonl') process.stdout.write(`evidence: ${rotation.evidenceFolder}\n`)
     return exit
   } finally {
     await rotation?.close()
   }
+}
+
+/** How the engine gets to know of the rotation, and whoever makes a plan of it of everything. */
+function selectJoin(
+  rotation: RotationRun | undefined,
+  collector: PlanCollector | undefined,
+): ((deps: RunDeps) => RunDeps) | undefined {
+  if (!rotation || !collector) return rotation?.join
+  return deps => collector.join(rotation.join(deps))
+}
+
+/** A play can say that nobody runs it alone. What only looks needs no approval, and what was begun with one goes on. Throws E_APPROVAL. */
+function checkApproved({ mode, flags, approved }: Execution, rotation: Rotation | undefined): void {
+  if (!rotation?.approval || mode !== 'run' || flags.check || approved) return
+  throw problem('E_APPROVAL', 'this rotation is run only as a plan that a second person has approved', {
+    at: rotation.at,
+    hint: 'rota plan PLAYBOOK -o plan.json; somebody else: rota approve plan.json; then rota apply plan.json',
+  })
 }
 
 /** A flag of a rotation that would have no effect is refused: it may hold the very value that somebody relies on. */
@@ -145,7 +173,7 @@ function checkRotationFlags(flags: RunFlags, rotation: Rotation | undefined): vo
 }
 
 async function prepareRotation(
-  { mode, files, flags, state }: Execution,
+  { mode, files, flags, state, given: read, collector }: Execution,
   parts: {
     readonly inventory: Inventory
     readonly operator: Readonly<Record<string, string>>
@@ -155,12 +183,13 @@ async function prepareRotation(
 ): Promise<RotationRun> {
   const { openRotation } = await import('./rotation.ts')
   const reason = selectReason(flags.reason)
-  const given = await readGivenSecrets(flags.secret ?? [])
+  const given = read ?? (await readGivenSecrets(flags.secret ?? []))
   const isBegun = mode === 'run' && !parts.settings.check
   const invocation = isBegun
     ? await (await import('./invocation.ts')).sealInvocation(state, files, flags)
     : undefined
   const plan = await hashRun(files, parts.inventory, parts.settings)
+  collector?.takeInputs(plan)
   return openRotation({
     mode,
     state,

@@ -144,7 +144,7 @@ export function addRunFlags(command: Command): Command {
     .option('--start-at-task <name>', 'begin at the task with this name (not inside a rotation)')
     .option('--force', 'rotate although the previous values of an earlier rotation still count (grace)')
     .option('--force-handlers', 'run handlers even when a task failed')
-    .option('--flush-cache', 'accepted for ansible-playbook’s sake; rota keeps no fact cache')
+    .option('--flush-cache', 'forget the facts that fact_caching keeps of the hosts')
     .option('--list-hosts', 'list the hosts of each play and stop')
     .option('--list-tasks', 'list the tasks of each play and stop')
     .option('--list-tags', 'list the tags of each play and stop')

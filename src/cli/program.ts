@@ -1,7 +1,9 @@
 import { inspect } from 'node:util'
 import { Command, CommanderError } from 'commander'
 import { errors, exits, type Problem, problemsOf } from '../core/error.ts'
+import { addIntegrationFlags } from './integration-flags.ts'
 import { addConnectionFlags, addOutputFlags, addRunFlags, addVaultFlags } from './options.ts'
+import { addPolicyCommands } from './policy-commands.ts'
 import { addRotationCommands } from './rotation-commands.ts'
 import { showProblems } from './terminal.ts'
 import { addVaultCommands } from './vault-commands.ts'
@@ -55,8 +57,9 @@ function createProgram(version: string, done: Done): Command {
     .exitOverride()
     .configureHelp({ sortSubcommands: false })
   addRunCommands(program, version, done)
-  addRotationCommands(program, done)
+  addRotationCommands(program, version, done)
   addExecCommand(program, version, done)
+  addPolicyCommands(program, version, done)
   addReadCommands(program, done)
   addVaultCommands(program, done)
   return program
@@ -105,6 +108,13 @@ function addRunCommands(program: Command, version: string, done: Done): void {
   ).action(async (run: string | undefined, flags) =>
     done(await (await import('./recover.ts')).recoverCommand('finalise', run, flags, version)),
   )
+  addIntegrationFlags(
+    program
+      .command('rotate-integration-secrets')
+      .description(
+        'rotate-integration-secrets.yml, or its finalise, by the arguments of the script that it replaces',
+      ),
+  ).action(async flags => done(await (await import('./integration.ts')).integrationCommand(flags, version)))
 }
 
 function addExecCommand(program: Command, version: string, done: Done): void {
@@ -131,9 +141,6 @@ function addExecCommand(program: Command, version: string, done: Done): void {
 }
 
 function addReadCommands(program: Command, done: Done): void {
-  addOutputFlags(
-    program.command('status [run]').description('state of the runs on this machine, or of one run'),
-  ).action(async (run: string | undefined) => done(await (await import('./status.ts')).statusCommand(run)))
   addVaultFlags(
     addConnectionFlags(
       program.command('inventory').description('show the inventory as ansible-inventory does'),

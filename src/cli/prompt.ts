@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { fstatSync, readFileSync, readSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { Writable } from 'node:stream'
 import { problem } from '../core/error.ts'
@@ -7,12 +7,14 @@ import { Secret } from '../core/secret.ts'
 
 /**
  * Asks on the terminal (stderr, so that stdout stays clean). Throws E_USAGE where nobody can answer: without a terminal
- * and in CI a run must say what it lacks instead of waiting.
+ * and in CI a run must say what it lacks instead of waiting. `takesPipe`: the next line of what is piped in answers.
  */
 export async function ask(
   question: string,
-  options: { readonly hidden: boolean; readonly instead: string },
+  options: { readonly hidden: boolean; readonly instead: string; readonly takesPipe?: boolean },
 ): Promise<string> {
+  const piped = process.stdin.isTTY || !options.takesPipe ? undefined : readPipedLine()
+  if (piped !== undefined) return piped
   if (!process.stdin.isTTY)
     throw problem('E_USAGE', `cannot ask for "${question}": there is no terminal`, { hint: options.instead })
   let muted = false
@@ -36,8 +38,24 @@ export async function ask(
 }
 
 /** Asks for a secret without echo. */
-export async function askSecret(question: string, label: string, instead: string): Promise<Secret> {
-  return new Secret(await ask(question, { hidden: true, instead }), label)
+export async function askSecret(
+  question: string,
+  label: string,
+  instead: string,
+  takesPipe = false,
+): Promise<Secret> {
+  return new Secret(await ask(question, { hidden: true, instead, takesPipe }), label)
+}
+
+/** The next line of stdin, where that is a pipe or a file: `echo word | rota … --ask-vault-pass`. undefined: it has ended. */
+function readPipedLine(): string | undefined {
+  const kind = fstatSync(0)
+  if (!kind.isFIFO() && !kind.isFile()) return undefined
+  const bytes: number[] = []
+  const byte = Buffer.alloc(1)
+  // One byte at a time: what follows the line is the next question's, or the program's.
+  while (readSync(0, byte, 0, 1, null) === 1 && byte[0] !== 10) bytes.push(byte[0]!)
+  return bytes.length === 0 && byte[0] !== 10 ? undefined : Buffer.from(bytes).toString('utf8')
 }
 
 /** A secret from a file: its first line, without the line's end. Throws E_FILE. */

@@ -8,12 +8,13 @@ import { type Evidence, openEvidence } from '../evidence/folder.ts'
 import { checkRotation } from '../rotation/check.ts'
 import { realDisk } from '../rotation/disk.ts'
 import { refuseInGrace } from '../rotation/due.ts'
+import { forgetSealed } from '../rotation/forget.ts'
 import type { RunOnHost } from '../rotation/host-folder.ts'
 import { createHostJournal } from '../rotation/host-journal.ts'
 import { createHostLocks } from '../rotation/host-lock.ts'
 import { readJournal } from '../rotation/journal.ts'
 import { lockFolder, realProcesses } from '../rotation/lock.ts'
-import type { RotationOutcome } from '../rotation/outcome.ts'
+import { isOver, type RotationOutcome } from '../rotation/outcome.ts'
 import type { RotationDeps } from '../rotation/run.ts'
 import { readSummary, refuseOverlap, stateFolder } from '../rotation/run-folder.ts'
 import {
@@ -92,13 +93,14 @@ export async function openRotation(options: RotationOptions): Promise<RotationRu
     isLocked: true,
   })
   const runWorld = async (world: RotationWorld, deps: RunDeps): Promise<RotationOutcome> => {
-    if (mode === 'run' && !deps.settings.force)
-      await refuseInGrace(stateFolder(process.env), world, options.given)
+    if (mode === 'run' && !deps.settings.force) await refuseInGrace(world, options.given)
     if (deps.settings.check) return checkRotation(world, depsOf(world, deps))
     if (mode === 'run') await refuse(world.hosts)
     const before = (await readJournal(folder)).length
     try {
-      return await work[mode](world, depsOf(world, deps))
+      const outcome = await work[mode](world, depsOf(world, deps))
+      if (isOver(outcome.state, world)) await forgetSealed(folder, deps.now())
+      return outcome
     } catch (error) {
       throw await explainStop(error, folder, before, deps)
     }

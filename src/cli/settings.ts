@@ -1,3 +1,5 @@
+import { homedir } from 'node:os'
+import { join } from 'node:path'
 import { problem } from '../core/error.ts'
 import type { Reason } from '../core/transaction.ts'
 import type { Value } from '../core/value.ts'
@@ -6,6 +8,8 @@ import type { ConfigValues } from './config.ts'
 import type { RunFlags } from './options.ts'
 
 const FORKS = 50
+/** Ansible's default for COLLECTIONS_PATHS. */
+const collectionsPath = [join(homedir(), '.ansible/collections'), '/usr/share/ansible/collections']
 const reasons: readonly Reason[] = ['scheduled', 'incident', 'offboarding', 'key-compromise', 'drill']
 
 /** The reason a flag names; `scheduled` without one. Throws E_USAGE. */
@@ -37,9 +41,13 @@ export function selectSettings(
     extraVars: run.extraVars,
     verbosity: flags.verbose ?? 0,
     force: flags.force ?? false,
+    reason: selectReason(flags.reason),
     forceHandlers: flags.forceHandlers ?? false,
     gatherFacts: config.gathering !== 'explicit',
+    gathersOnce: config.gathering === 'smart',
+    flushesCache: flags.flushCache ?? false,
     rolesPath: config.rolesPath,
+    collectionsPath: config.collectionsPath ?? collectionsPath,
     allowsMissingHandlers: config.errorOnMissingHandler === false,
     runId: run.id,
     version: run.version,

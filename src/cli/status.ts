@@ -1,6 +1,8 @@
-import { exits } from '../core/error.ts'
+import { existsSync } from 'node:fs'
+import { exits, problem } from '../core/error.ts'
 import { type DueRun, listDue } from '../rotation/due.ts'
 import { findRun, listRuns, type RunFolder, readSummary, stateFolder } from '../rotation/run-folder.ts'
+import type { StatusFlags } from './policy-status.ts'
 
 interface Row {
   readonly text: string
@@ -8,11 +10,31 @@ interface Row {
   readonly isAwaiting: boolean
 }
 
+/** Where a policy is looked for when no flag names one: in the current folder. */
+export const POLICY_FILE = 'rota.yml'
+
+/** `rota status [RUN | PATTERN]`: of the runs on this machine; where there is a policy, of every secret on the hosts. */
+export async function statusCommand(
+  name: string | undefined,
+  flags: StatusFlags,
+  version: string,
+): Promise<number> {
+  const policy = flags.policy ?? (existsSync(POLICY_FILE) ? POLICY_FILE : undefined)
+  const isRun = name !== undefined && /^(latest$|\d{8})/.test(name)
+  if (policy !== undefined && !isRun)
+    return (await import('./policy-status.ts')).policyStatusCommand(policy, name, flags, version)
+  const flag = flags.format !== undefined ? '--format' : flags.offline ? '--offline' : undefined
+  if (flag === undefined) return runsCommand(name)
+  throw problem('E_USAGE', `${flag} is about the secrets of a policy, and there is none`, {
+    hint: `write a ${POLICY_FILE} here, or name one with --policy`,
+  })
+}
+
 /**
- * `rota status [RUN]`: the rotations of this operator, newest first, with what they still owe. Exit `held` while one waits for a
- * person to decide, `awaiting` while one waits for a change at a provider.
+ * The rotations of this operator, newest first, with what they still owe. Exit `held` while one waits for a person to decide,
+ * `awaiting` while one waits for a change at a provider.
  */
-export async function statusCommand(name: string | undefined): Promise<number> {
+async function runsCommand(name: string | undefined): Promise<number> {
   const state = stateFolder(process.env)
   const runs = name === undefined ? await listRuns(state) : [await findRun(state, name)]
   const due = new Map((await listDue(state)).map(run => [run.id, run]))

@@ -1,8 +1,10 @@
+import { randomBytes } from 'node:crypto'
 import { basename } from 'node:path'
 import { Secret } from '../core/secret.ts'
 import type { Vault } from '../load/vault.ts'
 import { parseAll, parseYaml } from '../load/yaml.ts'
 import { dumpYaml } from '../load/yaml-dump.ts'
+import { decryptVault, encryptVault } from '../secrets/vault.ts'
 import { createTemplar, type LookupTemplar } from '../template/templar.ts'
 
 /** The template language with the parts of the operator's machine that it may use. */
@@ -20,5 +22,12 @@ export function createOperatorTemplar(now: () => Date, vault: Vault): LookupTemp
     parseYamlAll: (text, file) => parseAll(text, file, { templates: false }).map(document => document.value),
     dumpYaml,
     openVault,
+    sealVault: (text, password, { salt, label }) =>
+      encryptVault(Buffer.from(text), new Secret(password, 'vault password'), {
+        label,
+        random: size => (salt === undefined ? randomBytes(size) : Buffer.from(salt)),
+      }),
+    openSealed: (armored, password) =>
+      decryptVault(armored, new Secret(password, 'vault password'), 'the text')?.toString('utf8'),
   })
 }

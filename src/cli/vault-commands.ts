@@ -31,6 +31,7 @@ export function addVaultCommands(program: Command, done: Done): void {
     .option('--new-vault-password-file <file>', 'a file or script with the new password')
     .action(async (files: string[], flags) => done(await (await load()).rekeyCommand(files, flags)))
   addEncryptString(vault, done)
+  for (const command of vault.commands) command.option('-v, --verbose', 'accepted for ansible-vault’s sake')
 }
 
 function addEncryptString(vault: Command, done: Done): void {

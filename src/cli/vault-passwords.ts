@@ -63,7 +63,7 @@ export function sourcePassword({ label, source }: VaultSource): VaultPassword {
 async function readSource(from: VaultSource): Promise<VaultPassword> {
   if (!isPrompt(from)) return sourcePassword(from)
   const question = from.label === 'default' ? 'Vault password' : `Vault password (${from.label})`
-  return givenPassword(from.label, await askSecret(question, `vault password ${from.label}`, INSTEAD))
+  return givenPassword(from.label, await askSecret(question, `vault password ${from.label}`, INSTEAD, true))
 }
 
 /** The vault of a run: what the loaders open vaults with. What comes out of a value is a Secret. */

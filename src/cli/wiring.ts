@@ -3,6 +3,7 @@ import type { Emit } from '../core/event.ts'
 import type { Registry } from '../core/module.ts'
 import type { Redactor } from '../core/redact.ts'
 import type { Address, Become } from '../core/remote.ts'
+import { isSameSecret, Secret } from '../core/secret.ts'
 import type { Value } from '../core/value.ts'
 import type { Inventory } from '../core/vars.ts'
 import { selectHosts } from '../inventory/pattern.ts'
@@ -18,6 +19,7 @@ import { mergingScopeOf } from '../vars/merge.ts'
 import { scopeOf } from '../vars/scope.ts'
 import type { ConfigValues } from './config.ts'
 import type { Credentials } from './credentials.ts'
+import { createFactCache } from './fact-cache.ts'
 import type { LoadPlaybook } from './load-run.ts'
 import type { RunFlags } from './options.ts'
 import { ask, askSecret } from './prompt.ts'
@@ -76,6 +78,7 @@ export function createDeps(options: WiringOptions): RunDeps {
     renderDiff,
     askVariable,
     openVault: (armored, file) => vault.open(armored, file).plain,
+    factCache: createFactCache(options.config, options.now),
     backupFolder: state.backupFolder,
     seal: state.seal,
     unseal: state.unseal,
@@ -131,6 +134,22 @@ async function askVariable(prompt: VarsPrompt): Promise<Value> {
   const instead = `give -e ${prompt.name}=…`
   // As in ansible-playbook the default answers where nobody can.
   if (prompt.default !== undefined && !process.stdin.isTTY) return prompt.default
-  if (prompt.private) return askSecret(prompt.text, prompt.name, `${instead} or run it in a terminal`)
-  return ask(prompt.text, { hidden: false, instead })
+  const askOnce = (text: string): Promise<string | Secret> =>
+    prompt.private
+      ? askSecret(text, prompt.name, `${instead} or run it in a terminal`)
+      : ask(text, { hidden: false, instead })
+  const shown = prompt.default === undefined || prompt.private ? '' : ` [${String(prompt.default)}]`
+  for (;;) {
+    const answer = await askOnce(`${prompt.text}${shown}`)
+    const isEmpty = isSameAnswer(answer, '')
+    if (!prompt.confirm || isSameAnswer(answer, await askOnce(`confirm ${prompt.text}`)))
+      return isEmpty && prompt.default !== undefined ? prompt.default : answer
+    process.stderr.write('***** VALUES ENTERED DO NOT MATCH ****\n')
+  }
+}
+
+function isSameAnswer(a: string | Secret, b: string | Secret): boolean {
+  const secret = (answer: string | Secret): Secret =>
+    answer instanceof Secret ? answer : new Secret(answer, 'answer')
+  return isSameSecret(secret(a), secret(b))
 }

@@ -20,6 +20,8 @@ export const exits = {
     code: 11,
     say: 'a rotation is committed and waits for a change that a person makes at a provider',
   },
+  overdue: { code: 12, say: 'a secret is overdue, or nobody knows how old it is' },
+  drift: { code: 13, say: 'the places that hold a secret do not agree' },
   unknown: { code: 16, say: 'a link died after work was sent: the outcome on at least one host is unknown' },
   usage: { code: 64, say: 'the command line is wrong' },
   input: { code: 65, say: 'a playbook, inventory, variable or other input is wrong; nothing was touched' },
@@ -38,6 +40,7 @@ export const errors = {
   E_FILE: { exit: 'input', say: 'a file cannot be read' },
   E_YAML: { exit: 'input', say: 'the file is not valid YAML' },
   E_PLAYBOOK: { exit: 'input', say: 'the playbook has something rota does not understand' },
+  E_POLICY: { exit: 'input', say: 'the policy file has something rota does not understand' },
   E_MODULE: { exit: 'input', say: 'there is no such module' },
   E_PARAMS: { exit: 'input', say: 'the module does not take these arguments' },
   E_INVENTORY: { exit: 'input', say: 'the inventory has something rota does not understand' },
@@ -57,6 +60,7 @@ export const errors = {
   E_UNKNOWN: { exit: 'unknown', say: 'the outcome is unknown' },
   E_LOCKED: { exit: 'locked', say: 'another run holds the lock' },
   E_PREFLIGHT: { exit: 'preflight', say: 'the rotation was refused before anything was changed' },
+  E_APPROVAL: { exit: 'approval', say: 'the plan is not approved, or is no longer what was approved' },
   E_HELD: { exit: 'held', say: 'the rotation needs a person' },
   E_AWAITING: { exit: 'awaiting', say: 'the rotation waits for a change at a provider' },
   E_JOURNAL: { exit: 'error', say: 'the journal cannot be used' },
@@ -77,10 +81,16 @@ export interface Problem {
 export class RotaError extends Error {
   override readonly name = 'RotaError'
   readonly problems: readonly Problem[]
-  constructor(problem: Problem | readonly Problem[], options: { cause?: unknown } = {}) {
+  /** What `register` gets besides `msg` when this makes a task fail. */
+  readonly values: Readonly<Record<string, unknown>>
+  constructor(
+    problem: Problem | readonly Problem[],
+    options: { cause?: unknown; values?: Readonly<Record<string, unknown>> | undefined } = {},
+  ) {
     const problems = Array.isArray(problem) ? (problem as readonly Problem[]) : [problem as Problem]
     super(problems[0]?.message ?? 'no message', options)
     this.problems = problems
+    this.values = options.values ?? {}
   }
   get code(): ErrorCode {
     return this.problems[0]?.code ?? 'E_BUG'
@@ -97,9 +107,15 @@ export class RotaError extends Error {
 export function problem(
   code: ErrorCode,
   message: string,
-  more: { at?: Source | undefined; hint?: string | undefined; cause?: unknown } = {},
+  more: {
+    at?: Source | undefined
+    hint?: string | undefined
+    cause?: unknown
+    values?: Readonly<Record<string, unknown>>
+  } = {},
 ): RotaError {
-  return new RotaError({ code, message, at: more.at, hint: more.hint }, { cause: more.cause })
+  const { at, hint, cause, values } = more
+  return new RotaError({ code, message, at, hint }, { cause, values })
 }
 
 /** What to do about an error of this machine's own system, by its code (errno(3)). */

@@ -82,6 +82,8 @@ export interface Target {
   readonly environment: Readonly<Record<string, string | Secret>>
   /** A line of live output for the reporters. */
   say(text: Clean): void
+  /** Shown like `say`, and registered among `warnings` whether the task fails or not. May hold raw text of the target. */
+  warn(text: string): void
   readonly check: boolean
   readonly diff: boolean
   /** How many `-v` were given. */
@@ -101,6 +103,8 @@ interface Described<P extends Params> {
   readonly params: P
   /** Groups of params of which at most / exactly / at least one may be given; pairs that go together. */
   readonly rules?: ParamRules
+  /** What Ansible's module says when one of these is missing, where that is not its usual sentence. */
+  readonly missing?: Readonly<Record<string, string>>
   /** Takes options of any other name, each of this kind (set_fact): they arrive in the arguments under their own names. */
   readonly otherParams?: Param
   /** The param that takes the free text of `command: ls -l`. */
@@ -141,9 +145,11 @@ export interface StateModule<P extends Params, S extends State, I = Args<P>> ext
   want(input: I, before: S): S
   /** Compare-and-set: throws E_CONFLICT when the target is no longer `before`. write(after, before) undoes write(before, after). */
   write(t: Target, before: S, after: S): Promise<void>
-  /** What `register` gets besides `changed` and `diff`. */
+  /** What `register` gets besides `changed` and `diff`; a `diff` of its own takes the place of what --diff shows. */
   result?(input: I, before: S, after: S): Readonly<Record<string, unknown>>
   show?(state: S): Shown
+  /** `register` gets the diff as a list, as of Ansible's module. */
+  readonly hasDiffList?: boolean
 }
 
 export interface Outcome {
@@ -198,6 +204,7 @@ export type Module =
       write(t: Target, before: State, after: State): Promise<void>
       result?(input: unknown, before: State, after: State): Erased
       show?(state: State): Shown
+      readonly hasDiffList?: boolean
     })
   | (Described<Params> & {
       readonly kind: 'action'

@@ -107,6 +107,15 @@ export interface SecretSpec {
   readonly alphabet?: Field
   readonly cryptoperiod?: Field
   readonly policy?: Field
+  /** Who has to log in anew when it changes, for the plan. */
+  readonly logsOut?: Field
+  readonly at: Source
+}
+/** A name that goes back and forth between two, such as that of a database role: the idle one is made ready while the other works. */
+export interface Alternate {
+  readonly name: string
+  readonly between: readonly Field[]
+  readonly current: Field
   readonly at: Source
 }
 /** Something that a person changes by hand elsewhere: the run waits for it after the commit. */
@@ -120,6 +129,7 @@ export interface ProviderGate {
 export const phases = [
   'preflight',
   'backup',
+  'distribute',
   'change',
   'converge',
   'verify',
@@ -132,11 +142,16 @@ export type Phase = (typeof phases)[number]
 export interface Rotation {
   readonly name: Field
   readonly secrets: readonly SecretSpec[]
+  readonly alternates?: readonly Alternate[]
   /** `run` or `host`: whether all hosts are committed together. */
   readonly commit?: Field
   /** Hosts that may be red, as a number or a percentage. */
   readonly failureBudget?: Field
   readonly providerGates: readonly ProviderGate[]
+  /** How long what is not there while it converges, for the plan. */
+  readonly downtime?: Field
+  /** Only a plan that a second person has approved is run. */
+  readonly approval?: boolean
   readonly phases: Readonly<Record<Phase, readonly Item[]>>
   readonly at: Source
 }

@@ -8,8 +8,11 @@ import type { Scope, Template, Value } from './value.ts'
  * Secret in, Secret out: an operation that needs a Secret's text gives a Secret, except that a test or comparison gives a boolean.
  */
 export interface Templar {
-  /** Renders deeply: Templates evaluated (native types), dict members and list items that are `omit` dropped. Strings are data. */
-  render(value: Value, scope: Scope): Value
+  /**
+   * Renders deeply: Templates evaluated (native types), dict members and list items that are `omit` dropped. Strings are data.
+   * `keepsText`: a Template whose text looks like a list or dict stays text.
+   */
+  render(value: Value, scope: Scope, keepsText?: boolean): Value
   /** A bare expression (`when`, `that`, `var`): its value, native. */
   evaluate(expression: Template, scope: Scope): Value
   /** The text of a template file. `keep_trailing_newline` on, as in Ansible. */

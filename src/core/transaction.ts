@@ -40,8 +40,11 @@ export type PhaseResult =
       readonly isFlaky?: boolean
     }
 
-/** Which values the play's `secrets.NAME` shows: the new ones while going forward, the old ones while verifying an undo. */
-export type InForce = 'pending' | 'current'
+/**
+ * Which values the play's `secrets.NAME` shows: the new ones while going forward, the old ones while verifying an undo. `both`: the old
+ * ones, while every host has to accept the new ones too (distribute).
+ */
+export type InForce = 'pending' | 'current' | 'both'
 
 /** The values of one host's rotation, by secret name. */
 export interface HostSecrets {
@@ -73,8 +76,14 @@ export interface RotationWorld {
   /** The same hosts by `serial`: a wave is changed, converged and verified before the next begins. */
   readonly waves: readonly (readonly string[])[]
   readonly secrets: readonly SecretSpec[]
+  /** The play has a `distribute` phase: no host sends a new value before all hosts accept it. */
+  readonly distributes?: boolean
+  /** Names of hosts that the play would now run on and that are not of this run: they joined since. Absent: nobody can say. */
+  joined?(): Promise<readonly string[]>
   /** Default: one pivot, and no host may be red. */
   readonly rule?: FleetRule
+  /** Default: true. False: the play has nothing to finalise, so that a committed run needs its values no more. */
+  readonly hasFinalise?: boolean
   /** Runs the tasks of a phase; one result a host. State changes inside go through `apply`. */
   runPhase(
     phase: Phase,
@@ -98,6 +107,11 @@ export interface RotationWorld {
   reread(change: Change): Promise<State>
   /** The module's compare-and-set. Throws E_CONFLICT, E_UNREACHABLE, E_UNKNOWN or what the module throws. */
   write(change: Change, from: State, to: State): Promise<void>
+  /** What the play says of its own effect on a host, for a plan: `logsOut` by secret name. */
+  forecast?(host: string): {
+    readonly downtime?: string | undefined
+    readonly logsOut: ReadonlyMap<string, string>
+  }
   /** Registered variables and facts of the hosts, to be sealed into the journal after each phase, and back. */
   snapshot(): State
   restore(snapshot: State): void

@@ -15,7 +15,10 @@ const localhosts = ['localhost', '127.0.0.1', '::1']
 export function selectHosts(inventory: Inventory, pattern: string, limit?: string): readonly string[] {
   const hosts = selectParts(inventory, splitPattern(pattern))
   if (limit === undefined || limit.trim() === '') return hosts
-  const limited = new Set(selectParts(inventory, splitLimit(limit)))
+  const parts = splitLimit(limit)
+  // An empty file of hosts limits nothing, as in Ansible.
+  if (parts.length === 0) return hosts
+  const limited = new Set(selectParts(inventory, parts))
   return hosts.filter(host => limited.has(host))
 }
 

@@ -28,8 +28,9 @@ function renderScalar(value: Value): string | undefined {
   return value instanceof Float ? value.value.toFixed(1) : undefined
 }
 
-const must = (say: string, value: Value, hint?: string): Coerced => ({
-  wrong: `must be ${say}, not ${renderKind(value)}`,
+/** `type`: Ansible's sentence for what cannot be converted goes with it, for playbooks that look for it in `msg`. */
+const must = (say: string, value: Value, hint?: string, type?: string): Coerced => ({
+  wrong: `must be ${say}, not ${renderKind(value)}${type === undefined ? '' : `: unable to convert to ${type}`}`,
   hint,
 })
 
@@ -118,7 +119,7 @@ function coerceInt(value: Value): Coerced {
   if (typeof value === 'number' && Number.isInteger(value)) return { value }
   if (typeof value === 'string' && /^\s*[-+]?[0-9]+\s*$/.test(value) && Number.isSafeInteger(Number(value)))
     return { value: Number(value) }
-  return must('a whole number', value)
+  return must('a whole number', value, undefined, 'int')
 }
 
 function coerceFloat(value: Value): Coerced {
@@ -126,7 +127,7 @@ function coerceFloat(value: Value): Coerced {
   if (value instanceof Float) return { value: value.value }
   if (typeof value === 'string' && value.trim() !== '' && Number.isFinite(Number(value)))
     return { value: Number(value) }
-  return must('a number', value)
+  return must('a number', value, undefined, 'float')
 }
 
 function coerceList(value: Value): Coerced {

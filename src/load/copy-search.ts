@@ -30,7 +30,7 @@ export function readSearch(
   const at = place('rewrites')
   // What keeps counting for a while stays written down; what has no part in the run is omitted.
   const stale = known
-    .filter(({ grace }) => grace === undefined)
+    .filter(({ grace, shared }) => grace === undefined && !(shared && rotation.has('distribute')))
     .map(({ name }) => [name, new Template(`{{ stale.${name} | default(omit) }}`, at)] as const)
   const after: Task = {
     ...createTask('No file holds a value that was replaced', at),

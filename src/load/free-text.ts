@@ -55,7 +55,9 @@ export function parseFreeText(text: string, isOption: (name: string) => boolean)
     from = word.end
   }
   rest += text.slice(from)
-  return { options, rest: (options.size > 0 ? rest.trim() : rest).replaceAll('\\=', '=') }
+  // A line end after the last word stays: it is part of a shell's text.
+  const kept = options.size > 0 ? rest.trimStart().replace(/[^\S\n]+$/, '') : rest
+  return { options, rest: kept.replaceAll('\\=', '=') }
 }
 
 function splitWords(text: string): Word[] | undefined {
@@ -70,7 +72,7 @@ function splitWords(text: string): Word[] | undefined {
 }
 
 function parseOption(word: string): { readonly name: string; readonly value: string } | undefined {
-  const [, name, value] = /^([A-Za-z_][\w.-]*|\{\{.*?\}\})=(.*)$/s.exec(word) ?? []
+  const [, name, value] = /^((?:[A-Za-z_]|\{\{.*?\}\})(?:[\w.-]|\{\{.*?\}\})*)=(.*)$/s.exec(word) ?? []
   return name === undefined ? undefined : { name, value: unquote(decodeEscapes(value!)) }
 }
 

@@ -197,7 +197,8 @@ function checkModule(
   at: Source,
   place: Place,
 ): void {
-  if (place.phase === 'change') checkUndoable(reader, call.module, at)
+  if (place.phase === 'change' || place.phase === 'distribute')
+    checkUndoable(reader, call.module, at, place.phase)
   if (typeof call.module !== 'string') return
   const signature = reader.signature(call.module)
   if (signature === undefined) {
@@ -217,8 +218,8 @@ function checkModule(
   reader.problems.push(...checkLiterals(signature, args, where, isComplete))
 }
 
-/** Only what is undone by its own inverse may stand in the change phase of a rotation. */
-function checkUndoable(reader: Reader, module: string | Template, at: Source): void {
+/** Only what is undone by its own inverse may stand where a rotation changes things. */
+function checkUndoable(reader: Reader, module: string | Template, at: Source, phase: Phase): void {
   if (module instanceof Template) {
     reader.say('a rotation cannot undo a module that is not known yet', at, 'name the module')
     return
@@ -226,15 +227,17 @@ function checkUndoable(reader: Reader, module: string | Template, at: Source): v
   const found = reader.registry.get(module)
   if (found?.kind === 'state' || (found === undefined && reader.signature(module) === undefined)) return
   reader.say(
-    `rota cannot undo ${module}, so it cannot stand in change`,
+    `rota cannot undo ${module}, so it cannot stand in ${phase}`,
     at,
     'move it to preflight if it only reads, else to converge, which also runs after an undo',
   )
 }
 
 function checkRegister(reader: Reader, dict: Dict): void {
-  const name = dict.get('register')
-  if (typeof name !== 'string' || isIdentifier(name)) return
+  const given = dict.get('register') ?? null
+  if (given === null || given instanceof Template) return
+  const name = String(given)
+  if (isIdentifier(name)) return
   reader.say(
     `${name} cannot be the name of a variable`,
     reader.doc.valueAt(dict, 'register'),

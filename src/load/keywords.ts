@@ -115,14 +115,27 @@ export const keywords = {
     secrets: required(key('dict', 'The secrets, by name.')),
     commit: key('text', 'run: all hosts together (the default); host: each wave when it is green.'),
     failure_budget: key('number', 'So many hosts, or percent of them, may be red and are undone alone.'),
+    alternate: key(
+      'dict',
+      'Names that go back and forth between two: NAME: { between: [a, b], current: … }.',
+    ),
     scope: key('files', 'Files and folders of a host that are searched for copies of the values in force.'),
     rewrites: key(
       'files',
       'Files that hold the values and are rewritten: afterwards no old value may be in them.',
     ),
     allow_copies: key('files', 'Other files that may hold a value: paths, folders or shell patterns.'),
+    downtime: key('text', 'What is not there while it converges, and how long; shown in plans.'),
+    approval: key(
+      'bool',
+      'Only a plan that a second person has approved is run (rota plan, approve, apply).',
+    ),
     preflight: key('tasks', 'Read-only proofs; red: nothing is touched.'),
     backup: key('tasks', 'Backups, and their proofs.'),
+    distribute: key(
+      'tasks',
+      'Changes of state that make every host accept the new values too, before any host sends them.',
+    ),
     change: key('tasks', 'Changes of state; each is undone by its own inverse.'),
     converge: key('tasks', 'Makes the running system match; run again after an undo.'),
     verify: key('tasks', 'Decides: all green commits, red undoes.'),
@@ -148,10 +161,40 @@ export const keywords = {
     alphabet: key('text', 'Characters to choose from.'),
     cryptoperiod: key('text', 'How long a value may be in force: 90d.'),
     policy: key('text', 'Name of the rules it follows.'),
+    logs_out: key('text', 'Who has to log in anew when it changes; shown in plans.'),
+  },
+  alternate: {
+    between: required(key('names', 'The two names.')),
+    current: required(key('text', 'The one in force now.')),
   },
   provider_gate: {
     say: required(key('text', 'What the person has to do, and where.')),
     when: key('conditions', 'It is shut only where all of these are true.'),
+  },
+  /** Of a policy file. */
+  application: {
+    ...common,
+    name: required(key('text', 'What the application is called.')),
+    hosts: required(key('pattern', 'Pattern of the hosts that it runs on.')),
+    playbook: required(
+      key('text', 'The playbook that rotates its secrets; taken from the folder of the policy.'),
+    ),
+    vars_files: key('files', 'Files of variables.'),
+    read: key('tasks', 'Reads what the duties compare with: register it. Run in check mode.'),
+    secrets: required(key('dict', 'The duties, by the name that the secret has in the playbook.')),
+  },
+  duty: {
+    class: required(key('text', 'What kind of secret it is.')),
+    cryptoperiod: required(key('text', 'How long a value may be in force: 90d.')),
+    warn: key('text', 'How long before that it is due; 14d, or a fourth of a shorter period.'),
+    owner: required(key('text', 'Who answers for it.')),
+    consumers: key('words', 'Who uses it.'),
+    tra: key('text', 'The targeted risk analysis that the period comes from.'),
+    rotated: key('text', 'When it was last rotated before rota did it: 2026-10-01.'),
+    agrees: key(
+      'tasks',
+      'Tasks that would change nothing as long as every place holds the same value. Run in check mode.',
+    ),
   },
 } as const satisfies Record<string, Keywords>
 export type Level = keyof typeof keywords

@@ -4,10 +4,10 @@ import type { Param } from '../core/params.ts'
 import type { Source } from '../core/source.ts'
 import { type Dict, isDict, OMIT, Template, type Value } from '../core/value.ts'
 import { coerce } from './coerce.ts'
-import { renderDidYouMean } from './problem.ts'
+import { selectNearest } from './problem.ts'
 
 /** What of a module its arguments are checked by. */
-export type Signature = Pick<Module, 'name' | 'params' | 'rules' | 'freeForm' | 'otherParams'>
+export type Signature = Pick<Module, 'name' | 'params' | 'rules' | 'missing' | 'freeForm' | 'otherParams'>
 
 /** Where a task's arguments stand. */
 export interface ArgsPlace {
@@ -73,6 +73,18 @@ export function hasTemplate(value: Value): boolean {
   return isDict(value) && [...value.values()].some(hasTemplate)
 }
 
+/** Of these Ansible speaks of options, of all others of parameters: they have no part that runs on the target. */
+const controllerSide = new Set([
+  'assert',
+  'debug',
+  'fail',
+  'group_by',
+  'reboot',
+  'set_stats',
+  'wait_for_connection',
+])
+
+/** What is wrong is said in the sentences that Ansible registers as `msg`: playbooks compare with them. */
 class ArgsCheck {
   readonly problems: Problem[] = []
   readonly #module: Signature
@@ -90,7 +102,7 @@ class ArgsCheck {
     for (const [key, value] of args) {
       const written = String(key)
       const name = names.get(written) ?? (this.#module.otherParams ? written : undefined)
-      if (name === undefined) this.#unknown(written, [...names.keys()])
+      if (name === undefined) this.#unknown(written, names)
       else if (value === OMIT || (value === null && names.has(written))) continue
       else if (given.has(name)) this.#twice(written, given.get(name)!.written)
       else given.set(name, { written, value })
@@ -110,9 +122,14 @@ class ArgsCheck {
   }
 
   checkRequired(given: ReadonlyMap<string, Given>): void {
-    for (const [name, param] of Object.entries(this.#module.params))
-      if ('required' in param && param.required && !given.has(name))
-        this.#say(`${this.#module.name} needs ${name}`, undefined, `add ${name}: ${param.doc}`)
+    const missing = Object.entries(this.#module.params).filter(
+      ([name, param]) => 'required' in param && param.required && !given.has(name),
+    )
+    if (missing.length === 0) return
+    const names = missing.map(([name]) => name)
+    const hint = missing.map(([name, { doc }]) => `add ${name}: ${doc}`).join('; ')
+    const words = this.#module.missing?.[names[0]!]
+    this.#say(words ?? `missing required arguments: ${names.sort().join(', ')}`, undefined, hint)
   }
 
   /** `sure` are the options that are certainly given; `all` those that may be, undefined when unknown. */
@@ -125,48 +142,48 @@ class ArgsCheck {
     } = this.#module.rules ?? {}
     for (const group of mutuallyExclusive) {
       const both = group.filter(name => sure.has(name))
-      if (both.length > 1) this.#rule(`takes only one of ${group.join(', ')}`, both[1]!, `remove ${both[1]}`)
+      if (both.length > 1)
+        this.#say(`parameters are mutually exclusive: ${group.join('|')}`, both[1], `remove ${both[1]}`)
     }
     if (all === undefined) return
     for (const group of requiredOneOf)
       if (!group.some(name => all.has(name)))
-        this.#rule(`needs one of ${group.join(', ')}`, undefined, `add ${group[0]}`)
+        this.#say(
+          this.#module.missing?.[group[0]!] ?? `one of the following is required: ${group.join(', ')}`,
+          undefined,
+          `add ${group[0]}`,
+        )
     for (const group of requiredTogether)
-      this.#needs(
-        group,
-        group.find(name => sure.has(name)),
-        all,
-        '',
-      )
+      if (group.some(name => sure.has(name)))
+        this.#needs(`parameters are required together: ${group.join(', ')}`, group, undefined, all)
     for (const [name, value, needed] of requiredIf) {
       const is = sure.get(name)?.value ?? defaultOf(this.#module.params[name])
       if (is !== undefined && String(is) === String(value))
-        this.#needs(needed, name, all, ` is ${String(value)}`)
+        this.#needs(`${name} is ${String(value)} but all of the following are missing:`, needed, name, all)
     }
   }
 
   #needs(
+    words: string,
     needed: readonly string[],
     because: string | undefined,
     all: ReadonlyMap<string, Given>,
-    is: string,
   ): void {
     const missing = needed.filter(name => !all.has(name))
-    if (because === undefined || missing.length === 0) return
-    this.#rule(
-      `needs ${missing.join(', ')} when ${because}${is || ' is given'}`,
-      because,
-      `add ${missing[0]}`,
-    )
+    if (missing.length === 0) return
+    const message = words.endsWith(':') ? `${words} ${missing.join(', ')}` : words
+    this.#say(message, because ?? needed.find(name => all.has(name)), `add ${missing[0]}`)
   }
 
-  #rule(words: string, name: string | undefined, hint: string): void {
-    this.#say(`${this.#module.name} ${words}`, name, hint)
-  }
-
-  #unknown(written: string, known: readonly string[]): void {
-    const hint = renderDidYouMean(written, known, `see rota doc ${this.#module.name}`)
-    this.#say(`${this.#module.name} has no option ${written}`, written, hint)
+  #unknown(written: string, names: ReadonlyMap<string, string>): void {
+    const { name } = this.#module
+    const nearest = selectNearest(written, [...names.keys()])
+    const hint = nearest === undefined ? `see rota doc ${name}` : `did you mean ${nearest}?`
+    const known = [...new Set(names.values())].sort().join(', ')
+    const words = controllerSide.has(name)
+      ? `Invalid options for ${name}: ${written}`
+      : `Unsupported parameters for (${name}) module: ${written}. Supported parameters include: ${known}.`
+    this.#say(words, written, hint)
   }
 
   #twice(written: string, other: string): void {

@@ -112,6 +112,13 @@ function readPlay(reader: Reader, dict: Dict, at: Source): Play | ImportPlaybook
   if (importKey !== undefined) return readImport(reader, dict, String(importKey), at)
   reader.checkKeywords(dict, 'play', at)
   checkHosts(reader, dict)
+  checkPrompts(reader, dict)
+  if (dict.has('user') && dict.has('remote_user'))
+    reader.say(
+      "both 'user' and 'remote_user' are set for this play",
+      reader.doc.keyAt(dict, 'user'),
+      'remove user',
+    )
   const place: Place = { isHandler: false, isComplete: !dict.has('module_defaults') }
   const items = (key: string): Item[] => readItems(reader, dict.get(key), place)
   const rotation = readRotation(reader, dict, place)
@@ -139,6 +146,23 @@ function checkHosts(reader: Reader, dict: Dict): void {
     reader.doc.valueAt(dict, 'hosts'),
     'write hosts: all, or the name of a host or group',
   )
+}
+
+const promptKeys: readonly string[] = [
+  ...['name', 'prompt', 'default', 'private', 'confirm'],
+  ...['encrypt', 'salt', 'salt_size', 'unsafe'],
+]
+
+function checkPrompts(reader: Reader, dict: Dict): void {
+  const prompts = dict.get('vars_prompt')
+  for (const prompt of Array.isArray(prompts) ? (prompts as readonly Value[]) : [])
+    for (const key of isDict(prompt) ? prompt.keys() : [])
+      if (!promptKeys.includes(String(key)))
+        reader.say(
+          `Invalid vars_prompt data structure, found unsupported key '${String(key)}'`,
+          reader.doc.keyAt(prompt, key),
+          `known are: ${promptKeys.join(', ')}`,
+        )
 }
 
 function readImport(reader: Reader, dict: Dict, key: string, at: Source): ImportPlaybook {

@@ -74,9 +74,9 @@ export class Reader {
   }
 }
 
-/** A handler is a task, and a file of tasks may be either. */
+/** A handler is a task, and a file of tasks may be either; a duty is what a policy says of a secret. */
 function placeName(level: Level): string {
-  return level === 'handler' ? 'task' : level
+  return level === 'handler' ? 'task' : level === 'duty' ? 'a secret of a policy' : level
 }
 
 function hintFor(name: string, shape: KeywordShape, value: Value): string {

@@ -1,4 +1,4 @@
-import type { Item, Phase, ProviderGate, Rotation, SecretSpec } from '../core/play.ts'
+import type { Alternate, Item, Phase, ProviderGate, Rotation, SecretSpec } from '../core/play.ts'
 import { type Dict, isDict } from '../core/value.ts'
 import { readSearch } from './copy-search.ts'
 import { isIdentifier, readFields } from './fields.ts'
@@ -28,6 +28,7 @@ export function readRotation(reader: Reader, play: Dict, place: Place): Rotation
   const phases = {
     preflight: [...items('preflight'), ...search.before],
     backup: items('backup'),
+    distribute: items('distribute'),
     change: items('change'),
     converge: items('converge'),
     verify: [...items('verify'), ...search.after],
@@ -37,16 +38,42 @@ export function readRotation(reader: Reader, play: Dict, place: Place): Rotation
     finalise: items('finalise'),
   }
   const providerGates = readGates(reader, dict)
-  const { commit, failureBudget } = readFields(reader, dict, 'rotation') as Partial<Rotation>
+  const { commit, failureBudget, downtime, approval } = readFields(
+    reader,
+    dict,
+    'rotation',
+  ) as Partial<Rotation>
   return {
     name: dict.get('name') ?? '',
     secrets,
+    alternates: readAlternates(reader, dict),
     providerGates,
     ...(commit !== undefined && { commit }),
     ...(failureBudget !== undefined && { failureBudget }),
+    ...(downtime !== undefined && { downtime }),
+    ...(approval === true && { approval }),
     phases,
     at,
   }
+}
+
+function readAlternates(reader: Reader, rotation: Dict): Alternate[] {
+  const alternates = rotation.get('alternate')
+  if (!isDict(alternates)) return []
+  return [...alternates].flatMap(([key, spec]) => {
+    const name = String(key)
+    const at = reader.doc.keyAt(alternates, key)
+    if (isDict(spec)) {
+      reader.checkKeywords(spec, 'alternate', at)
+      return [{ between: [], current: '', ...readFields(reader, spec, 'alternate'), name, at }]
+    }
+    reader.say(
+      `${name} wants a mapping`,
+      at,
+      `write ${name}: { between: [app_a, app_b], current: "{{ … }}" }`,
+    )
+    return []
+  })
 }
 
 function readGates(reader: Reader, rotation: Dict): ProviderGate[] {

@@ -49,5 +49,8 @@ export function openVaultText(text: string, file: string, vault: Vault | undefin
 /** The Secret in a `!vault` value. Throws E_VAULT likewise. */
 export function openVaultValue(text: string, label: string, at: Source, vault: Vault | undefined): Secret {
   if (vault) return vault.decrypt(text, label, at)
-  throw problem('E_VAULT', `${label} is in a vault, and no vault password was given`, { at, hint: HINT })
+  throw problem('E_VAULT', `A vault password or secret must be specified to decrypt ${label}`, {
+    at,
+    hint: HINT,
+  })
 }

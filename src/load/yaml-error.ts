@@ -41,8 +41,20 @@ function renderYamlError(error: YAMLParseError, text: string, sourceOf: (offset:
   const hint = hasBareBraces(text, offset)
     ? QUOTE_BRACES
     : (said?.hint ?? 'check quotes, colons and indentation')
+  const json = jsonErrorOf(text)
   const detail = error.code === 'MISSING_CHAR' ? error.message : said?.message
-  return { code: 'E_YAML', message: detail ?? error.message, at: sourceOf(offset), hint }
+  return { code: 'E_YAML', message: detail ?? error.message, at: sourceOf(offset), hint: json ?? hint }
+}
+
+/** A file that begins with a bracket may be meant as JSON: what JSON says of it. */
+function jsonErrorOf(text: string): string | undefined {
+  if (!/^\s*[{[]/.test(text)) return undefined
+  try {
+    JSON.parse(text)
+    return undefined
+  } catch (error) {
+    return `as JSON: ${(error as Error).message}`
+  }
 }
 
 /** Whether the line of the error, or the one before, has a value that begins with unquoted braces. */

@@ -42,6 +42,13 @@ function isOfType(value: Value, type: string): boolean {
         value === 1 ||
         (text !== undefined && booleans.has(text.toLowerCase()))
       )
+    case 'bytes':
+    case 'bits':
+      return (
+        kind === 'int' ||
+        kind === 'float' ||
+        (text !== undefined && /^\d+(\.\d+)?\s*[KMGTPEZY]?b?$/i.test(text))
+      )
     case 'list':
       return kind !== 'dict' && kind !== 'NoneType'
     case 'dict':

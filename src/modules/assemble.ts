@@ -3,11 +3,12 @@ import { join } from 'node:path'
 import { problem } from '../core/error.ts'
 import { defineState, type Target } from '../core/module.ts'
 import type { Args } from '../core/params.ts'
+import { Secret } from '../core/secret.ts'
 import { type FileState, readFile } from '../resources/file.ts'
 import { type FileSet, listFolder, rereadSet, writeSet } from '../resources/file-set.ts'
 import { resultOf, showFile, wantContent } from '../resources/file-want.ts'
+import { checksumOf, mapText, type Text } from '../resources/secret-text.ts'
 import { attributes, backup, backupSuffix, readOptions, unsafe_writes, validate } from './file-params.ts'
-import { contentOf } from './local-files.ts'
 import { parseRegex } from './python-regex.ts'
 import { backupResult } from './text-file.ts'
 
@@ -24,6 +25,11 @@ const params = {
     doc: 'Goes between two fragments; `\\n` and `\\t` mean what they mean in Python.',
   },
   regexp: { type: 'string', doc: 'Python regular expression: only fragments whose names it is found in.' },
+  decrypt: {
+    type: 'bool',
+    default: true,
+    doc: 'With `remote_src: false`: open fragments that are vault files; what is made of them is a secret then.',
+  },
   ignore_hidden: { type: 'bool', default: false, doc: 'Leave out names that begin with a dot.' },
   backup,
   validate,
@@ -32,10 +38,13 @@ const params = {
 } as const
 type AssembleArgs = Args<typeof params>
 
+/** What a fragment holds: text or base64. */
+type Fragment = { readonly text: Text; readonly encoding?: 'base64' | undefined }
+
 interface AssembleInput {
   readonly args: AssembleArgs
   /** Of the operator's machine; undefined with remote_src. */
-  readonly local: readonly Buffer[] | undefined
+  readonly local: readonly Fragment[] | undefined
   readonly suffix: string | undefined
 }
 
@@ -44,7 +53,7 @@ function isFragment({ regexp, ignore_hidden }: AssembleArgs, name: string): bool
   return regexp === undefined || name.search(parseRegex(regexp)) >= 0
 }
 
-function loadFragments(t: Target, args: AssembleArgs): readonly Buffer[] {
+function loadFragments(t: Target, args: AssembleArgs): readonly Fragment[] {
   const folder = t.operator.find('files', args.src)
   if (!statSync(folder).isDirectory())
     throw problem('E_TASK', `Source (${args.src}) is not a directory`, {
@@ -53,7 +62,18 @@ function loadFragments(t: Target, args: AssembleArgs): readonly Buffer[] {
   return readdirSync(folder)
     .sort()
     .filter(name => isFragment(args, name) && statSync(join(folder, name)).isFile())
-    .map(name => readFileSync(join(folder, name)))
+    .map(name => loadFragment(t, join(folder, name), args.decrypt))
+}
+
+function loadFragment(t: Target, path: string, isDecrypted: boolean): Fragment {
+  const bytes = readFileSync(path)
+  const isVault = isDecrypted && bytes.subarray(0, 15).toString('latin1') === '$ANSIBLE_VAULT;'
+  return isVault ? t.operator.openVault(bytes.toString('latin1'), path) : fragmentOf(bytes)
+}
+
+function fragmentOf(bytes: Buffer): Fragment {
+  const text = bytes.toString()
+  return Buffer.from(text).equals(bytes) ? { text } : { text: bytes.toString('base64'), encoding: 'base64' }
 }
 
 async function readFragments(t: Target, args: AssembleArgs): Promise<readonly FileState[]> {
@@ -103,7 +123,24 @@ function concatenate(fragments: readonly Buffer[], delimiter: string | undefined
   return Buffer.concat(parts)
 }
 
-const bytesOf = ({ content, encoding }: FileState): Buffer => Buffer.from(String(content), encoding ?? 'utf8')
+/** What the file is to hold: a secret when one of the fragments is. */
+function contentFor(
+  { args, local }: AssembleInput,
+  sources: readonly FileState[] | undefined,
+): { text: Text; encoding?: 'base64' } {
+  const fragments: readonly Fragment[] =
+    local ?? (sources ?? []).map(({ content = '', encoding }) => ({ text: content, encoding }))
+  const isBinary = fragments.some(({ encoding }) => encoding !== undefined)
+  const text = mapText(
+    fragments.map(one => one.text),
+    (...plain) =>
+      concatenate(
+        plain.map((one, i) => Buffer.from(one, fragments[i]!.encoding ?? 'utf8')),
+        args.delimiter,
+      ).toString(isBinary ? 'base64' : 'utf8'),
+  )
+  return isBinary ? { text, encoding: 'base64' } : { text }
+}
 
 export const assemble = defineState<typeof params, FileSet, AssembleInput>({
   name: 'assemble',
@@ -130,28 +167,31 @@ export const assemble = defineState<typeof params, FileSet, AssembleInput>({
   }),
   async read(t, { args, local, suffix }) {
     const sources = local === undefined ? await readFragments(t, args) : []
-    const options = { ...readOptions(args), backupSuffix: suffix, follow: true, digest: true }
-    const dest = await readFile(t, args.dest, t.diff ? { ...options, content: 'plain' } : options)
+    const isSecret = local?.some(({ text }) => text instanceof Secret) ?? false
+    const dest = await readFile(t, args.dest, {
+      ...readOptions(args),
+      backupSuffix: suffix,
+      follow: true,
+      digest: true,
+      ...(isSecret ? { content: 'secret' } : t.diff ? { content: 'plain' } : {}),
+    })
     if (dest.kind === 'directory') throw problem('E_TASK', `Destination ${args.dest} is a directory`)
     return { files: [dest], sources }
   },
+  hasDiffList: true,
   reread: rereadSet,
-  want({ args, local }, before) {
-    const fragments = local ?? (before.sources ?? []).map(bytesOf)
-    const content = contentOf(concatenate(fragments, args.delimiter))
-    return { ...before, files: [wantContent(before.files[0]!, content, args.mode)] }
+  want(input, before) {
+    const content = contentFor(input, before.sources)
+    return { ...before, files: [wantContent(before.files[0]!, content, input.args.mode)] }
   },
   write: writeSet,
-  result({ args, local }, before, after) {
+  result(input, before, after) {
     const [file] = after.files
-    const fragments = local ?? (before.sources ?? []).map(bytesOf)
-    const { checksum } = resultOf(
-      wantContent(file!, contentOf(concatenate(fragments, args.delimiter)), undefined),
-    )
+    const content = contentFor(input, before.sources)
     return {
       ...resultOf(file!),
-      checksum,
-      src: args.src,
+      checksum: checksumOf(content.text, content.encoding),
+      src: input.args.src,
       dest: file!.path,
       msg: 'OK',
       ...backupResult(before.files[0]!, file!),

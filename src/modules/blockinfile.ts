@@ -145,6 +145,7 @@ export const blockinfile = defineState<typeof params, FileState, EditInput<Block
     return prepareEdit(t, args)
   },
   read: (t, input) => readText(t, input, [input.args.block], input.args.create),
+  hasDiffList: true,
   reread: rereadFile,
   want: (input, before) => edit(input, before).after,
   write: writeFile,

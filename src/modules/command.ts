@@ -1,5 +1,5 @@
 import { problem } from '../core/error.ts'
-import { defineAction } from '../core/module.ts'
+import { defineAction, type Outcome } from '../core/module.ts'
 import { Secret } from '../core/secret.ts'
 import { isDict, type Value } from '../core/value.ts'
 import { outcomeOf, runProgram } from './program.ts'
@@ -42,7 +42,7 @@ function isWord(value: Value): value is string | number | bigint | boolean {
   return ['string', 'number', 'bigint', 'boolean'].includes(typeof value)
 }
 
-/** The words to start. Throws E_PARAMS for a secret among them, for what is no word, and for no words at all. */
+/** The words to start. Throws E_PARAMS for a secret among them and for what is no word. */
 function selectArgv(cmd: string | Secret | undefined, argv: Value | undefined): readonly string[] {
   if (cmd instanceof Secret) return inArgv()
   const list: Value = cmd !== undefined ? [...splitWords(cmd)] : (argv ?? [])
@@ -54,10 +54,11 @@ function selectArgv(cmd: string | Secret | undefined, argv: Value | undefined): 
       })
     return String(word)
   })
-  if (words.length === 0 || words[0] === '')
-    throw problem('E_PARAMS', 'command: no command given', { hint: 'write `command: ls -l`' })
   return words
 }
+
+/** In Ansible these are results with an exit status, not arguments that are wrong. */
+const refused = (msg: string): Outcome => ({ changed: false, failed: true, msg, values: { rc: 256 } })
 
 export const command = defineAction({
   name: 'command',
@@ -75,7 +76,6 @@ export const command = defineAction({
     ...programParams,
     ...stdinParams,
   },
-  rules: { mutuallyExclusive: [['cmd', 'argv']], requiredOneOf: [['cmd', 'argv']] },
   returns: programReturns,
   examples: `
 - name: Which kernel
@@ -87,7 +87,10 @@ export const command = defineAction({
     creates: /tmp/a file
 `,
   async run(t, args) {
+    if (args.cmd !== undefined && args.argv !== undefined)
+      return refused('only command or argv can be given, not both')
     const argv = selectArgv(args.cmd, args.argv)
+    if (argv.length === 0 || argv[0] === '') return refused('no command given')
     const started = await runProgram(t, {
       start: { argv },
       chdir: args.chdir,

@@ -29,7 +29,10 @@ const params = {
   },
   directory_mode: { type: 'mode', doc: 'Permissions of folders that are copied.' },
   follow: { type: 'bool', default: false, doc: 'When the destination is a link, write where it leads.' },
-  local_follow: { type: 'bool', default: true, doc: 'Copy what links in `src` lead to, not the links.' },
+  local_follow: {
+    type: 'bool',
+    doc: 'Copy what links in `src` lead to, not the links. Default: true; with `remote_src` false, as in Ansible.',
+  },
   decrypt: {
     type: 'bool',
     default: true,
@@ -42,6 +45,7 @@ const params = {
   ...attributes,
   mode: { ...attributes.mode, doc: `${attributes.mode.doc} \`preserve\`: that of the original.` },
 } as const
+const NO_SOURCE = 'src (or content) is required'
 type CopyArgs = Args<typeof params>
 
 interface CopyInput {
@@ -59,10 +63,10 @@ async function prepare(t: Target, args: CopyArgs): Promise<CopyInput> {
     const text = contentText(args.content)
     return { args, items: [{ relative: '', kind: 'file', content: { text } }], isFolder: false, suffix }
   }
-  if (args.src === undefined) throw problem('E_PARAMS', 'src (or content) is required')
+  if (args.src === undefined || args.src === '') throw problem('E_PARAMS', NO_SOURCE)
   if (args.remote_src) return { args, items: [], isFolder: false, suffix }
   const { items, isFolder } = await loadItems(t, args.src, {
-    isFollowed: args.local_follow,
+    isFollowed: args.local_follow ?? true,
     isDecrypted: args.decrypt,
   })
   if (args.checksum !== undefined && !isFolder) requireChecksum(args.src, args.checksum, items[0]?.sha1)
@@ -91,6 +95,7 @@ function optionsOf(
     ...readOptions(args),
     backupSuffix: suffix,
     follow: args.follow && item.kind !== 'link',
+    fresh: item.kind === 'link',
     ...(into === undefined ? {} : { into }),
     digest: true,
     upload: item.upload,
@@ -133,11 +138,13 @@ async function readRemote(t: Target, input: CopyInput, src: string): Promise<Fil
     })
     return { files: [file], sources: [source] }
   }
-  const found = await listFolder(t, source.terms.real)
+  const found = await listFolder(t, source.terms.real, input.args.local_follow ?? false)
   if (t.undoable) requireHoldable(src, found)
   const inside = src.endsWith('/') ? '' : basename(source.terms.real)
   const sources = await Promise.all(
-    found.map(({ relative }) => readFile(t, `${source.terms.real}/${relative}`, { digest: true })),
+    found.map(({ relative, kind }) =>
+      readFile(t, `${source.terms.real}/${relative}`, { digest: true, follow: kind !== 'link' }),
+    ),
   )
   const files = await Promise.all(
     found.map(({ relative, kind }, i) => {
@@ -157,7 +164,7 @@ function itemOf(source: FileState): Item {
   const { kind, mode, content, encoding, sha256, sizeBytes, target } = source
   if (kind === 'directory' || kind === 'link')
     return { relative: '', kind, sourceMode: mode ?? '', ...(target === undefined ? {} : { target }) }
-  if (kind !== 'file') throw problem('E_TASK', `${source.path} is a ${kind}, which cannot be copied`)
+  if (kind !== 'file') throw problem('E_TASK', `${source.path} is a ${kind}, not a file: it cannot be copied`)
   const digest = { sha256: sha256 as string, sizeBytes: sizeBytes ?? 0 }
   return {
     relative: '',
@@ -181,7 +188,10 @@ function wantItem(args: CopyArgs, item: Item, before: FileState): FileState {
     const mode = modeOf(args.directory_mode ?? (args.mode === 'preserve' ? 'preserve' : undefined))
     return { path, kind: 'directory', ...wantAttributes(before, 'directory', mode), terms }
   }
-  if (kind === 'directory') throw problem('E_TASK', `${path} is a directory, not a file`)
+  if (kind === 'directory')
+    throw args.content === undefined
+      ? problem('E_TASK', `${path} is a directory, not a file`)
+      : problem('E_TASK', `can not use content with a dir as dest: ${path}`)
   if (!args.force && kind !== 'absent') return before
   if (item.kind === 'link') return wantLink(before, item.target!)
   return wantContent(before, item.content!, modeOf(args.mode))
@@ -212,6 +222,7 @@ export const copy = defineState<typeof params, FileSet, CopyInput>({
     'Content that is secret, or comes from a secret, is never shown and has no checksum in the result.',
   ],
   params,
+  missing: { dest: 'dest is required', src: NO_SOURCE },
   rules: { mutuallyExclusive: [['src', 'content']], requiredOneOf: [['src', 'content']] },
   returns: {
     dest: { doc: 'Where it is on the target.' },
@@ -235,6 +246,7 @@ export const copy = defineState<typeof params, FileSet, CopyInput>({
 `,
   prepare,
   read,
+  hasDiffList: true,
   reread: rereadSet,
   want,
   write: writeSet,

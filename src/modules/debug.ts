@@ -4,6 +4,8 @@ import { fromValue, Template, type Value } from '../core/value.ts'
 
 /** What the variable or expression gives; one that is not defined is shown as such instead of failing, as Ansible does. */
 function evaluateShown(t: Target, expression: Value): Value {
+  // With braces it is a template as any other: one that cannot be rendered fails.
+  if (expression instanceof Template && expression.text.includes('{{')) return t.operator.render(expression)
   try {
     return t.operator.evaluate(expression)
   } catch (error) {

@@ -11,6 +11,18 @@ export const attributes = {
   },
   owner: { type: 'string', doc: 'User that owns it, by name or number. Default: as it is.' },
   group: { type: 'string', doc: 'Group that owns it, by name or number. Default: as it is.' },
+  attributes: {
+    type: 'string',
+    aliases: ['attr'],
+    doc: 'Attributes as chattr has them: `+i` adds, `-i` takes away, `Ai` or `=Ai` are all there are to be. Refused where the file system keeps none.',
+  },
+  seuser: { type: 'string', doc: 'User of the SELinux context. Refused on a host without SELinux.' },
+  serole: { type: 'string', doc: 'Role of the SELinux context. Refused on a host without SELinux.' },
+  setype: { type: 'string', doc: 'Type of the SELinux context. Refused on a host without SELinux.' },
+  selevel: {
+    type: 'string',
+    doc: 'Level (MLS/MCS range) of the SELinux context. Refused on a host without SELinux.',
+  },
 } as const
 
 /** Options of modules that replace a file's content. */
@@ -43,6 +55,27 @@ interface Given {
   readonly group?: string
   readonly validate?: string
   readonly unsafe_writes?: boolean
+  readonly attributes?: string
+  readonly seuser?: string
+  readonly serole?: string
+  readonly setype?: string
+  readonly selevel?: string
+}
+
+/** Throws E_PARAMS for letters that chattr(1) has not. */
+function parseFlags(text: string): string {
+  if (/^[-+=]?[aAcCdDijmPsStTux]*$/.test(text)) return text
+  throw problem('E_PARAMS', `attributes: ${text} are no attributes of chattr`, {
+    hint: 'write for instance +i, -A or =aS',
+  })
+}
+
+/** `_default` is the policy's, so that nothing is asked for. */
+function contextOption(args: Given): Pick<ReadOptions, 'context'> {
+  const given = [args.seuser, args.serole, args.setype, args.selevel]
+  if (given.every(part => part === undefined)) return {}
+  const [user, role, type, level] = given.map(part => (part === '_default' ? undefined : part))
+  return { context: { user, role, type, level } }
 }
 
 /** What of the arguments a read needs to know. */
@@ -55,6 +88,8 @@ export function readOptions(args: Given): ReadOptions {
     owner: args.owner,
     group: args.group,
     unsafe: args.unsafe_writes ?? false,
+    ...(args.attributes === undefined ? {} : { flags: parseFlags(args.attributes) }),
+    ...contextOption(args),
     ...(args.validate === undefined ? {} : { validate: parseWords(args.validate) }),
   }
 }

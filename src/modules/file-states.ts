@@ -1,5 +1,6 @@
 import { problem } from '../core/error.ts'
 import type { FileState } from '../resources/file.ts'
+import { wantMarks } from '../resources/file-marks.ts'
 import type { FileSet } from '../resources/file-set.ts'
 import { wantAbsent, wantAttributes, wantContent, wantLink } from '../resources/file-want.ts'
 import type { FileArgs, FileInput } from './file.ts'
@@ -8,6 +9,7 @@ import type { Times } from './file-times.ts'
 /** The state that the file module's arguments want. Throws E_TASK for what Ansible refuses, in its words. */
 export function wantFileModule({ args, times }: FileInput, before: FileSet): FileSet {
   const root = before.files[0]!
+  if (args._diff_peek !== undefined) return before
   const below = before.files.slice(1)
   switch (args.state ?? (root.kind === 'absent' && args.recurse ? 'directory' : 'file')) {
     case 'absent':
@@ -37,8 +39,13 @@ export function wantFileModule({ args, times }: FileInput, before: FileSet): Fil
   }
 }
 
-const timed = (before: FileState, times: Times) =>
-  times.kind === 'set' ? { modifiedAt: times.seconds } : { modifiedAt: before.modifiedAt }
+const timed = (before: FileState, { modification, access }: Times) => ({
+  modifiedAt: modification.kind === 'set' ? settable(before, modification.seconds) : before.modifiedAt,
+  accessedAt: access.kind === 'set' ? access.seconds : before.accessedAt,
+})
+
+const settable = ({ terms }: FileState, seconds: number): number =>
+  terms.hasFractions ? seconds : Math.floor(seconds)
 
 /** `state: file`, or none: attributes of what is there. */
 function wantExisting(args: FileArgs, times: Times, before: FileState): FileState {
@@ -46,9 +53,10 @@ function wantExisting(args: FileArgs, times: Times, before: FileState): FileStat
   if (kind === 'absent')
     throw problem('E_TASK', `file (${path}) is absent, cannot continue`, {
       hint: 'state: touch makes an empty file, state: directory a folder',
+      values: { path, state: 'absent' },
     })
   if (args.state === 'file' && kind !== 'file' && kind !== 'hard')
-    throw problem('E_TASK', `file (${path}) is ${kind}, cannot continue`)
+    throw problem('E_TASK', `file (${path}) is ${kind}, cannot continue`, { values: { path, state: kind } })
   if (kind === 'link') return wantLink(before, before.target ?? '')
   const attributes = wantAttributes(before, kind === 'directory' ? 'directory' : 'file', args.mode)
   return { ...before, ...wantKept(before, attributes), ...timed(before, times) }
@@ -57,7 +65,7 @@ function wantExisting(args: FileArgs, times: Times, before: FileState): FileStat
 /** Attributes of something that is neither file nor folder are kept like a file's. */
 function wantKept(before: FileState, attributes: ReturnType<typeof wantAttributes>) {
   const { owner = before.owner, group = before.group } = attributes
-  return { mode: attributes.mode, owner: before.terms.owner ?? owner, group: before.terms.group ?? group }
+  return { ...attributes, owner: before.terms.owner ?? owner, group: before.terms.group ?? group }
 }
 
 function wantDirectory(args: FileArgs, times: Times, before: FileState): FileState {
@@ -76,7 +84,11 @@ function wantDirectory(args: FileArgs, times: Times, before: FileState): FileSta
 /** What is inside a folder with `recurse`. A link has no mode of its own. */
 function wantBelow(args: FileArgs, before: FileState): FileState {
   const { terms, kind } = before
-  const owned = { owner: terms.owner ?? before.owner, group: terms.group ?? before.group }
+  const owned = {
+    owner: terms.owner ?? before.owner,
+    group: terms.group ?? before.group,
+    ...(kind === 'file' || kind === 'directory' ? wantMarks(before.path, terms, before) : {}),
+  }
   if (kind === 'link' || args.mode === undefined) return { ...before, ...owned }
   const { mode } = wantAttributes(before, kind === 'directory' ? 'directory' : 'file', args.mode)
   return { ...before, ...owned, mode }
@@ -101,7 +113,11 @@ function wantSymlink(args: FileArgs, before: FileState, leadsTo: FileState | und
 function wantHardLink(args: FileArgs, before: FileState, original: FileState | undefined): FileState {
   const { kind, path, terms } = before
   if (original === undefined) throw problem('E_PARAMS', 'src is required for creating new hardlinks')
-  if (original.kind === 'absent') throw problem('E_TASK', `src does not exist: ${args.src}`)
+  if (original.kind === 'absent')
+    throw problem('E_TASK', 'src does not exist', {
+      hint: `make ${args.src} first`,
+      values: { dest: path, src: args.src },
+    })
   if (kind === 'hard') return { ...before, ...wantAttributes(before, 'file', args.mode) }
   if (kind !== 'absent' && !args.force)
     throw problem('E_TASK', `Cannot link, ${path} exists as a ${kind}`, { hint: 'force: true replaces it' })
@@ -112,7 +128,7 @@ function wantHardLink(args: FileArgs, before: FileState, original: FileState | u
 function wantTouched(args: FileArgs, times: Times, before: FileState): FileState {
   if (before.kind === 'absent') {
     const made = wantContent(before, { text: '' }, args.mode)
-    return times.kind === 'set' ? { ...made, modifiedAt: times.seconds } : made
+    return { ...made, ...timed(made, times) }
   }
   return wantExisting({ ...args, state: undefined as never }, times, before)
 }

@@ -2,10 +2,11 @@ import { dirname, join } from 'node:path'
 import { problem } from '../core/error.ts'
 import { defineState, type Target } from '../core/module.ts'
 import type { Args } from '../core/params.ts'
-import { type FileState, parsePath, type ReadOptions, readFile } from '../resources/file.ts'
-import { type FileSet, listFolder, requireHoldable, rereadSet, writeSet } from '../resources/file-set.ts'
+import { type FileState, type ReadOptions, readFile } from '../resources/file.ts'
+import { type FileSet, rereadSet, writeSet } from '../resources/file-set.ts'
 import { resultOf, showFile } from '../resources/file-want.ts'
 import { NEW_DIRECTORY, renderMode, wantMode } from '../resources/mode.ts'
+import { readBelow, readHeld } from './file-below.ts'
 import { attributes, readOptions } from './file-params.ts'
 import { wantFileModule } from './file-states.ts'
 import { parseTimes, type Times } from './file-times.ts'
@@ -46,8 +47,16 @@ const params = {
   },
   access_time: {
     type: 'string',
-    choices: ['preserve', 'now'],
-    doc: 'Only for compatibility: reading a file changes it anyway, so it is no state.',
+    doc: '`preserve`, `now`, or a time as `access_time_format` says. `touch`: default `now`.',
+  },
+  access_time_format: {
+    type: 'string',
+    default: '%Y%m%d%H%M.%S',
+    doc: 'How `access_time` is written.',
+  },
+  _diff_peek: {
+    type: 'any',
+    doc: 'Of Ansible itself: only asks what is there, so nothing is changed.',
   },
   ...attributes,
 } as const
@@ -73,7 +82,8 @@ async function read(t: Target, { args, times }: FileInput): Promise<FileSet> {
     ...(state === 'link' && args.follow ? {} : readOptions(args)),
     follow: isFollowed,
     fresh: args.force,
-    times: times.kind !== 'none',
+    times: times.modification.kind !== 'none',
+    isAccessed: times.access.kind !== 'none',
     above: aboveOf(args),
     sameAs: state === 'hard' ? src : undefined,
   })
@@ -82,7 +92,10 @@ async function read(t: Target, { args, times }: FileInput): Promise<FileSet> {
     return { files: [root], sources: [await readFile(t, src, { follow: true })] }
   const isWhole = args.recurse && root.kind === 'directory'
   const isKept = state === 'absent' && t.undoable && root.kind === 'directory'
-  return { files: isWhole || isKept ? [root, ...(await readBelow(t, root, isKept))] : [root] }
+  if (state === 'absent' && t.diff && !isKept && root.kind === 'directory')
+    return { files: [root], sources: await readBelow(t, root, false) }
+  if (isKept) return { files: [root, ...(await readHeld(t, root))] }
+  return { files: isWhole ? [root, ...(await readBelow(t, root, isFollowed))] : [root] }
 }
 
 /** A link and what it leads to: with `follow` the attributes are meant for that. */
@@ -98,37 +111,32 @@ async function readLinked(t: Target, args: FileArgs, root: FileState, src: strin
   return { files: isMeant && leadsTo.kind !== 'absent' ? [root, leadsTo] : [root], sources: [leadsTo] }
 }
 
-/** All that is in a folder: for its attributes, or with its content so that it can be made again. */
-async function readBelow(t: Target, root: FileState, isKept: boolean): Promise<readonly FileState[]> {
-  const folder = root.terms.real
-  const found = (await listFolder(t, folder)).filter(one => one.relative !== '')
-  if (isKept) {
-    requireHoldable(root.path, found)
-    return Promise.all(
-      found.map(async one => {
-        const held = await readFile(t, `${folder}/${one.relative}`)
-        return { ...held, terms: { ...held.terms, showKey: root.terms.showKey } }
-      }),
-    )
+/** Ansible registers it always: of before and after the path and what differs. */
+function diffOf(before: FileSet, after: FileSet) {
+  const [was, is] = [before.files[0]!, after.files[0]!]
+  const told = (one: FileState) => ({
+    state: one.kind,
+    mode: one.mode,
+    owner: one.owner?.id,
+    group: one.group?.id,
+    src: one.target,
+    mtime: one.modifiedAt,
+    atime: one.accessedAt,
+  })
+  const [from, to] = [Object.entries(told(was)), Object.entries(told(is))]
+  const isOther = (_: unknown, i: number) => from[i]![1] !== to[i]![1]
+  const content =
+    is.kind === 'absent' && before.sources !== undefined ? { path_content: contentOf(before) } : {}
+  return {
+    before: { path: was.path, ...Object.fromEntries(from.filter(isOther)), ...content },
+    after: { path: is.path, ...Object.fromEntries(to.filter(isOther)) },
   }
-  return Promise.all(
-    found.map(async ({ relative, ...held }) => {
-      const path = `${parsePath(folder)}/${relative}`
-      const { kind } = held
-      const terms = {
-        ...root.terms,
-        content: 'none' as const,
-        follow: false,
-        real: path,
-        found: kind,
-        missing: 0,
-      }
-      // A listing does not say where links lead.
-      const { target } =
-        kind === 'link' ? await readFile(t, path, { content: 'none' }) : { target: undefined }
-      return { ...held, path, ...(kind === 'file' ? {} : { sizeBytes: undefined }), target, terms }
-    }),
-  )
+}
+
+function contentOf({ sources = [] }: FileSet) {
+  const paths = (isFolder: boolean) =>
+    sources.filter(({ kind }) => (kind === 'directory') === isFolder).map(({ path }) => path)
+  return { directories: paths(true), files: paths(false) }
 }
 
 export const file = defineState<typeof params, FileSet, FileInput>({
@@ -161,18 +169,19 @@ export const file = defineState<typeof params, FileSet, FileInput>({
     if (args.src !== undefined && args.state !== 'link' && args.state !== 'hard')
       throw problem('E_PARAMS', "src option requires state to be 'link' or 'hard'")
     if (args.state === 'link' && !args.follow && args.mode !== undefined)
-      throw problem('E_PARAMS', 'mode cannot be set for a link that is not followed: it has none of its own')
+      t.warn('mode: a link that is not followed has none of its own, so it is not set')
     return { args, times: parseTimes(args, t.operator.now()) }
   },
   read,
   reread: rereadSet,
   want: wantFileModule,
   write: writeSet,
-  result({ args }, _before, after) {
+  result({ args }, before, after) {
     const root = after.files[0]!
     const isLink = args.state === 'link' || args.state === 'hard'
     const place = isLink ? { dest: root.path, src: args.src } : { path: root.path }
-    return { ...resultOf(root), ...place, ...(args.state === 'touch' ? { dest: root.path } : {}) }
+    const touched = args.state === 'touch' ? { dest: root.path } : {}
+    return { ...resultOf(root), ...place, ...touched, diff: diffOf(before, after) }
   },
   show(set) {
     const shown = set.files.map(showFile)

@@ -1,9 +1,11 @@
 import { problem } from '../core/error.ts'
 import { defineAction, type Outcome, type Target } from '../core/module.ts'
 import type { Args } from '../core/params.ts'
-import { sh } from '../core/script.ts'
+import { joinScripts, sh } from '../core/script.ts'
+import type { Float } from '../core/value.ts'
 import { accept, parsePath, readFile } from '../resources/file.ts'
 import { wantMode } from '../resources/mode.ts'
+import { pathScript } from '../resources/path-script.ts'
 import { matchesGlob } from './glob.ts'
 import { parseRegex } from './python-regex.ts'
 import { parseStat } from './stat.ts'
@@ -72,20 +74,22 @@ type FindArgs = Args<typeof params>
  * A name may hold any byte but `/` and NUL, a line end too: `//` and a line end cannot stand in a path that find made,
  * so they end a record.
  */
-const listScript = sh`
+const listScript = joinScripts(
+  pathScript,
+  sh`
 rt_set now "$(date +%s)"
-path=$p_path
-tilde='~'
-case $path in "$tilde") path=$HOME ;; "$tilde"/*) path=$HOME/\${path#"$tilde"/} ;; /*) ;; *) path=./$path ;; esac
+expand "$p_path"
+path=$expanded
 if ! [ -d "$path" ]; then rt_set missing 1; exit 0; fi
 rt_set root "$path"
 set --
 if [ -n "\${p_depth-}" ]; then set -- -maxdepth "$p_depth"; fi
 link=-H
 if [ "$p_follow" = 1 ]; then link=-L; fi
-find "$link" "$path" -mindepth 1 "$@" -exec stat -c '%f|%u|%g|%s|%d|%i|%h|%X|%Y|%Z|%b|%o|%t|%T|%U|%G|%n//' -- {} +
+find "$link" "$path" -mindepth 1 "$@" -exec stat -c '%f|%u|%g|%s|%d|%i|%h|%.9X|%.9Y|%.9Z|%b|%o|%t|%T|%U|%G|%n//' -- {} +
 exit 0
-`
+`,
+)
 const sumScript = sh`
 sum=$("\${p_algorithm}sum" <"$p_path") || rt_fail "cannot make a $p_algorithm checksum of $p_path"
 rt_set sum "\${sum%% *}"
@@ -93,6 +97,8 @@ rt_set sum "\${sum%% *}"
 
 type Found = Readonly<Record<string, unknown>> & { readonly path: string; readonly mode: string }
 interface Listing {
+  /** How many names were seen: those of the level below `depth` too, as Ansible counts. */
+  readonly examined: number
   readonly isThere: boolean
   /** Seconds since 1970, by the clock of the target. */
   readonly now: number
@@ -100,14 +106,17 @@ interface Listing {
 }
 
 async function list(t: Target, args: FindArgs, path: string): Promise<Listing> {
-  const depth = args.recurse ? args.depth : 1
+  const depth = !args.recurse ? 1 : args.depth === undefined ? undefined : args.depth + 1
   const ran = accept(t, await t.run(listScript, { path: parsePath(path), follow: args.follow, depth }))
   const root = ran.values['root'] ?? ''
   const records = ran.stdout.toString().split('//\n').slice(0, -1)
+  const folder = parsePath(path).replace(/\/$/, '')
   const found = records
-    .map(record => parseRecord(record, root, path))
+    .map(record => parseRecord(record, root, folder))
+    .filter(one => !args.recurse || depthOf(one, folder) <= (args.depth ?? Number.POSITIVE_INFINITY))
     .sort((a, b) => (a.path < b.path ? -1 : 1))
-  return { isThere: ran.values['missing'] === undefined, now: Number(ran.values['now']), found }
+  const isThere = ran.values['missing'] === undefined
+  return { isThere, now: Number(ran.values['now']), found, examined: records.length }
 }
 
 /** What `stat` says and find does not. */
@@ -121,9 +130,11 @@ const untold = new Set([
   'device_type',
 ])
 
-function parseRecord(record: string, root: string, asked: string): Found {
+const depthOf = ({ path }: Found, folder: string): number => path.slice(folder.length).split('/').length - 1
+
+function parseRecord(record: string, root: string, folder: string): Found {
   const name = record.split('|').slice(16).join('|')
-  const path = `${parsePath(asked).replace(/\/$/, '')}/${name.slice(root.length).replace(/^\//, '')}`
+  const path = `${folder}/${name.slice(root.length).replace(/^\//, '')}`
   const told = Object.entries(parseStat(record, {})).filter(([key]) => !untold.has(key))
   const members: Readonly<Record<string, unknown>> = Object.fromEntries(told)
   return { ...members, path, mode: String(members['mode']) }
@@ -168,7 +179,7 @@ function filterOf(args: FindArgs): (one: Found, now: number) => boolean {
     if (typeof kind === 'string' && one[kind] !== true) return false
     if (!isNamed(name, args.patterns, args.use_regex, true)) return false
     if (isNamed(name, args.excludes, args.use_regex, false)) return false
-    if (age !== undefined && !isWithin(now - Number(one[args.age_stamp]), age)) return false
+    if (age !== undefined && !isWithin(now - (one[args.age_stamp] as Float).value, age)) return false
     if (size !== undefined && one['isreg'] === true && !isWithin(Number(one['size']), size)) return false
     return args.mode === undefined || hasMode(one, args.mode, args.exact_mode)
   }
@@ -210,7 +221,7 @@ export const find = defineAction({
   name: 'find',
   summary: 'Find files, folders or links of the target by name, age, size, permissions or content.',
   notes: [
-    'What is found is sorted by path. Times are whole seconds.',
+    'What is found is sorted by path. Times have fractions where the host’s `stat` tells them (GNU).',
     'With `contains` each file that passes all other tests is read, up to 16 MiB.',
   ],
   params,
@@ -239,7 +250,7 @@ export const find = defineAction({
       values: {
         files,
         matched: files.length,
-        examined: listings.reduce((sum, { found }) => sum + found.length, 0),
+        examined: listings.reduce((sum, { examined }) => sum + examined, 0),
         skipped_paths: Object.fromEntries(skipped.map(path => [path, `'${path}' is not a directory`])),
       },
     }

@@ -1,18 +1,20 @@
 import { problem } from '../core/error.ts'
 import { defineAction, type Outcome } from '../core/module.ts'
-import { sh } from '../core/script.ts'
+import { joinScripts, sh } from '../core/script.ts'
 import { Secret } from '../core/secret.ts'
 import { accept } from '../resources/file.ts'
+import { pathScript } from '../resources/path-script.ts'
 import { environmentParams } from './environment.ts'
 
-const gitScript = sh`
+const gitScript = joinScripts(
+  pathScript,
+  sh`
 for n in $p_environment; do eval "export \"$n=\$p_env_$n\""; done
 GIT_TERMINAL_PROMPT=0
 export GIT_TERMINAL_PROMPT
 command -v git >/dev/null 2>&1 || rt_fail "Failed to find required executable \"git\""
-tilde='~'
-dest=$p_dest
-case $dest in "$tilde"/*) dest=$HOME/\${dest#"$tilde"/} ;; esac
+expand "$p_dest"
+dest=$expanded
 if [ -n "$p_key_file$p_hostkeys" ]; then
   GIT_SSH_COMMAND='ssh -o BatchMode=yes'
   if [ -n "$p_hostkeys" ]; then GIT_SSH_COMMAND="$GIT_SSH_COMMAND -o StrictHostKeyChecking=$p_hostkeys"; fi
@@ -96,7 +98,8 @@ if [ "$p_recursive" = 1 ] && [ -f "$dest/.gitmodules" ]; then
 fi
 rt_set after "$(git -C "$dest" rev-parse HEAD)"
 exit 0
-`
+`,
+)
 
 export const git = defineAction({
   name: 'git',

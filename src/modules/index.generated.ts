@@ -10,6 +10,7 @@ import { apt } from './apt.ts'
 import { archive } from './archive.ts'
 import { assemble } from './assemble.ts'
 import { assert } from './assert.ts'
+import { asyncStatus } from './async-status.ts'
 import { authorizedKey } from './authorized-key.ts'
 import { backup } from './backup.ts'
 import { blockinfile } from './blockinfile.ts'
@@ -41,10 +42,13 @@ import { lineinfile } from './lineinfile.ts'
 import { mount } from './mount.ts'
 import { mysqlDb } from './mysql-db.ts'
 import { mysqlUser } from './mysql-user.ts'
+import { npm } from './npm.ts'
 import { packageFacts } from './package-facts.ts'
 import { packageModule } from './package.ts'
 import { pause } from './pause.ts'
 import { ping } from './ping.ts'
+import { pip } from './pip.ts'
+import { postgresqlDb } from './postgresql-db.ts'
 import { postgresqlDump } from './postgresql-dump.ts'
 import { postgresqlQuery } from './postgresql-query.ts'
 import { postgresqlRestore } from './postgresql-restore.ts'
@@ -91,6 +95,7 @@ export const modules: readonly Module[] = [
   archive,
   assemble,
   assert,
+  asyncStatus,
   authorizedKey,
   backup,
   blockinfile,
@@ -123,10 +128,13 @@ export const modules: readonly Module[] = [
   mount,
   mysqlDb,
   mysqlUser,
+  npm,
   packageFacts,
   packageModule,
   pause,
   ping,
+  pip,
+  postgresqlDb,
   postgresqlDump,
   postgresqlQuery,
   postgresqlRestore,

@@ -65,6 +65,12 @@ function parseLine(line: string): HostKey | undefined {
 
 /** The key asked for. Throws E_PARAMS for one that is none, and for one of another host. */
 function keyOf({ name, key, state }: HostArgs): HostKey | undefined {
+  if (name.includes(','))
+    throw problem(
+      'E_PARAMS',
+      'Comma separated list of names is not supported. Please pass a single name to lookup in the known_hosts file.',
+      { hint: 'use a loop over the names' },
+    )
   if (key === undefined) {
     if (state === 'absent') return undefined
     throw problem('E_PARAMS', 'No key specified when adding a host', {
@@ -85,8 +91,8 @@ function keyOf({ name, key, state }: HostArgs): HostKey | undefined {
       },
     )
   if (!isHost(found.hosts, name))
-    throw problem('E_PARAMS', `Host parameter does not match the host in the supplied key: ${found.hosts}`, {
-      hint: 'the line of the key begins with the name of the host',
+    throw problem('E_PARAMS', 'Host parameter does not match hashed host field in supplied key', {
+      hint: `the line of the key begins with the name of the host, and here with ${found.hosts}`,
     })
   return found
 }
@@ -114,6 +120,17 @@ function edit({ args, salt }: HostInput, text: string): string {
   return render([...lines.filter(line => !mine.includes(line)), added])
 }
 const render = (lines: readonly string[]): string => lines.map(line => `${line}\n`).join('')
+
+/** Ansible registers it always, not only with --diff. */
+function diffOf(before: FileState, after: FileState) {
+  const header = (state: FileState) => (state.kind === 'absent' ? '/dev/null' : state.path)
+  return {
+    before: textOf(before),
+    after: textOf(after),
+    before_header: header(before),
+    after_header: header(after),
+  }
+}
 
 export const knownHosts = defineState<typeof params, FileState, HostInput>({
   name: 'known_hosts',
@@ -146,6 +163,6 @@ export const knownHosts = defineState<typeof params, FileState, HostInput>({
     return wantContent(before, { text }, before.kind === 'absent' ? '0600' : undefined)
   },
   write: writeFile,
-  result: ({ args }) => ({ ...args, key: args.key ?? null }),
+  result: ({ args }, before, after) => ({ ...args, key: args.key ?? null, diff: diffOf(before, after) }),
   show: showFile,
 })

@@ -219,6 +219,7 @@ export const lineinfile = defineState<typeof params, FileState, EditInput<LineAr
     return prepareEdit(t, args)
   },
   read: (t, input) => readText(t, input, [input.args.line], input.args.create),
+  hasDiffList: true,
   reread: rereadFile,
   want: (input, before) => edit(input, before).after,
   write: writeFile,

@@ -1,5 +1,13 @@
 import { createHash } from 'node:crypto'
-import { createReadStream, lstatSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
+import {
+  createReadStream,
+  lstatSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  statSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { problem } from '../core/error.ts'
@@ -60,15 +68,38 @@ async function digestFile(path: string, sizeBytes: number): Promise<LocalContent
   return { content: { sha256: sha256!, sizeBytes }, upload: path, sha1: sha1!, md5: md5! }
 }
 
-/** All that a local folder holds, itself first, parents before children. */
-export function loadFolder(folder: string, isFollowed: boolean, relative = ''): readonly LocalEntry[] {
+/** Where a path leads; undefined for a link that leads nowhere. */
+function realPath(path: string): string | undefined {
+  try {
+    return realpathSync(path)
+  } catch {
+    return undefined
+  }
+}
+
+/**
+ * All that a local folder holds, itself first, parents before children. A link that leads back to a folder it is in, or nowhere,
+ * stays a link also where links are followed.
+ */
+export function loadFolder(
+  folder: string,
+  isFollowed: boolean,
+  relative = '',
+  above: readonly string[] = [],
+): readonly LocalEntry[] {
   const path = join(folder, relative)
-  const stat = isFollowed ? statSync(path) : lstatSync(path)
+  const real = isFollowed ? realPath(path) : undefined
+  const stat = real === undefined || above.includes(real) ? lstatSync(path) : statSync(path)
   const entry = { relative, mode: renderMode(stat.mode), path }
   if (stat.isSymbolicLink()) return [{ ...entry, kind: 'link', target: readlinkSync(path) }]
   if (!stat.isDirectory()) return [{ ...entry, kind: 'file' }]
   const below = readdirSync(path)
     .sort()
-    .flatMap(name => loadFolder(folder, isFollowed, join(relative, name)))
-  return [{ ...entry, kind: 'directory' }, ...below]
+    .map(name =>
+      loadFolder(folder, isFollowed, join(relative, name), real === undefined ? above : [...above, real]),
+    )
+  // As Ansible walks: what is in the folder itself before what is in folders in it.
+  const isFolder = ([one]: readonly LocalEntry[]) => one!.kind === 'directory'
+  const inOrder = [...below.filter(one => !isFolder(one)), ...below.filter(isFolder)].flat()
+  return [{ ...entry, kind: 'directory' }, ...inOrder]
 }

@@ -1,7 +1,8 @@
 import type { Outcome, Target } from '../core/module.ts'
 import type { Ran, ScriptParams } from '../core/remote.ts'
-import { sh } from '../core/script.ts'
+import { joinScripts, sh } from '../core/script.ts'
 import { Secret } from '../core/secret.ts'
+import { pathScript } from '../resources/path-script.ts'
 import { environmentParams } from './environment.ts'
 
 /** A program of the user's to be started on the target, as command, shell, script and raw give it. */
@@ -29,19 +30,32 @@ export type Started =
  * A shell text that holds a secret reaches its shell by a pipe on descriptor 9, so that no argv shows it: the shell is
  * started with a constant text that evals what it reads. `shift` inside the eval clears $1 after it was expanded.
  */
-const program = sh`
-home() { case $1 in \~) printf '%s' "$HOME" ;; \~/*) printf '%s' "$HOME/\${1#\~/}" ;; *) printf '%s' "$1" ;; esac; }
+const beginning = sh`
 has_match() {
+  expand "$1"
   IFS=
   # shellcheck disable=SC2086 # a glob of the user's: only pathname expansion is wanted, and IFS is empty
-  for f in $1; do if [ -e "$f" ] || [ -L "$f" ]; then unset IFS; return 0; fi; done
+  for f in $expanded; do if [ -e "$f" ] || [ -L "$f" ]; then unset IFS; return 0; fi; done
   unset IFS
   return 1
 }
-if [ -n "$p_chdir" ]; then cd -- "$(home "$p_chdir")" || { rt_set missing "cannot change to the folder $p_chdir"; exit 1; }; fi
-if [ -n "$p_creates" ] && has_match "$(home "$p_creates")"; then rt_set skipped exists; exit 0; fi
-if [ -n "$p_removes" ] && ! has_match "$(home "$p_removes")"; then rt_set skipped 'does not exist'; exit 0; fi
-if [ "$p_dry" = 1 ]; then exit 0; fi
+# The folder is the real one: a link in it is not part of PWD, as in Ansible.
+begin() {
+  if [ -n "$p_chdir" ]; then
+    expand "$p_chdir"
+    cd -P -- "$expanded" || { rt_set missing "Unable to change directory before execution: $p_chdir"; exit 1; }
+  fi
+  if [ -n "$p_creates" ] && has_match "$p_creates"; then rt_set skipped exists; exit 0; fi
+  if [ -n "$p_removes" ] && ! has_match "$p_removes"; then rt_set skipped 'does not exist'; exit 0; fi
+  if [ "$p_dry" = 1 ]; then exit 0; fi
+}
+`
+
+const program = joinScripts(
+  pathScript,
+  beginning,
+  sh`
+begin
 set --
 i=0
 while [ "$i" -lt "$p_argc" ]; do eval "set -- \"\$@\" \"\$p_arg$i\""; i=$((i + 1)); done
@@ -58,12 +72,14 @@ start() {
   esac
 }
 if [ "$p_newline" = 1 ]; then { cat; printf '\n'; } | start "$@"; else start "$@"; fi
-`
+`,
+)
 
-const uploaded = sh`
-if [ -n "$p_chdir" ]; then cd -- "$p_chdir" || { rt_set missing "cannot change to the folder $p_chdir"; exit 1; }; fi
-if [ -n "$p_creates" ] && [ -e "$p_creates" ]; then rt_set skipped exists; exit 0; fi
-if [ -n "$p_removes" ] && ! [ -e "$p_removes" ]; then rt_set skipped 'does not exist'; exit 0; fi
+const uploaded = joinScripts(
+  pathScript,
+  beginning,
+  sh`
+begin
 umask 077
 file=$(mktemp "\${TMPDIR:-/tmp}/rota-script.XXXXXX") || exit 1
 trap 'rm -f -- "$file"' EXIT
@@ -82,7 +98,8 @@ if [ "$i" -eq "$p_before" ]; then set -- "$@" "$file"; fi
   for n in $p_environment; do eval "export \"$n=\$p_env_$n\""; done
   exec "$@" </dev/null
 )
-`
+`,
+)
 
 function argvParams(argv: readonly string[]): ScriptParams {
   return { argc: argv.length, ...Object.fromEntries(argv.map((word, i) => [`arg${i}`, word])) }

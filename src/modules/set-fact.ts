@@ -20,7 +20,7 @@ export const setFact = defineAction({
     cacheable: {
       type: 'bool',
       default: false,
-      doc: 'Taken for compatibility: rota keeps no facts between runs.',
+      doc: 'It is a fact as well: `meta: clear_facts` drops it there, and `fact_caching` keeps it.',
     },
   },
   returns: { ansible_facts: { doc: 'The variables.' } },

@@ -1,6 +1,6 @@
-import { problem } from '../core/error.ts'
-import { defineAction } from '../core/module.ts'
-import { readFile } from '../resources/file.ts'
+import { problem, RotaError } from '../core/error.ts'
+import { defineAction, type Target } from '../core/module.ts'
+import { type FileState, readFile } from '../resources/file.ts'
 
 const params = {
   src: {
@@ -10,6 +10,17 @@ const params = {
     doc: 'The file on the target. A link is followed.',
   },
 } as const
+
+/** What cannot be read is said in the words of Ansible's module, which playbooks look for. */
+async function readSource(t: Target, src: string): Promise<FileState> {
+  try {
+    return await readFile(t, src, { follow: true, content: 'plain' })
+  } catch (error) {
+    if (!(error instanceof RotaError) || error.code !== 'E_TASK') throw error
+    const words = error.message.startsWith('file is not readable') ? '' : 'unable to slurp file: '
+    throw problem('E_TASK', `${words}${error.message}`, { hint: error.hint, cause: error })
+  }
+}
 
 export const slurp = defineAction({
   name: 'slurp',
@@ -28,7 +39,7 @@ export const slurp = defineAction({
 - debug: { msg: "{{ name.content | b64decode }}" }
 `,
   async run(t, { src }) {
-    const file = await readFile(t, src, { follow: true, content: 'plain' })
+    const file = await readSource(t, src)
     if (file.kind === 'absent') throw problem('E_TASK', `file not found: ${src}`)
     if (file.kind !== 'file') throw problem('E_TASK', `source is a ${file.kind} and must be a file: ${src}`)
     const bytes = Buffer.from(String(file.content), file.encoding ?? 'utf8')

@@ -18,7 +18,7 @@ import {
 import { routeOf, uriParams } from './uri-request.ts'
 
 const params = {
-  host: { type: 'string', required: true, doc: 'The mail server.' },
+  host: { type: 'text', required: true, doc: 'The mail server.' },
   port: { type: 'int', default: 587, doc: 'Its port: 587 for submission, 465 with `secure: always`.' },
   secure: {
     type: 'string',
@@ -121,7 +121,7 @@ const alive = sh`:`
 
 async function tryLogin(t: Target, args: SmtpArgs): Promise<number> {
   const route = await routeOf(t, { ...args, validate_certs: true, ciphers: [] })
-  const place: Place = { host: args.host, port: args.port }
+  const place: Place = { host: plainText(args.host), port: args.port }
   const plain = await inTime(route, openChannel(t, route, place)).catch(async (error: unknown) => {
     // Throws what is wrong with the link to the target, should it be that and not the server.
     if (route.from === 'target') await t.run(alive)

@@ -1,6 +1,8 @@
 import { defineAction } from '../core/module.ts'
-import { sh } from '../core/script.ts'
+import { joinScripts, sh } from '../core/script.ts'
+import { Float } from '../core/value.ts'
 import { accept, parsePath } from '../resources/file.ts'
+import { pathScript } from '../resources/path-script.ts'
 
 const params = {
   path: { type: 'path', required: true, aliases: ['dest', 'name'], doc: 'The file, folder or link.' },
@@ -27,18 +29,14 @@ const params = {
   },
 } as const
 
-const statScript = sh`
-path=$p_path
-tilde='~'
-case $path in
-  "$tilde") path=$HOME ;;
-  "$tilde"/*) path=$HOME/\${path#"$tilde"/} ;;
-  /*) ;;
-  *) path=./$path ;;
-esac
+const statScript = joinScripts(
+  pathScript,
+  sh`
+expand "$p_path"
+path=$expanded
 follow=
 if [ "$p_follow" = 1 ]; then follow=-L; fi
-if ! now=$(stat \${follow:+-L} -c '%f|%u|%g|%s|%d|%i|%h|%X|%Y|%Z|%b|%o|%t|%T|%U|%G' -- "$path" 2>/dev/null); then
+if ! now=$(stat \${follow:+-L} -c '%f|%u|%g|%s|%d|%i|%h|%.9X|%.9Y|%.9Z|%b|%o|%t|%T|%U|%G' -- "$path" 2>/dev/null); then
   if [ -e "$path" ]; then rt_fail "cannot stat $p_path"; fi
   up=\${path%/*}
   while [ -n "$up" ] && ! [ -e "$up" ]; do up=\${up%/*}; done
@@ -70,7 +68,8 @@ case $now in
       rt_set attributes "$(lsattr -vd -- "$path" 2>/dev/null)"
     fi ;;
 esac
-`
+`,
+)
 
 const letters: readonly (readonly [string, string])[] = [
   ['A', 'noatime'],
@@ -149,9 +148,9 @@ export function parseStat(line: string, values: Values): Record<string, unknown>
     dev,
     inode,
     nlink,
-    atime,
-    mtime,
-    ctime,
+    atime: new Float(atime ?? 0),
+    mtime: new Float(mtime ?? 0),
+    ctime: new Float(ctime ?? 0),
     blocks,
     block_size: blockSize,
     device_type: deviceType[0]! * 256 + deviceType[1]!,
@@ -191,7 +190,9 @@ function parseAttributes(line: string | undefined): Record<string, unknown> {
 export const stat = defineAction({
   name: 'stat',
   summary: 'Tell what a path is: kind, size, owner, permissions, times, checksum.',
-  notes: ['Times are whole seconds. `mimetype` and `charset` are `unknown` where the host has no `file`.'],
+  notes: [
+    'Times have fractions where the host’s `stat` tells them (GNU). `mimetype` and `charset` are `unknown` where the host has no `file`.',
+  ],
   params,
   reads: true,
   returns: {

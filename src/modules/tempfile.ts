@@ -1,8 +1,9 @@
 import { problem } from '../core/error.ts'
 import { defineAction } from '../core/module.ts'
-import { sh } from '../core/script.ts'
+import { joinScripts, sh } from '../core/script.ts'
 import { accept, readFile } from '../resources/file.ts'
 import { resultOf } from '../resources/file-want.ts'
+import { pathScript } from '../resources/path-script.ts'
 
 const params = {
   state: { type: 'string', choices: ['file', 'directory'], default: 'file', doc: 'What to make.' },
@@ -12,10 +13,14 @@ const params = {
 } as const
 
 // busybox's mktemp knows no suffix, so the name is made by the caller and only its being new is up to the target.
-const makeScript = sh`
+const makeScript = joinScripts(
+  pathScript,
+  sh`
 umask 077
 folder=\${p_path-}
 [ -n "$folder" ] || folder=\${TMPDIR:-/tmp}
+expand "$folder"
+folder=$expanded
 [ -d "$folder" ] || rt_fail "$folder is not a directory"
 made=$folder/$p_name
 if [ "$p_state" = directory ]; then
@@ -24,7 +29,8 @@ else
   (set -C; : >"$made") || rt_fail "cannot make $made"
 fi
 rt_set path "$made"
-`
+`,
+)
 
 export const tempfile = defineAction({
   name: 'tempfile',

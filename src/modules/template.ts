@@ -145,6 +145,7 @@ export const template = defineState<typeof params, FileState, TemplateInput>({
           : {}),
     })
   },
+  hasDiffList: true,
   reread: rereadFile,
   want({ args, text, mode }, before) {
     if (before.kind === 'directory') throw problem('E_TASK', `${before.path} is a directory, not a file`)

@@ -3,9 +3,10 @@ import { Readable } from 'node:stream'
 import { problem } from '../core/error.ts'
 import { defineAction, type Outcome, type Target } from '../core/module.ts'
 import type { Args } from '../core/params.ts'
-import { sh } from '../core/script.ts'
+import { joinScripts, sh } from '../core/script.ts'
 import { accept, readFile } from '../resources/file.ts'
 import { resultOf } from '../resources/file-want.ts'
+import { pathScript } from '../resources/path-script.ts'
 import { download, downloadParams, isUrl } from './download.ts'
 import { attributes } from './file-params.ts'
 import { withStagedFile } from './staged-file.ts'
@@ -38,10 +39,15 @@ type UnarchiveArgs = Args<typeof params>
  * The archive is unpacked beside its destination, made to be as asked for, and compared with what is there; only when something
  * differs it is copied over, file by file replaced. So it is the same for every format and tool, and tells whether it changes something.
  */
-const unpackScript = sh`
+const unpackScript = joinScripts(
+  pathScript,
+  sh`
 newline='
 '
-dest=\${p_dest%/}
+expand "$p_dest"
+dest=\${expanded%/}
+expand "$p_src"
+p_src=$expanded
 if [ -n "$p_creates" ] && [ -e "$p_creates" ]; then rt_set skipped 1; exit 0; fi
 [ -d "$dest/" ] || rt_fail "dest '$p_dest' must be an existing dir"
 [ -r "$p_src" ] || rt_fail "Source '$p_src' does not exist or cannot be read"
@@ -151,7 +157,8 @@ if differs; then
   tar -xpf "$base/tar" -C "$dest" || rt_fail "cannot put the files into $p_dest"
 fi
 exit 0
-`
+`,
+)
 
 /** How many folders to leave out. Throws E_PARAMS for any other option of tar. */
 function parseStrip(options: readonly string[]): number {
@@ -202,7 +209,7 @@ async function unpack(t: Target, args: UnarchiveArgs, path: string): Promise<Out
   }
 }
 
-const isThere = sh`[ -e "$p_path" ]`
+const isThere = joinScripts(pathScript, sh`expand "$p_path"; [ -e "$expanded" ]`)
 
 export const unarchive = defineAction({
   name: 'unarchive',

@@ -3,6 +3,7 @@ import type { Args } from '../core/params.ts'
 import { isSameSecret, Secret } from '../core/secret.ts'
 import { readRole } from '../resources/postgres.ts'
 import { readServiceAddress, tryLogin } from '../resources/postgres-login.ts'
+import { readLackingRights } from '../resources/postgres-rights.ts'
 import type { Via } from '../resources/postgres-via.ts'
 import { isPasswordOf } from '../resources/scram.ts'
 import { loginParams, viaOf } from './postgresql-login.ts'
@@ -27,6 +28,10 @@ const params = {
   },
   address_port: { type: 'int', default: 5432, doc: 'Port there.' },
   address_db: { type: 'string', default: '', doc: 'Database to connect to there. Default: login_db.' },
+  like: {
+    type: 'string',
+    doc: 'A role that `name` takes the place of: what that one may do with tables, sequences, schemas, functions and the database, this one has to be allowed too.',
+  },
   ...steadyParams,
   ...loginParams,
 } as const
@@ -85,7 +90,7 @@ export const verify_postgresql = defineAction({
   notes: [
     'First a wrong password has to be refused: the usual container image trusts its own socket and 127.0.0.1, where any password “works”. Where everybody is let in, the password is compared with the stored verifier instead, which the login options have to give access to.',
     'SQLSTATE 28P01 and 28000 are an answer about the password and fail at once. A server that does not answer, starts up (57P03) or has too many clients is asked again, `retries` times.',
-    'The login options say how an administrator gets in, as for postgresql_user; they are used only for the stored verifier and the container’s address.',
+    'The login options say how an administrator gets in, as for postgresql_user; they are used only for the stored verifier, the rights (`like`) and the container’s address.',
   ],
   reads: true,
   params,
@@ -106,6 +111,9 @@ export const verify_postgresql = defineAction({
   async run(t, args) {
     for (const secret of [args.password, args.refused]) if (secret !== undefined) t.redactor.add(secret)
     const admin = viaOf(args)
+    const lacks = args.like === undefined ? [] : await readLackingRights(t, admin, args.name, args.like)
+    if (lacks.length > 0)
+      return fail(`${args.name} may not do what ${args.like} may: ${lacks.slice(0, 5).join(', ')}`, 'lacking')
     const host = await addressOf(t, args, admin)
     if (host === undefined)
       return fail('the address of the database container is not known: give `address`', 'down')

@@ -3,7 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { problem } from '../core/error.ts'
 import { defineAction, type Outcome, type Target } from '../core/module.ts'
 import type { Args } from '../core/params.ts'
-import { sh } from '../core/script.ts'
+import { joinScripts, sh } from '../core/script.ts'
+import { pathScript } from '../resources/path-script.ts'
 import { parseRegex } from './python-regex.ts'
 
 const params = {
@@ -60,10 +61,14 @@ port=$(printf '%04X' "$p_port")
 cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | grep -c " [0-9A-F]*:$port [0-9A-F]*:[0-9A-F]* 0[1-6] "
 exit 0
 `
-const pathHere = sh`
-if ! [ -e "$p_path" ]; then exit 3; fi
-if [ "$p_read" = 1 ]; then cat -- "$p_path"; fi
-`
+const pathHere = joinScripts(
+  pathScript,
+  sh`
+expand "$p_path"
+if ! [ -e "$expanded" ]; then exit 3; fi
+if [ "$p_read" = 1 ]; then cat -- "$expanded"; fi
+`,
+)
 
 function find(args: WaitArgs, text: string): Look {
   const match = parseRegex(args.search_regex ?? '', { multiline: true }).exec(text)

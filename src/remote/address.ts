@@ -46,7 +46,7 @@ export function addressOf(name: string, get: Get, defaults: AddressDefaults = {}
   return {
     name,
     transport: transportOf(name, host) ?? defaults.transport ?? 'ssh',
-    host: host.text('ansible_host', 'ansible_ssh_host') ?? name,
+    host: host.text('ansible_ssh_host', 'ansible_host') ?? name,
     port: host.number('ansible_port', 'ansible_ssh_port') ?? defaults.port,
     user: host.text('ansible_user', 'ansible_ssh_user') ?? defaults.user,
     password:

@@ -72,7 +72,8 @@ function loadIdentities(ssh2: Ssh2, login: Login, cache: KeyCache, notes: string
   })
 }
 
-function parseIdentity(ssh2: Ssh2, file: string, passphrase: Secret | undefined): ParsedKey | Error {
+/** Reads a private key; an Error says why it cannot be used. */
+export function parseIdentity(ssh2: Ssh2, file: string, passphrase: Secret | undefined): ParsedKey | Error {
   let text: Buffer
   try {
     text = readFileSync(file)

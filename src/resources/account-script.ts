@@ -201,7 +201,8 @@ by_files() {
 }
 remove() {
   if has userdel; then
-    if [ "$p_force" = 1 ]; then userdel -f -- "$p_name"; else userdel -- "$p_name"; fi || rt_fail "cannot remove the user $p_name"
+    if [ "$p_force" = 1 ]; then userdel -f -- "$p_name"; else userdel -- "$p_name"; fi
+    case $? in 0) ;; 8) exit 8 ;; *) rt_fail "cannot remove the user $p_name" ;; esac
   else
     put /etc/passwd "$p_name" ""
     put /etc/shadow "$p_name" ""

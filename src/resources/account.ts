@@ -194,8 +194,16 @@ export async function rereadUser(t: Target, state: UserState): Promise<UserState
 export async function writeUserState(t: Target, before: UserState, after: UserState): Promise<void> {
   await requireUnchanged(`user ${before.name}`, before, () => rereadUser(t, before))
   if (after.kind === 'absent' && before.kind === 'absent') return
-  accept(t, await t.run(writeUser, writeParams(before, after)))
+  const params = writeParams(before, after)
+  const ran = await t.run(writeUser, params)
+  if (ran.exit !== USER_HAS_PROCESSES) return void accept(t, ran)
+  // It may be this run's own shell, of a task that became the user.
+  await t.reconnect()
+  accept(t, await t.run(writeUser, params))
 }
+
+/** Exit status of userdel(8): the user has processes. Nothing was done. */
+const USER_HAS_PROCESSES = 8
 
 function writeParams(before: UserState, after: UserState): ScriptParams {
   const { terms } = after

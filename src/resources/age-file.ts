@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { PassThrough, type Readable, Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { problem } from '../core/error.ts'
+import { problem, type RotaError } from '../core/error.ts'
 import type { Target } from '../core/module.ts'
 import type { Ran, ScriptParams } from '../core/remote.ts'
 import { isSameSecret, type Secret } from '../core/secret.ts'
@@ -114,8 +114,27 @@ export async function digestAgeFile(t: Target, path: string, state: AgeFileState
   const stdout = new PassThrough()
   const sink = new Writable({ write: (_chunk, _encoding, done) => done() })
   const opened = pipeline(stdout, openAgePayload(sealOf(state), path), measure.stream, sink)
-  await joinStreams(t.pipe(sendAgeData, { path, skip: headOf(state).length }, { stdout }), opened, path)
+  const reading = t.pipe(sendAgeData, { path, skip: headOf(state).length }, { stdout })
+  await joinStreams(endWith(reading, path, stdout), opened, path)
   return measure.sha256()
+}
+
+/** A script that dies ends its stream too: what flows through it would wait for ever otherwise. */
+async function endWith(running: Promise<Ran>, path: string, stream: PassThrough): Promise<Ran> {
+  try {
+    const ran = await running
+    if (ran.exit !== 0) stream.destroy(notWhole(path))
+    return ran
+  } catch (error) {
+    stream.destroy(error as Error)
+    throw error
+  }
+}
+
+function notWhole(path: string): RotaError {
+  return problem('E_TASK', `${path} could not be read or written to its end`, {
+    hint: 'check that there is room on the host',
+  })
 }
 
 /** Waits for the script and for the streams; of two failures the streams' own says why. */
@@ -124,10 +143,7 @@ async function joinStreams(running: Promise<Ran>, streams: Promise<unknown>, pat
   if (flow.status === 'rejected' && (flow.reason as { code?: unknown }).code === 'E_TASK') throw flow.reason
   if (script.status === 'rejected') throw script.reason
   if (flow.status === 'rejected') throw flow.reason
-  if (script.value.exit !== 0)
-    throw problem('E_TASK', `${path} could not be read or written to its end`, {
-      hint: 'check that there is room on the host',
-    })
+  if (script.value.exit !== 0) throw notWhole(path)
 }
 
 /** Only the header is sent; the data stays where it is. */
@@ -171,8 +187,8 @@ async function transfer(t: Target, before: AgeFileState, after: AgeFileState, te
     stdin,
   )
   const settled = await Promise.allSettled([
-    joinStreams(reading, flow, path),
-    joinStreams(writing, flow, path),
+    joinStreams(endWith(reading, path, stdout), flow, path),
+    joinStreams(endWith(writing, path, stdin), flow, path),
   ])
   for (const one of settled) if (one.status === 'rejected') throw one.reason
   return measure.sha256()

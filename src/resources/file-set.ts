@@ -1,7 +1,8 @@
 import { problem } from '../core/error.ts'
 import type { Target } from '../core/module.ts'
 import { sh } from '../core/script.ts'
-import { accept, CONTENT_LIMIT_BYTES, type FileState, parseLook, rereadFile } from './file.ts'
+import { accept, CONTENT_LIMIT_BYTES, type FileState, rereadFile } from './file.ts'
+import { parseLook } from './file-look.ts'
 import { writeFile } from './file-write.ts'
 
 /** Several paths that change together; folders stand before what is in them. */
@@ -48,13 +49,19 @@ newline='
 if [ -n "$(find "$p_path" -name "*$newline*" 2>/dev/null | head -n 1)" ]; then
   rt_fail "$p_path holds a name with a line end in it"
 fi
+if [ "$p_follow" = 1 ]; then
+  # A link that goes round in a circle or leads nowhere is listed as a link, and is no failure.
+  find -L "$p_path" ! -type l -exec stat -L -c '%f|%u|%g|%s|%Y|%U|%G|%n' -- {} + 2>/dev/null
+  find -L "$p_path" -type l -exec stat -c '%f|%u|%g|%s|%Y|%U|%G|%n' -- {} + 2>/dev/null
+  exit 0
+fi
 find "$p_path" -exec stat -c '%f|%u|%g|%s|%Y|%U|%G|%n' -- {} +
 `
 
-/** Lists a folder of the target with all that is below it; links are not followed. Throws E_TASK. */
-export async function listFolder(t: Target, path: string): Promise<readonly Found[]> {
-  const ran = accept(t, await t.run(listScript, { path: path.startsWith('/') ? path : `./${path}` }))
+/** Lists a folder of the target with all that is below it; links are followed when told so. Throws E_TASK. */
+export async function listFolder(t: Target, path: string, isFollowed = false): Promise<readonly Found[]> {
   const root = path.startsWith('/') ? path : `./${path}`
+  const ran = accept(t, await t.run(listScript, { path: root, follow: isFollowed }))
   return ran.stdout
     .toString()
     .split('\n')

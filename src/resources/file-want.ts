@@ -2,11 +2,13 @@ import { problem } from '../core/error.ts'
 import type { Shown } from '../core/module.ts'
 import { Secret } from '../core/secret.ts'
 import { isSameState } from '../core/value.ts'
-import type { Account, FileState } from './file.ts'
+import type { FileState } from './file.ts'
+import type { Account } from './file-look.ts'
+import { type Marks, wantMarks } from './file-marks.ts'
 import { NEW_DIRECTORY, NEW_FILE, renderMode, wantMode } from './mode.ts'
 import { checksumOf, renderSecret, sha256Of, sizeBytesOf, type Text } from './secret-text.ts'
 
-type Attributes = {
+type Attributes = Marks & {
   readonly mode: string
   readonly owner: Account | undefined
   readonly group: Account | undefined
@@ -25,8 +27,12 @@ export function wantAttributes(
     mode: renderMode(mode === undefined ? now : wantMode(mode, now, kind === 'directory')),
     owner: terms.owner ?? (isKept ? before.owner : terms.fresh?.owner),
     group: terms.group ?? (isKept ? before.group : terms.fresh?.group),
+    ...wantMarks(before.path, terms, isKept ? before : NEW_MARKS),
   }
 }
+
+/** What is new has no attributes; its context is that of the policy. */
+const NEW_MARKS: Marks = { flags: '' }
 
 function freshMode(before: FileState, kind: 'file' | 'directory'): number {
   if (kind === 'file') return NEW_FILE
@@ -41,7 +47,7 @@ export type Content =
 /** A file with that content. Same content keeps what `before` holds of it. */
 export function wantContent(before: FileState, content: Content, mode: string | undefined): FileState {
   const attributes = wantAttributes(before, 'file', mode)
-  const { path, terms, modifiedAt } = before
+  const { path, terms, modifiedAt, accessedAt } = before
   const held = holdContent(content, terms.content === 'secret')
   const isKept = before.kind === 'file' && isSameState(before.sha256, held.sha256)
   if (isKept) return { ...before, ...attributes }
@@ -51,6 +57,7 @@ export function wantContent(before: FileState, content: Content, mode: string | 
     ...attributes,
     ...held,
     ...(modifiedAt === undefined ? {} : { modifiedAt }),
+    ...(accessedAt === undefined ? {} : { accessedAt }),
     terms,
   }
 }

@@ -4,7 +4,8 @@ import type { Target } from '../core/module.ts'
 import type { Ran, ScriptParams } from '../core/remote.ts'
 import { Secret } from '../core/secret.ts'
 import { isSameState } from '../core/value.ts'
-import { type Account, accept, type FileKind, type FileState } from './file.ts'
+import { accept, type FileState } from './file.ts'
+import type { Account, FileKind } from './file-look.ts'
 import { fileScript } from './file-script.ts'
 
 /** Exit status with which the script says that the target is not `before`. */
@@ -39,7 +40,13 @@ export async function writeFile(t: Target, before: FileState, after: FileState):
 }
 
 function send(t: Target, before: FileState, after: FileState): Promise<Ran> {
-  const params = { do: 'write', ...wasParams(before), ...afterParams(before, after) }
+  const params = {
+    do: 'write',
+    ...wasParams(before),
+    ...afterParams(before, after),
+    lax: isLax(t, after),
+    is_now: isNow(t, after),
+  }
   if (!isContentChange(before, after)) return t.run(fileScript, params)
   const { content, encoding, terms } = after
   const checked = { ...params, sha256: after.sha256, ...onceParams(before, after) }
@@ -57,19 +64,38 @@ function send(t: Target, before: FileState, after: FileState): Promise<Ran> {
   throw problem('E_TASK', `the content of ${after.path} was not kept, so it cannot be put back`)
 }
 
+/**
+ * Who may replace a file but not give it away becomes its owner, as in Ansible. Not when an owner was asked for, when the new owner
+ * would get more than the file's own rights, or in a rotation, which has to be able to put back what was there.
+ */
+function isLax(t: Target, { terms, mode }: FileState): boolean {
+  return (
+    !t.undoable && terms.owner === undefined && terms.group === undefined && mode?.startsWith('0') === true
+  )
+}
+
+/** Who may write a file that is another's can set its times to now, and to no other time (utimensat(2)). */
+function isNow(t: Target, { modifiedAt = 0, accessedAt = modifiedAt }: FileState): boolean {
+  const nowSeconds = t.operator.now().getTime() / 1000
+  return !t.undoable && [modifiedAt, accessedAt].every(seconds => Math.abs(seconds - nowSeconds) < 60)
+}
+
 function isContentChange(before: FileState, after: FileState): boolean {
   if (after.kind !== 'file' || after.sha256 === undefined) return false
   return before.kind !== 'file' || !isSameState(before.sha256, after.sha256)
 }
 
 /** What the target has to be compared with. */
-function wasParams({ kind, mode = '0', owner, group, sha256, target, modifiedAt }: FileState): ScriptParams {
+function wasParams(before: FileState): ScriptParams {
+  const { kind, mode = '0', owner, group, sha256, target, modifiedAt, flags, context } = before
   const hex = ((kindBits[kind] ?? 0) | Number.parseInt(mode, 8)).toString(16)
   return {
     was: kind === 'absent' ? 'absent' : `${hex}|${owner?.id}|${group?.id}`,
     was_sha256: sha256,
     was_target: target,
-    was_mtime: modifiedAt,
+    was_mtime: modifiedAt === undefined ? undefined : Math.floor(modifiedAt),
+    // Only what is there has any.
+    ...(kind === 'absent' ? {} : { was_flags: flags, was_context: context }),
   }
 }
 
@@ -80,13 +106,14 @@ function afterParams(before: FileState, after: FileState): ScriptParams {
     path: terms.real,
     kind: isOwnerOfLink(before, after) ? 'owner' : after.kind,
     ...attributeParams(before, after, isNew),
+    ...markParams(before, after, isNew),
     target: after.kind === 'hard' ? terms.sameAs : after.target,
     unsafe: terms.unsafe ?? false,
     above: terms.above ? terms.missing : 0,
     above_mode: terms.above?.mode ?? '0755',
     above_own: terms.above?.own ? idsOf(after) : '',
     remove: before.kind !== 'directory' ? 'file' : terms.found === 'directory' ? 'tree' : 'empty',
-    mtime: before.modifiedAt === after.modifiedAt && !isNew ? undefined : renderTouch(after.modifiedAt),
+    ...(before.modifiedAt === after.modifiedAt && !isNew ? {} : timeParams('mtime', after.modifiedAt)),
   }
 }
 
@@ -99,6 +126,22 @@ function attributeParams(before: FileState, after: FileState, isNew: boolean): S
     own: isMoved && !isOwned ? idsOf(after) : '',
     // Five digits: with four, GNU chmod keeps a directory's set-group-id bit.
     mode: after.kind !== 'link' && (isMoved || before.mode !== after.mode) ? `0${after.mode}` : '',
+  }
+}
+
+/** Flags that have to go first, and what is set last of all. What is made anew has neither. */
+function markParams(before: FileState, after: FileState, isNew: boolean): ScriptParams {
+  const had = before.flags ?? ''
+  const wanted = after.flags ?? ''
+  const added = isNew ? wanted : [...wanted].filter(letter => !had.includes(letter)).join('')
+  // A file that nobody may write is not replaced either.
+  const isHeld = isNew || after.kind === 'absent'
+  const removed = [...had].filter(letter => !wanted.includes(letter) || (isHeld && 'ia'.includes(letter)))
+  return {
+    free: removed.join(''),
+    mark_flags: added,
+    ...(before.accessedAt === after.accessedAt && !isNew ? {} : timeParams('atime', after.accessedAt)),
+    mark_context: isNew || before.context !== after.context ? after.context : undefined,
   }
 }
 
@@ -125,6 +168,11 @@ function onceParams(before: FileState, after: FileState): ScriptParams {
     backup: before.kind === 'absent' ? undefined : backup,
   }
 }
+
+const timeParams = (name: 'mtime' | 'atime', seconds: number | undefined): ScriptParams => ({
+  [name]: seconds?.toFixed(6),
+  [`${name}_t`]: renderTouch(seconds),
+})
 
 /** `touch -t` in UTC: CCYYMMDDhhmm.SS. */
 function renderTouch(seconds: number | undefined): string | undefined {

@@ -2,26 +2,13 @@ import { problem } from '../core/error.ts'
 import type { Target } from '../core/module.ts'
 import type { Ran } from '../core/remote.ts'
 import { Secret } from '../core/secret.ts'
+import { type Account, type FileKind, type Fresh, parseFresh, parseLook, parseWanted } from './file-look.ts'
+import { type Marks, type MarkTerms, parseMarks } from './file-marks.ts'
 import { fileScript } from './file-script.ts'
-import { renderMode } from './mode.ts'
 import { sha256Of, type Text } from './secret-text.ts'
 
-/** A user or group; one without a name has its number as the name. */
-export type Account = { readonly name: string; readonly id: number }
-const kinds = {
-  '1': 'fifo',
-  '2': 'character',
-  '4': 'directory',
-  '6': 'block',
-  '8': 'file',
-  a: 'link',
-  c: 'socket',
-} as const
-/** `hard`: a file that is the same inode as `terms.sameAs`. */
-export type FileKind = 'absent' | 'hard' | (typeof kinds)[keyof typeof kinds]
-
 /** What is fixed when a file is first read, and the same in the states before and after: how to read it again and how to write. */
-export type FileTerms = {
+export type FileTerms = MarkTerms & {
   readonly follow: boolean
   /** Whether states hold the content, and as what. */
   readonly content: 'none' | 'plain' | 'secret'
@@ -31,14 +18,14 @@ export type FileTerms = {
   readonly times: boolean
   /** Where the file is when all links are followed; contains a slash. */
   readonly real: string
+  /** The target can set fractions of a second. */
+  readonly hasFractions?: boolean | undefined
   /** What was found at first; a write towards it is an undo: it is not validated and not backed up. */
   readonly found: string | Secret
   /** How many folders above did not exist. */
   readonly missing: number
   /** What something made here gets; only where no file or directory was found. */
-  readonly fresh?:
-    | { readonly owner: Account; readonly group: Account; readonly isSetGroupId: boolean }
-    | undefined
+  readonly fresh?: Fresh | undefined
   /** The accounts asked for, as the target knows them. */
   readonly owner?: Account | undefined
   readonly group?: Account | undefined
@@ -60,7 +47,7 @@ export type FileTerms = {
 }
 
 /** What one path of a target holds. Plain data; `path` says where. */
-export type FileState = {
+export type FileState = Marks & {
   readonly path: string
   readonly kind: FileKind
   /** As in '0644'. */
@@ -74,7 +61,7 @@ export type FileState = {
   readonly encoding?: 'base64' | undefined
   /** Where a link points. */
   readonly target?: string | undefined
-  /** Seconds since 1970. */
+  /** Seconds since 1970, with microseconds where the target has them. */
   readonly modifiedAt?: number | undefined
   readonly terms: FileTerms
 }
@@ -91,6 +78,9 @@ export interface ReadOptions {
   /** Accounts by name or number. A name that does not exist is E_TASK, except in check mode. */
   readonly owner?: string | undefined
   readonly group?: string | undefined
+  readonly flags?: MarkTerms['flags']
+  readonly context?: MarkTerms['context']
+  readonly isAccessed?: boolean
   readonly sameAs?: string | undefined
   readonly above?: FileTerms['above']
   readonly validate?: readonly string[] | undefined
@@ -119,6 +109,9 @@ export async function readFile(t: Target, path: string, options: ReadOptions = {
     validate: options.validate,
     source: options.source,
     upload: options.upload,
+    flags: options.flags,
+    context: options.context,
+    ...(options.isAccessed ? { isAccessed: true } : {}),
     ...(options.unsafe ? { unsafe: true } : {}),
   }
   const ran = await look(t, parsePath(path), terms, options)
@@ -136,6 +129,8 @@ export async function readFile(t: Target, path: string, options: ReadOptions = {
       owner: name('owner'),
       group: name('group'),
       backup,
+      ...(ran.values['fractions'] === '1' ? { hasFractions: true } : {}),
+      freshContext: ran.values['fresh_context'],
       showKey: t.operator.random(8).toString('hex'),
     },
   }
@@ -145,10 +140,16 @@ export async function readFile(t: Target, path: string, options: ReadOptions = {
 export async function rereadFile(t: Target, state: FileState): Promise<FileState> {
   const ran = await look(t, state.path, state.terms, {})
   const found = parseRead(ran, state.terms)
-  return { ...found.state, path: state.path, terms: { ...state.terms, real: found.real } }
+  const { accessedAt } = state
+  return {
+    ...found.state,
+    ...(accessedAt === undefined || found.state.kind === 'absent' ? {} : { accessedAt }),
+    path: state.path,
+    terms: { ...state.terms, real: found.real },
+  }
 }
 
-type Looking = Pick<FileTerms, 'follow' | 'content' | 'digest' | 'times' | 'sameAs'>
+type Looking = Pick<FileTerms, 'follow' | 'content' | 'digest' | 'times' | 'sameAs' | keyof MarkTerms>
 
 async function look(t: Target, path: string, terms: Looking, options: ReadOptions): Promise<Ran> {
   const ran = await t.run(fileScript, {
@@ -163,6 +164,10 @@ async function look(t: Target, path: string, terms: Looking, options: ReadOption
     owner: options.owner,
     group: options.group,
     same_as: terms.sameAs,
+    flags: terms.flags !== undefined,
+    context: terms.context !== undefined,
+    accessed: terms.isAccessed ?? false,
+    times: terms.times,
   })
   return accept(t, ran)
 }
@@ -191,14 +196,15 @@ function parseRead(ran: Ran, terms: Looking): Read {
   const path = (ran.values['path'] ?? '').replace(/^\.\//, '')
   const line = ran.values['stat'] ?? 'absent'
   if (line === 'absent') return { real, state: { path, kind: 'absent' } }
-  const { kind, mode, owner, group, sizeBytes, modifiedAt } = parseLook(line)
+  const { kind, mode, owner, group, sizeBytes } = parseLook(line)
   const state = {
     path,
     kind: ran.values['hard'] === '1' ? ('hard' as const) : kind,
     mode,
     owner,
     group,
-    ...(terms.times ? { modifiedAt } : {}),
+    ...(terms.times ? { modifiedAt: toMicroseconds(ran.values['mtime'] ?? '') } : {}),
+    ...parseMarks(ran.values, terms),
   }
   if (kind === 'link') return { real, state: { ...state, target: ran.values['target'] ?? '' } }
   if (kind !== 'file') return { real, state }
@@ -226,48 +232,4 @@ export function heldContent(
   }
 }
 
-/** A line of `stat -c '%f|%u|%g|%s|%Y|%U|%G'`. */
-export function parseLook(line: string) {
-  const [hex = '', uid = '', gid = '', size, seconds, user, groupName] = line.split('|')
-  const raw = Number.parseInt(hex, 16)
-  const named = (name: string | undefined, id: string): Account => ({
-    name: name === undefined || name === 'UNKNOWN' ? id : name,
-    id: Number(id),
-  })
-  const kind = kinds[(raw >> 12).toString(16) as keyof typeof kinds]
-  return {
-    kind,
-    mode: renderMode(raw),
-    owner: named(user, uid),
-    group: named(groupName, gid),
-    sizeBytes: Number(size),
-    modifiedAt: Number(seconds),
-  }
-}
-
-/** Two lines: the folder above, whose group is inherited when it is set-group-id, and the session's own process. */
-function parseFresh(lines: string | undefined): FileTerms['fresh'] {
-  if (lines === undefined) return undefined
-  const [above, self] = lines.split('\n').map(parseLook)
-  if (above === undefined || self === undefined) return undefined
-  const isSetGroupId = (Number.parseInt(above.mode, 8) & 0o2000) !== 0
-  return { owner: self.owner, group: isSetGroupId ? above.group : self.group, isSetGroupId }
-}
-
-function parseWanted(
-  t: Target,
-  entry: string | undefined,
-  what: 'owner' | 'group',
-  asked: string | undefined,
-): Account | undefined {
-  if (asked === undefined) return undefined
-  const [name, id] = (entry ?? '').split('|')
-  if (name && id) return { name, id: Number(id) }
-  if (/^\d+$/.test(asked)) return { name: asked, id: Number(asked) }
-  // An earlier task that only pretends in check mode may be the one that makes the account.
-  if (t.check) return { name: asked, id: -1 }
-  const [verb, kind] = what === 'owner' ? ['chown', 'user'] : ['chgrp', 'group']
-  throw problem('E_TASK', `${verb} failed: failed to look up ${kind} ${asked}`, {
-    hint: `make the ${kind} on the host first, or give its number`,
-  })
-}
+const toMicroseconds = (seconds: string): number => Number(Number(seconds).toFixed(6))

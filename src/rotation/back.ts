@@ -1,17 +1,9 @@
 import type { Clean } from '../core/redact.ts'
+import { endRun, holdRun } from './end.ts'
 import { endOwing, openGates, openGrace } from './grace.ts'
-import { isCommittedOn, isSuperseded, isTouched, ownerOf, type Step } from './ledger.ts'
+import { isCommittedOn, isPromoted, isSuperseded, isTouched, ownerOf, type Step } from './ledger.ts'
 import type { HostOutcome, RotationOutcome } from './outcome.ts'
-import {
-  emitStates,
-  endRun,
-  holdRun,
-  type Red,
-  type Run,
-  record,
-  runPhase,
-  selectCommittedOutcomes,
-} from './run.ts'
+import { emitStates, type Red, type Run, record, runPhase, selectCommittedOutcomes } from './run.ts'
 import { type Probed, probeStep, type Stuck, undoStep } from './steps.ts'
 
 /** How often a change that lands after it was found not applied is undone again. */
@@ -78,12 +70,13 @@ async function restoreService(
   run: Run,
   hosts: ReadonlySet<string>,
   stuck: Map<string, Stuck>,
+  inForce: 'current' | 'both',
 ): Promise<void> {
   for (const wave of run.world.waves)
     for (const phase of ['converge', 'verify'] as const) {
       const touched = wave.filter(host => hosts.has(host) && isTouched(run.ledger, host) && !stuck.has(host))
       if (touched.length === 0) break
-      const red = await runPhase(run, phase, touched, 'current')
+      const red = await runPhase(run, phase, touched, inForce)
       for (const [host, { status, message }] of red)
         stuck.set(host, {
           state: status === 'failed' ? 'held' : 'in_doubt',
@@ -113,22 +106,49 @@ async function findLate(run: Run, uncertain: readonly Step[], stuck: Map<string,
   return isLate
 }
 
+/** Undoes steps, then converges and verifies; again, should a change land late. Fills `stuck`. */
+async function undoSteps(
+  run: Run,
+  hosts: ReadonlySet<string>,
+  steps: readonly Step[],
+  stuck: Map<string, Stuck>,
+  inForce: 'current' | 'both' = 'current',
+): Promise<void> {
+  const uncertain = steps.filter(step => step.progress === 'intent')
+  for (let attempt = 0; attempt < LATE_ATTEMPTS; attempt++) {
+    await undoAll(run, steps, stuck)
+    await restoreService(run, hosts, stuck, inForce)
+    if (!(await findLate(run, uncertain, stuck))) break
+  }
+}
+
+/** True while no host may have forgotten the new values: their distribution is undone last. */
+function isStillDistributed(steps: readonly Step[]): boolean {
+  const isGoing = (step: Step): boolean => step.progress === 'undo-intent' || step.progress === 'undone'
+  return steps.some(step => step.isDistributed) && !steps.some(step => step.isDistributed && isGoing(step))
+}
+
 /**
  * Undoes what belongs to some hosts: changes in reverse order by what the target says, then converge and verify with the old
- * values. Resolves with the hosts where that is not possible; a change may be on a host outside the run, where it was delegated to.
+ * values. Where the new values were distributed, first every host stops sending them (a barrier), then they are forgotten.
+ * Resolves with the hosts where that is not possible; a change may be on a host outside the run, where it was delegated to.
  */
 async function undoHosts(
   run: Run,
   hosts: ReadonlySet<string>,
   steps: readonly Step[],
 ): Promise<ReadonlyMap<string, Stuck>> {
-  const uncertain = steps.filter(step => step.progress === 'intent')
   const stuck = new Map<string, Stuck>()
-  for (let attempt = 0; attempt < LATE_ATTEMPTS; attempt++) {
-    await undoAll(run, steps, stuck)
-    await restoreService(run, hosts, stuck)
-    if (!(await findLate(run, uncertain, stuck))) break
+  if (isPromoted(run.ledger) && isStillDistributed(steps)) {
+    const promoted = steps.filter(step => !step.isDistributed)
+    await undoSteps(run, hosts, promoted, stuck, 'both')
+    const senders = [...stuck.keys()].join(', ')
+    const message = run.deps.clean(`accepts both values, since ${senders} may still send the new ones`)
+    if (stuck.size > 0)
+      for (const host of hosts) if (!stuck.has(host)) stuck.set(host, { state: 'held', message })
+    if (stuck.size > 0) return stuck
   }
+  await undoSteps(run, hosts, steps, stuck)
   return stuck
 }
 

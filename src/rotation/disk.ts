@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { link, mkdir, open, readdir, readFile, rm } from 'node:fs/promises'
+import { link, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { dirname } from 'node:path'
 
 /** A file that only grows. */
 export interface AppendFile {
@@ -62,6 +63,21 @@ async function createWhole(file: string, text: string): Promise<boolean> {
     await handle.close()
     await rm(draft, { force: true })
   }
+}
+
+/** Puts a file in place of another one: whole or not at all, and before this resolves on the disk. */
+export async function replaceWhole(file: string, text: string): Promise<void> {
+  const draft = `${file}.${randomBytes(6).toString('hex')}`
+  const handle = await open(draft, 'wx', 0o600)
+  try {
+    await handle.writeFile(text)
+    await handle.sync()
+    await rename(draft, file)
+  } finally {
+    await handle.close()
+    await rm(draft, { force: true })
+  }
+  await syncFolder(dirname(file))
 }
 
 async function syncFolder(folder: string): Promise<void> {

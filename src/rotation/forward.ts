@@ -2,22 +2,13 @@ import { problem, RotaError } from '../core/error.ts'
 import type { Clean } from '../core/redact.ts'
 import { dropHosts, goBack, restoreDropped } from './back.ts'
 import { isForwardOnly } from './decide.ts'
-import { isCommittedOn, ownerOf } from './ledger.ts'
+import { endRun, holdRun } from './end.ts'
+import { takeHosts } from './hold.ts'
+import { isCommittedOn, isPromoted, ownerOf } from './ledger.ts'
 import { createUniform, type HostOutcome, type RotationOutcome } from './outcome.ts'
 import { settleSecrets, showGiven } from './pending.ts'
 import { commit, commitHosts, finish, finishCommitted, settleEvidence } from './pivot.ts'
-import {
-  emitStates,
-  endRun,
-  holdRun,
-  note,
-  type Red,
-  type Run,
-  ruleOf,
-  runPhase,
-  takeHosts,
-  toMessage,
-} from './run.ts'
+import { emitStates, note, type Red, type Run, ruleOf, runPhase, toMessage } from './run.ts'
 import { redoStep, type Stuck } from './steps.ts'
 import { isWithinBudget, tryWave } from './wave.ts'
 
@@ -100,6 +91,34 @@ async function runWaves(run: Run, stuck: Map<string, Stuck>): Promise<RotationOu
   return undefined
 }
 
+/**
+ * Makes every host accept the new values, wave by wave, while all still send the old ones. A barrier: no host is promoted before all are
+ * that far, nor when a host has joined that was not. Resolves with the outcome when the run stops before that.
+ */
+async function runDistribution(run: Run): Promise<RotationOutcome | undefined> {
+  if (!run.world.distributes || isPromoted(run.ledger)) return undefined
+  for (const wave of run.world.waves) {
+    emitStates(run, createUniform('running', wave).hosts)
+    const { red } = await tryWave(run, wave, 'both')
+    if (red.size > 0) return turn(run, red)
+  }
+  const joined = (await run.world.joined?.()) ?? []
+  if (joined.length === 0) return undefined
+  const message = run.deps.clean(
+    `joined since the run began and does not know the new values: start again, then it is one of the hosts`,
+  )
+  note(run, 'warn', `${joined.join(', ')}: ${message}`)
+  return goBack(
+    run,
+    new Map(
+      run.world.hosts.map(host => [
+        host,
+        { status: 'failed', message: run.deps.clean(`${joined.join(', ')} ${message}`) },
+      ]),
+    ),
+  )
+}
+
 /** The credentials are green and the service is good now and then: whether that is the rotation's doing, a person has to say. */
 function isFlaky(red: Red): boolean {
   return [...red.values()].every(result => result.isFlaky === true)
@@ -144,7 +163,7 @@ export async function goForward(run: Run): Promise<RotationOutcome> {
   if (open.size > 0) return holdForward(run, open)
   if (run.ledger.isCommitted) return finish(run, stuck)
   await finishCommitted(run)
-  const stopped = await runWaves(run, stuck)
+  const stopped = (await runDistribution(run)) ?? (await runWaves(run, stuck))
   if (stopped) return stopped
   if (ruleOf(run).commit === 'run') {
     const unproven = await settleEvidence(run)

@@ -1,8 +1,9 @@
 import type { Clean } from '../core/redact.ts'
 import type { Gate } from '../core/transaction.ts'
+import { endRun } from './end.ts'
 import type { JournalRecord } from './journal.ts'
 import type { HostOutcome, RotationOutcome } from './outcome.ts'
-import { endRun, type Run, record, selectCommitted, selectCommittedOutcomes } from './run.ts'
+import { type Run, record, selectCommitted, selectCommittedOutcomes } from './run.ts'
 
 /** What a committed rotation still owes: changes at providers, and the end of the values of before. */
 export interface Owed {

@@ -5,6 +5,7 @@ import { joinScripts, sh } from '../core/script.ts'
 import { type Disk, realDisk } from './disk.ts'
 import { locate, type RunOnHost } from './host-folder.ts'
 import { type JournalRecord, parseJournal, parseLine } from './journal.ts'
+import { lockFolder, realProcesses } from './lock.ts'
 
 /** A second copy of the journal on the targets, so that a run can be taken up when the operator's machine is lost. */
 export interface HostJournal {
@@ -85,7 +86,7 @@ export function readCopy(copy: string): readonly JournalRecord[] {
 }
 
 /**
- * Makes a run's journal again in an empty run folder from its copies, by host name. Every host of the run must be among
+ * Makes a run's journal again from its copies, by host name, or adds to the one that is there what it lacks. Every host of the run must be among
  * them: a copy that is missing may hold the only record of a change. Then `resumeRotation` goes on, for whoever is a
  * recipient. Throws E_JOURNAL naming what is missing.
  */
@@ -95,14 +96,14 @@ export async function rebuildJournal(
   disk: Disk = realDisk,
 ): Promise<void> {
   const lines = collectLines(copies, folder)
-  const text = [...Array(lines.size).keys()].map(seq => {
-    const line = lines.get(seq)
-    return line ?? refuse(folder, `record ${seq} is on no host`, 'look for the operator’s own run folder')
-  })
-  const { records } = parseJournal(
-    Buffer.from(text.map(line => `${line}\n`).join('')),
-    join(folder, 'journal'),
-  )
+  const file = join(folder, 'journal')
+  const text = [...Array(lines.size).keys()]
+    .map(seq => {
+      const line = lines.get(seq)
+      return `${line ?? refuse(folder, `record ${seq} is on no host`, 'look for the operator’s own run folder')}\n`
+    })
+    .join('')
+  const { records } = parseJournal(Buffer.from(text), file)
   const begin = records.find(record => record.type === 'begin')
   const missing = begin?.hosts.filter(host => !copies.has(host)) ?? []
   if (!begin) refuse(folder, 'no copy has its first record', 'fetch the copies anew')
@@ -113,7 +114,27 @@ export async function rebuildJournal(
       'what was changed there is known only there',
     )
   await disk.createFolder(folder)
-  const isMade = await disk.createWhole(join(folder, 'journal'), text.map(line => `${line}\n`).join(''))
-  if (!isMade) refuse(folder, 'there is one', 'rota resume or rota rollback takes it up')
+  if (!(await disk.createWhole(file, text))) await catchUp(folder, file, text, disk)
   await disk.syncFolder(folder)
+}
+
+/** A journal that is there gets the records that were made elsewhere since. Throws E_LOCKED while a process here works with it. */
+async function catchUp(folder: string, file: string, text: string, disk: Disk): Promise<void> {
+  const unlock = await lockFolder(folder, disk, realProcesses)
+  try {
+    const bytes = (await disk.read(file)) ?? Buffer.alloc(0)
+    const { sizeBytes } = parseJournal(bytes, file)
+    const known = bytes.subarray(0, sizeBytes).toString('utf8')
+    // What is ahead of the copies has everything that they have.
+    if (known.startsWith(text)) return
+    if (!text.startsWith(known))
+      refuse(folder, 'there is one that says otherwise', 'move it away to take the hosts’')
+    const journal = await disk.openAppend(file)
+    await journal.truncate(sizeBytes)
+    await journal.append(Buffer.from(text.slice(known.length)))
+    await journal.sync()
+    await journal.close()
+  } finally {
+    await unlock()
+  }
 }

@@ -14,8 +14,16 @@ export interface HostLocks {
   take(host: string, known: readonly string[]): Promise<void>
   /** The hold of a host that `take` was called for, whether or not it answered then. */
   prove: (host: string) => Promise<Fence>
-  /** Gives a host of this run back. Throws E_UNREACHABLE, E_UNKNOWN. */
-  free(host: string): Promise<void>
+  /**
+   * Takes a host outside the run, once: false when this process holds it already. When it cannot be taken, the run goes on
+   * looking at it as before. Throws E_LOCKED, E_JOURNAL, E_UNREACHABLE, E_UNKNOWN.
+   */
+  hold(host: string): Promise<boolean>
+  /**
+   * Gives a host of this run back. `isOver`: of the copy of the journal only the last record is kept, which tells a process that
+   * slept that the run went on. Throws E_UNREACHABLE, E_UNKNOWN.
+   */
+  free(host: string, isOver?: boolean): Promise<void>
   /** Throws E_LOCKED once a host was found to be another's. */
   checkHeld(): void
 }
@@ -107,6 +115,14 @@ const freeLock = joinScripts(
   locate,
   highest,
   sh`
+# The beginnings of lines are as the journal writes them.
+keep_end() {
+  journal=$folder/$p_run/journal
+  [ -e "$journal" ] || return 0
+  end=$(grep '^[0-9][0-9]* [0-9a-f]\{16\} {' "$journal" | tail -n 1)
+  (umask 077 && printf '\n%s\n' "$end" >"$journal.new" && { sync "$journal.new" 2>/dev/null || sync; } &&
+    mv "$journal.new" "$journal")
+}
 while :; do
   find_highest
   [ "$highest" -gt 0 ] || exit 4
@@ -114,6 +130,7 @@ while :; do
   case $state in held*) ;; *) exit 4 ;; esac
   [ "$run" = "$p_run" ] || exit 4
   if [ -n "$p_held" ] && [ "$state" != "held $p_held" ]; then exit 4; fi
+  if [ "$p_over" = 1 ]; then keep_end || exit 1; fi
   make_next "free" && break
 done
 `,
@@ -152,6 +169,7 @@ export function createHostLocks(options: HostLockOptions): HostLocks {
   const provers = new Map<string, Prove>()
   /** Hosts that were never reached: there is nothing to give back. */
   const unreached = new Set<string>()
+  const holding = new Map<string, Prove>()
   const onLost = (error: RotaError): void => {
     lost ??= error
   }
@@ -191,8 +209,24 @@ export function createHostLocks(options: HostLockOptions): HostLocks {
       if (prove) return prove()
       throw problem('E_BUG', `${host} is no host of the run`)
     },
-    async free(host) {
-      if (!unreached.has(host)) await freeHost(host, options, provers.has(host) ? token : '')
+    async hold(host) {
+      const known = provers.get(host) ?? holding.get(host)
+      if (known !== undefined) {
+        await known()
+        return false
+      }
+      const taking = takeNow(host, [])
+      holding.set(host, () => taking)
+      const fence = await taking.catch(error => {
+        holding.delete(host)
+        throw error
+      })
+      provers.set(host, async () => fence)
+      setFence(host, async () => fence)
+      return true
+    },
+    async free(host, isOver = false) {
+      if (!unreached.has(host)) await freeHost(host, options, provers.has(host) ? token : '', isOver)
     },
     checkHeld() {
       if (lost) throw lost
@@ -204,8 +238,9 @@ export function createHostLocks(options: HostLockOptions): HostLocks {
  * Gives a host back that the run holds; only when this very process holds it, if `held` is its token. Throws E_JOURNAL,
  * E_UNREACHABLE, E_UNKNOWN.
  */
-export async function freeHost(host: string, options: Owner, held = ''): Promise<void> {
-  const { exit, stderr } = await options.runOnHost(host, freeLock, { ...paramsOf(options), held })
+export async function freeHost(host: string, options: Owner, held = '', isOver = false): Promise<void> {
+  const params = { ...paramsOf(options), held, over: isOver ? 1 : 0 }
+  const { exit, stderr } = await options.runOnHost(host, freeLock, params)
   if (exit !== 0 && exit !== 4) throw unwritable(host, stderr)
 }
 

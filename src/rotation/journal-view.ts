@@ -23,6 +23,8 @@ function renderWhat(record: JournalRecord, describe: DescribeChange): string {
       return `${record.phase} ${record.status}  ${record.hosts.join(', ')}`
     case 'commit':
       return `the pivot of ${record.hosts?.join(', ') ?? 'the run'}: from here on nothing goes back`
+    case 'forgotten':
+      return `what was sealed is taken out; the head was ${record.head}`
     case 'drop':
       return `the run goes on without ${record.hosts.join(', ')}: undone there`
     case 'awaiting':

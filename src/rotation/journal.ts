@@ -20,17 +20,25 @@ export type Entry =
       /** What was typed, sealed: whoever takes the run up needs no flags. */
       readonly invocation?: string
     }
-  /** Payload: the current and pending secrets of every host. */
-  | { readonly type: 'pending' }
+  /** Payload: the current and pending secrets of every host. `secrets`: their names by host, for who only wants to know how old they are. */
+  | { readonly type: 'pending'; readonly secrets?: Readonly<Record<string, readonly string[]>> }
   /** Payload of an `ok`: the snapshot. `undo` has only a start: from then on the run only goes back. */
   | {
       readonly type: 'phase'
       readonly phase: Phase | 'undo'
+      /** While every host has to accept both values. */
+      readonly inForce?: 'both'
       readonly status: 'start' | 'ok' | 'red'
       readonly hosts: readonly string[]
     }
-  /** Payload: the change's before and after. */
-  | { readonly type: 'intent'; readonly step: string; readonly host: string; readonly module: string }
+  /** Payload: the change's before and after. `inForce`: it was made so that the host accepts both values. */
+  | {
+      readonly type: 'intent'
+      readonly step: string
+      readonly host: string
+      readonly module: string
+      readonly inForce?: 'both'
+    }
   | { readonly type: 'done' | 'undo-intent' | 'undone'; readonly step: string; readonly host: string }
   /** The pivot of these hosts; without them that of the run: of every host that was not dropped. */
   | { readonly type: 'commit'; readonly hosts?: readonly string[] }
@@ -42,6 +50,8 @@ export type Entry =
   | { readonly type: 'confirm'; readonly by: string }
   /** Until when the value of before still counts, by secret name: RFC 3339 UTC. */
   | { readonly type: 'grace'; readonly until: Readonly<Record<string, string>> }
+  /** What was sealed is gone; `head` is the sha256 of the last line when it was there. */
+  | { readonly type: 'forgotten'; readonly head: string }
   | {
       readonly type: 'held' | 'end'
       readonly state: RotationState
@@ -161,6 +171,11 @@ export async function inspectJournal(
   const bytes = (await disk.read(file)) ?? Buffer.alloc(0)
   const parsed = parseJournal(bytes, file)
   return { ...parsed, file, tornBytes: bytes.length - parsed.sizeBytes }
+}
+
+/** True when nothing is sealed in it any more (`rotation/forget.ts`). */
+export function isForgotten(records: readonly JournalRecord[]): boolean {
+  return records.at(-1)?.type === 'forgotten'
 }
 
 /** Opens the payload of a record with the run's key. Throws E_SEAL. */

@@ -1,13 +1,17 @@
 import type { RotationState } from '../core/event.ts'
+import type { Phase } from '../core/play.ts'
 import { type Clean, createRedactor } from '../core/redact.ts'
 import type { Secret } from '../core/secret.ts'
-import type { Change, HostSecrets } from '../core/transaction.ts'
+import type { Change, HostSecrets, InForce } from '../core/transaction.ts'
 import { isSameState, type State } from '../core/value.ts'
-import type { Journal, JournalRecord } from './journal.ts'
+import { isForgotten, type Journal, type JournalRecord } from './journal.ts'
+import { dropTerms } from './terms.ts'
 
 /** How far a change has come, as the journal says. Only `undone` says that nothing of it stands. */
 export interface Step {
   readonly change: Change
+  /** It makes the host accept both values (distribute); it is undone only when no host sends the new one any more. */
+  readonly isDistributed: boolean
   progress: 'intent' | 'done' | 'undo-intent' | 'undone'
 }
 
@@ -81,12 +85,14 @@ function toSecrets(payload: State): ReadonlyMap<string, HostSecrets> {
 
 /** The last of its records counts; a step that was undone may be begun anew. */
 function selectSteps(journal: Journal): Step[] {
+  // An ended run of which nothing is sealed any more.
+  if (isForgotten(journal.records)) return []
   const steps = new Map<string, Step>()
   for (const record of journal.records) {
     if (record.type === 'intent') {
       steps.delete(record.step)
       const change = toChange(record, journal.payload(record))
-      steps.set(record.step, { change, progress: 'intent' })
+      steps.set(record.step, { change, isDistributed: record.inForce === 'both', progress: 'intent' })
     } else if ('step' in record) {
       const step = steps.get(record.step)
       if (step) step.progress = record.type
@@ -110,6 +116,11 @@ function selectDropped(records: readonly JournalRecord[]): {
   return { dropped, restored }
 }
 
+/** What `started` and `green` hold: a phase runs twice where all hosts first come to accept both values. */
+export function keyOf(phase: Phase | 'undo', host: string, inForce: InForce | undefined): string {
+  return `${phase}${inForce === 'both' ? '+both' : ''} ${host}`
+}
+
 /** Reads what the journal amounts to. Throws E_SEAL when a payload cannot be opened. */
 export function readLedger(journal: Journal): Ledger {
   const { records } = journal
@@ -125,16 +136,18 @@ export function readLedger(journal: Journal): Ledger {
   const steps = selectSteps(journal)
   const selectPhases = (status: 'start' | 'ok'): Set<string> => {
     const found = forward.filter(record => record.status === status)
-    return new Set(found.flatMap(({ phase, hosts }) => hosts.map(host => `${phase} ${host}`)))
+    return new Set(
+      found.flatMap(({ phase, inForce, hosts }) => hosts.map(host => keyOf(phase, host, inForce))),
+    )
   }
   return {
     begin: last('begin'),
     steps,
-    secrets: pending && toSecrets(journal.payload(pending)),
+    secrets: pending?.sealed === undefined ? undefined : toSecrets(journal.payload(pending)),
     snapshot: shot && journal.payload(shot),
     started: selectPhases('start'),
     // Verify is asked again by every process.
-    green: new Set([...selectPhases('ok')].filter(key => !key.startsWith('verify '))),
+    green: new Set([...selectPhases('ok')].filter(key => !key.startsWith('verify'))),
     isUndoing: undoAt !== -1,
     isCommitted: records.some(record => record.type === 'commit' && record.hosts === undefined),
     committed: new Set(records.flatMap(record => (record.type === 'commit' && record.hosts) || [])),
@@ -158,7 +171,16 @@ export function isCommittedOn({ isCommitted, committed, dropped }: Ledger, host:
  * Not only on the host itself: a task may be delegated.
  */
 export function isTouched({ steps, started }: Ledger, host: string): boolean {
-  return started.has(`converge ${host}`) || (steps.length > 0 && started.has(`change ${host}`))
+  const isConverged = started.has(`converge ${host}`) || started.has(`converge+both ${host}`)
+  return (
+    isConverged ||
+    (steps.length > 0 && (started.has(`change ${host}`) || started.has(`distribute+both ${host}`)))
+  )
+}
+
+/** True when some host may send new values: from then on every host has to accept them until none does. */
+export function isPromoted({ started }: Ledger): boolean {
+  return [...started].some(key => key.startsWith('change '))
 }
 
 /** True when a later change of the host began where this one ended: the target then holds the later one's state. */
@@ -168,7 +190,18 @@ export function isSuperseded(step: Step, steps: readonly Step[]): boolean {
     other =>
       other.progress !== 'undone' &&
       other.change.host === step.change.host &&
-      isSameState(other.change.before, step.change.after),
+      continues(step.change, other.change),
+  )
+}
+
+/** True when one change began where another ended. Each knows its own way to look at a thing, so only what both see is compared. */
+function continues(earlier: Change, later: Change): boolean {
+  const [ended, began] = [dropTerms(earlier.after), dropTerms(later.before)]
+  if (earlier.module === later.module) return isSameState(ended, began)
+  const [a, b] = [ended as Sealed, began as Sealed]
+  if (typeof a?.['path'] !== 'string' || a['path'] !== b?.['path']) return false
+  return Object.keys(a).every(
+    name => a[name] === undefined || b[name] === undefined || isSameState(a[name], b[name]),
   )
 }
 

@@ -1,6 +1,7 @@
 import type { Exit } from '../core/error.ts'
 import type { RotationState } from '../core/event.ts'
 import type { Clean } from '../core/redact.ts'
+import type { RotationWorld } from '../core/transaction.ts'
 
 export interface HostOutcome {
   readonly state: RotationState
@@ -49,6 +50,15 @@ export function createOutcome(
 ): RotationOutcome {
   const isParted = forward.includes(state) && [...hosts.values()].some(host => host.state === 'rolled_back')
   return { state, hosts, exit: isParted ? 'failed' : exitOf[state] }
+}
+
+/** True for a run that is over for good: nothing of what was sealed for it is needed any more. */
+export function isOver(
+  state: RotationState,
+  { hasFinalise = true }: Pick<RotationWorld, 'hasFinalise'>,
+): boolean {
+  if (state === 'rolled_back' || state === 'refused' || state === 'finalised') return true
+  return !hasFinalise && (state === 'committed' || state === 'committed_with_warnings')
 }
 
 /** The same state for every host. */

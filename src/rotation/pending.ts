@@ -56,7 +56,7 @@ function makePending(
 }
 
 /** A rotation of nothing is a mistake: a flag was forgotten. */
-function refuseNothing(
+export function refuseNothing(
   specs: readonly SecretSpec[],
   host: string,
   pending: ReadonlyMap<string, Secret>,
@@ -66,6 +66,29 @@ function refuseNothing(
     at: specs[0]!.at,
     hint: `give at least one of ${specs.map(({ name }) => name).join(', ')}: --secret ${specs[0]!.name}=-`,
   })
+}
+
+/** Hosts that begin with different values do not accept what the others send, and what they send cannot be distributed to. */
+function refuseDifferent(
+  specs: readonly SecretSpec[],
+  known: readonly { readonly host: string; readonly current: ReadonlyMap<string, Secret> }[],
+): void {
+  for (const { name, at } of specs.filter(spec => spec.shared)) {
+    const first = known[0]?.current.get(name)
+    const odd = known.find(({ current }) => {
+      const value = current.get(name)
+      return first === undefined || value === undefined ? first !== value : !isSameSecret(first, value)
+    })
+    if (odd)
+      throw problem(
+        'E_PREFLIGHT',
+        `${name} is shared, but ${odd.host} has another value than ${known[0]!.host}`,
+        {
+          at,
+          hint: 'give all hosts the same value first',
+        },
+      )
+  }
 }
 
 /** The values in force on each host and the pending ones, in memory only. Throws RotaError when one cannot be read or made. */
@@ -80,6 +103,7 @@ export async function makeSecrets(
       issued: (await world.issuedSecrets?.(host)) ?? new Map<string, Secret>(),
     })),
   )
+  if (world.distributes) refuseDifferent(world.secrets, known)
   const shared = new Map<string, Secret>()
   return new Map(
     known.map(({ host, current, issued }) => {
@@ -96,7 +120,9 @@ export async function makeSecrets(
 export async function settleSecrets(run: Run): Promise<void> {
   const secrets = await makeSecrets(run)
   for (const [host, { pending }] of secrets) refuseNothing(run.world.secrets, host, pending)
-  await record(run, { type: 'pending' }, { payload: toSecretsPayload(secrets), required: true })
+  const names = [...secrets].map(([host, { pending }]) => [host, [...pending.keys()]] as const)
+  const entry = { type: 'pending', secrets: Object.fromEntries(names) } as const
+  await record(run, entry, { payload: toSecretsPayload(secrets), required: true })
   run.ledger.secrets = secrets
   showSecrets(run)
 }

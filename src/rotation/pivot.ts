@@ -1,11 +1,11 @@
 import { selectBackOutcomes } from './back.ts'
+import { holdRun } from './end.ts'
 import { endOwing, openGates, openGrace } from './grace.ts'
 import { isCommittedOn } from './ledger.ts'
 import { createUniform, type RotationOutcome } from './outcome.ts'
 import { emitSecrets } from './pending.ts'
 import {
   emitStates,
-  holdRun,
   type Red,
   type Run,
   record,

@@ -184,7 +184,7 @@ function selectChanged(
 }
 
 function selectState(records: readonly JournalRecord[]): RotationState {
-  const last = records.at(-1)
+  const last = records.findLast(({ type }) => type !== 'forgotten')
   if (last?.type === 'end' || last?.type === 'held') return last.state
   if (hasPivot(records)) return 'committed'
   return records.some(record => record.type === 'phase' && record.phase === 'undo')

@@ -1,5 +1,5 @@
 import { RotaError } from '../core/error.ts'
-import type { Emit, RotationState } from '../core/event.ts'
+import type { Emit } from '../core/event.ts'
 import type { Phase } from '../core/play.ts'
 import type { Clean } from '../core/redact.ts'
 import type { Secret } from '../core/secret.ts'
@@ -16,10 +16,10 @@ import type { State } from '../core/value.ts'
 import type { Disk } from './disk.ts'
 import type { HostJournal } from './host-journal.ts'
 import type { HostLocks } from './host-lock.ts'
-import { type Entry, type Journal, renderLine, sumOf } from './journal.ts'
+import { type Entry, type Journal, renderLine } from './journal.ts'
 import { isCommittedOn, type Ledger } from './ledger.ts'
 import type { Processes } from './lock.ts'
-import { createOutcome, type HostOutcome, type RotationOutcome, selectRunState } from './outcome.ts'
+import type { HostOutcome } from './outcome.ts'
 
 /** What a rotation needs besides its world. */
 export interface RotationDeps {
@@ -161,6 +161,8 @@ function selectRed(run: Run, hosts: readonly string[], results: ReadonlyMap<stri
   )
 }
 
+const both = (inForce: InForce): { readonly inForce?: 'both' } => (inForce === 'both' ? { inForce } : {})
+
 /** What changes hosts is known on them before it begins. Resolves with what is in the way. */
 async function announcePhase(
   run: Run,
@@ -168,9 +170,10 @@ async function announcePhase(
   hosts: readonly string[],
   inForce: InForce,
 ): Promise<{ readonly status: 'unreachable'; readonly message: Clean } | undefined> {
-  const required = phase === 'change' || (phase === 'converge' && inForce === 'pending')
+  const isGoingForward = inForce === 'pending' || (inForce === 'both' && !run.ledger.isUndoing)
+  const required = phase === 'change' || phase === 'distribute' || (phase === 'converge' && isGoingForward)
   try {
-    await record(run, { type: 'phase', phase, status: 'start', hosts }, { required })
+    await record(run, { type: 'phase', phase, ...both(inForce), status: 'start', hosts }, { required })
     return undefined
   } catch (error) {
     run.deps.hostLocks?.checkHeld()
@@ -196,8 +199,13 @@ export async function runPhase(
   const red = selectRed(run, hosts, results)
   const green = hosts.filter(host => !red.has(host))
   if (green.length > 0)
-    await record(run, { type: 'phase', phase, status: 'ok', hosts: green }, { payload: run.world.snapshot() })
-  if (red.size > 0) await record(run, { type: 'phase', phase, status: 'red', hosts: [...red.keys()] })
+    await record(
+      run,
+      { type: 'phase', phase, ...both(inForce), status: 'ok', hosts: green },
+      { payload: run.world.snapshot() },
+    )
+  if (red.size > 0)
+    await record(run, { type: 'phase', phase, ...both(inForce), status: 'red', hosts: [...red.keys()] })
   return red
 }
 
@@ -217,73 +225,4 @@ export function selectCommittedOutcomes(
       return [host, message === undefined ? otherwise : { state: 'committed_with_warnings', message }]
     }),
   )
-}
-
-/** Ends the run for good. */
-export async function endRun(
-  run: Run,
-  state: RotationState,
-  hosts: ReadonlyMap<string, HostOutcome>,
-): Promise<RotationOutcome> {
-  return close(run, 'end', state, hosts)
-}
-
-/** Leaves the run as it is, to be taken up again when a person has looked. */
-export async function holdRun(run: Run, hosts: ReadonlyMap<string, HostOutcome>): Promise<RotationOutcome> {
-  const state = selectRunState(
-    [...hosts.values()].map(host => host.state),
-    'held',
-  )
-  return close(run, 'held', state, hosts)
-}
-
-async function close(
-  run: Run,
-  type: 'end' | 'held',
-  state: RotationState,
-  hosts: ReadonlyMap<string, HostOutcome>,
-): Promise<RotationOutcome> {
-  const states = Object.fromEntries([...hosts].map(([host, outcome]) => [host, outcome.state]))
-  await record(run, { type, state, hosts: states })
-  if (type === 'end') await freeHosts(run)
-  emitStates(run, hosts)
-  return createOutcome(state, hosts)
-}
-
-/**
- * Holds every host for this run. The first one by name decides between two that begin on the same hosts at the same moment.
- * One that does not answer is taken when it is first worked on.
- */
-export async function takeHosts(run: Run): Promise<void> {
-  const { hostLocks } = run.deps
-  if (!hostLocks) return
-  const known = run.journal.records.map(record => sumOf(renderLine(record)))
-  const take = async (host: string): Promise<void> => {
-    await hostLocks.take(host, known).catch(error => {
-      const { code } = error as { code?: unknown }
-      if (code === 'E_LOCKED' || code === 'E_JOURNAL') throw error
-      note(run, 'warn', `${host} is not locked yet: ${toMessage(run, error)}`)
-    })
-  }
-  const [first, ...others] = [...run.world.hosts].sort()
-  if (first !== undefined) await take(first)
-  await Promise.all(others.map(take))
-}
-
-/** Gives the hosts of a run that has ended back. What cannot be freed is said: the next run would be refused. */
-export async function freeHosts(run: Run): Promise<void> {
-  const { hostLocks } = run.deps
-  if (!hostLocks) return
-  const freed = run.world.hosts.map(host =>
-    hostLocks
-      .free(host)
-      .catch(error =>
-        note(
-          run,
-          'warn',
-          `${host} is still locked (rota resume ${run.deps.run} frees it): ${toMessage(run, error)}`,
-        ),
-      ),
-  )
-  await Promise.all(freed)
 }

@@ -1,7 +1,8 @@
 import { problem, RotaError } from '../core/error.ts'
 import type { Clean } from '../core/redact.ts'
-import type { Apply, Change } from '../core/transaction.ts'
+import type { Apply, Change, InForce } from '../core/transaction.ts'
 import { decide, type Probe, selectProbe } from './decide.ts'
+import { holdOutside } from './hold.ts'
 import { isSuperseded, type Step, toPayload } from './ledger.ts'
 import { type Run, record, toMessage } from './run.ts'
 
@@ -42,14 +43,21 @@ async function mark(run: Run, step: Step, progress: 'done' | 'undo-intent' | 'un
 }
 
 /** Makes the intent durable. Nothing of the change is sent before this resolves. */
-async function announce(run: Run, change: Change): Promise<Step> {
+async function announce(run: Run, change: Change, inForce: InForce): Promise<Step> {
   const { step: id, host, module } = change
-  const entry = { type: 'intent', step: id, host, module } as const
+  const isDistributed = inForce === 'both'
+  const entry = {
+    type: 'intent',
+    step: id,
+    host,
+    module,
+    ...(isDistributed && { inForce: 'both' as const }),
+  } as const
   await record(run, entry, { payload: toPayload(change), required: true })
   const { steps } = run.ledger
   const old = steps.findIndex(step => step.change.step === id)
   if (old !== -1) steps.splice(old, 1)
-  const step: Step = { change, progress: 'intent' }
+  const step: Step = { change, isDistributed, progress: 'intent' }
   steps.push(step)
   emitChange(run, change, 'intent')
   return step
@@ -67,8 +75,20 @@ async function attempt(run: Run, step: Step, write: () => Promise<void>): Promis
 }
 
 /** Makes a change for the first time in this run. */
-async function applyNew(run: Run, change: Change, write: () => Promise<void>): Promise<void> {
-  const step = await announce(run, change)
+async function applyNew(
+  run: Run,
+  change: Change,
+  inForce: InForce,
+  write: () => Promise<void>,
+): Promise<void> {
+  const step = await announce(run, change, inForce)
+  try {
+    await holdOutside(run, change.host)
+  } catch (error) {
+    // Nothing was sent to that host.
+    await mark(run, step, 'undone')
+    throw error
+  }
   try {
     await attempt(run, step, write)
   } catch (error) {
@@ -120,7 +140,7 @@ async function settleEarlier(run: Run, host: string, underWay: ReadonlySet<strin
 }
 
 /** The `apply` of the change phase: write-ahead for a new change; an old one is carried forward, not made twice. */
-export function createApply(run: Run): Apply {
+export function createApply(run: Run, inForce: InForce): Apply {
   // Delegated tasks of several hosts may be under way on one host.
   const underWay = new Set<string>()
   return async (change, write) => {
@@ -128,7 +148,7 @@ export function createApply(run: Run): Apply {
     if (known && known.progress !== 'undone') return redoStep(run, known)
     await settleEarlier(run, change.host, underWay)
     underWay.add(change.step)
-    return applyNew(run, change, write).finally(() => underWay.delete(change.step))
+    return applyNew(run, change, inForce, write).finally(() => underWay.delete(change.step))
   }
 }
 

@@ -2,17 +2,17 @@ import { type Exit, problem } from '../core/error.ts'
 import type { RotationWorld } from '../core/transaction.ts'
 import { goBack } from './back.ts'
 import { isForwardOnly } from './decide.ts'
+import { endRun } from './end.ts'
 import { goForward, refuseChange } from './forward.ts'
 import { endOwing, openGrace, readOwed } from './grace.ts'
-import { type JournalRecord, openJournal } from './journal.ts'
+import { freeHosts, takeHosts } from './hold.ts'
+import { isForgotten, type JournalRecord, openJournal } from './journal.ts'
 import { isTouched, readLedger, readStates } from './ledger.ts'
 import { createOutcome, createUniform, type HostOutcome, type RotationOutcome } from './outcome.ts'
 import { showSecrets } from './pending.ts'
 import { finishCommitted } from './pivot.ts'
 import {
   emitStates,
-  endRun,
-  freeHosts,
   note,
   type Red,
   type RotationDeps,
@@ -21,7 +21,6 @@ import {
   runPhase,
   selectCommitted,
   sendJournal,
-  takeHosts,
 } from './run.ts'
 
 /*
@@ -93,7 +92,7 @@ async function answerSettled(run: Run): Promise<RotationOutcome | undefined> {
     note(run, 'info', `run ${run.deps.run} has ended before; nothing is done now`)
     emitStates(run, settled.hosts)
   }
-  if (begin && settled) await freeHosts(run)
+  if (begin && settled) await freeHosts(run, settled.state)
   return settled
 }
 
@@ -238,6 +237,10 @@ export async function finaliseRotation(world: RotationWorld, deps: RotationDeps)
     checkCommitted(run)
     const end = run.ledger.end as Ended
     if (end.state === 'finalised') return createOutcome(end.state, readStates(end))
+    if (isForgotten(run.journal.records)) {
+      note(run, 'info', `run ${deps.run} had nothing to finalise, and its values are forgotten`)
+      return createOutcome(end.state, readStates(end))
+    }
     const { gates } = readOwed(run.journal.records)
     if (gates.length > 0)
       throw problem('E_AWAITING', `run ${deps.run} waits for ${gates.map(({ name }) => name).join(', ')}`, {

@@ -1,6 +1,7 @@
 import type { Phase } from '../core/play.ts'
+import type { InForce } from '../core/transaction.ts'
 import { isForwardOnly } from './decide.ts'
-import { ownerOf } from './ledger.ts'
+import { keyOf, ownerOf } from './ledger.ts'
 import { note, type Red, type Run, ruleOf, runPhase } from './run.ts'
 import { createApply, settleStep } from './steps.ts'
 
@@ -16,12 +17,18 @@ function stopped(run: Run, hosts: readonly string[]): Red {
  * Remembers what need not run again. Verify is never remembered: what was green yesterday is asked again before the commit of
  * today; and what it finds red is converged again.
  */
-export function remember(run: Run, phase: Phase, hosts: readonly string[], red: Red): void {
+export function remember(
+  run: Run,
+  phase: Phase,
+  hosts: readonly string[],
+  red: Red,
+  inForce: InForce = 'pending',
+): void {
   const { green } = run.ledger
   for (const host of hosts)
     if (phase === 'verify') {
-      if (red.has(host)) green.delete(`converge ${host}`)
-    } else if (!red.has(host)) green.add(`${phase} ${host}`)
+      if (red.has(host)) green.delete(keyOf('converge', host, inForce))
+    } else if (!red.has(host)) green.add(keyOf(phase, host, inForce))
 }
 
 /**
@@ -39,15 +46,15 @@ async function settleOpen(run: Run, found: Red): Promise<Red> {
   return red
 }
 
-async function runStage(run: Run, phase: Phase, wave: readonly string[]): Promise<Red> {
+async function runStage(run: Run, phase: Phase, wave: readonly string[], inForce: InForce): Promise<Red> {
   if (run.deps.stop?.aborted) return stopped(run, wave)
-  const hosts = wave.filter(host => !run.ledger.green.has(`${phase} ${host}`))
+  const hosts = wave.filter(host => !run.ledger.green.has(keyOf(phase, host, inForce)))
   if (hosts.length === 0) return new Map()
-  for (const host of hosts) run.ledger.started.add(`${phase} ${host}`)
-  const apply = phase === 'change' ? createApply(run) : undefined
-  const found = await runPhase(run, phase, hosts, 'pending', apply)
-  const red = phase === 'change' ? await settleOpen(run, found) : found
-  remember(run, phase, hosts, red)
+  for (const host of hosts) run.ledger.started.add(keyOf(phase, host, inForce))
+  const isChange = phase === 'change' || phase === 'distribute'
+  const found = await runPhase(run, phase, hosts, inForce, isChange ? createApply(run, inForce) : undefined)
+  const red = isChange ? await settleOpen(run, found) : found
+  remember(run, phase, hosts, red, inForce)
   return red
 }
 
@@ -71,11 +78,11 @@ interface WaveEnd {
 }
 
 /** Changes, converges and verifies the hosts of a wave that are not yet that far; without those that are red, as far as the budget goes. */
-async function runWave(run: Run, wave: readonly string[]): Promise<WaveEnd> {
+async function runWave(run: Run, wave: readonly string[], inForce: InForce): Promise<WaveEnd> {
   const red = new Map<string, ValueOf<Red>>()
   const selectRest = (): string[] => wave.filter(host => !red.has(host))
-  for (const phase of ['change', 'converge', 'verify'] as const) {
-    for (const [host, why] of await runStage(run, phase, selectRest())) red.set(host, why)
+  for (const phase of [inForce === 'both' ? 'distribute' : 'change', 'converge', 'verify'] as const) {
+    for (const [host, why] of await runStage(run, phase, selectRest(), inForce)) red.set(host, why)
     if (red.size > 0 && phase !== 'verify' && !isWithinBudget(run, red)) return { red, green: [] }
   }
   return { red, green: selectRest() }
@@ -83,13 +90,17 @@ async function runWave(run: Run, wave: readonly string[]): Promise<WaveEnd> {
 type ValueOf<M> = M extends ReadonlyMap<string, infer V> ? V : never
 
 /** The same; for a reason that forbids going back once more when it is red. */
-export async function tryWave(run: Run, wave: readonly string[]): Promise<WaveEnd> {
+export async function tryWave(
+  run: Run,
+  wave: readonly string[],
+  inForce: InForce = 'pending',
+): Promise<WaveEnd> {
   const { reason } = run.deps
   const attempts = isForwardOnly(reason) ? FORWARD_ATTEMPTS : 1
-  let end = await runWave(run, wave)
+  let end = await runWave(run, wave, inForce)
   for (let attempt = 1; end.red.size > 0 && attempt < attempts; attempt++) {
     note(run, 'warn', `reason ${reason} never goes back: trying the wave again`)
-    end = await runWave(run, wave)
+    end = await runWave(run, wave, inForce)
   }
   return end
 }

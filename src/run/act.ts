@@ -2,7 +2,7 @@ import { problem, RotaError } from '../core/error.ts'
 import type { TaskRef } from '../core/event.ts'
 import type { Address, Become } from '../core/remote.ts'
 import { Secret } from '../core/secret.ts'
-import { isDict, type Value } from '../core/value.ts'
+import { isDict, OMIT, Omit, type Value } from '../core/value.ts'
 import type { GetVariable } from './deps.ts'
 import { type Overlay, scopeOfTask } from './host-vars.ts'
 import { type Reading, renderBoolean, renderNumber, renderText } from './keyword.ts'
@@ -86,34 +86,44 @@ function renderVariable({ templar, scope }: Reading, name: string): Value | unde
   return value === undefined ? undefined : templar.render(value, scope)
 }
 
-/** What facts are gathered for cannot be had before: an environment made of `ansible_env` is left out then, as in Ansible. */
+/** What facts are gathered for cannot be had before: what is made of `ansible_env` is left out then, as in Ansible. */
 function renderFor(act: Act, field: Value): Value {
-  const { task } = act.step.node
+  const { module } = act.step.node.task
+  if (module !== 'gather_facts' && module !== 'setup') return act.templar.render(field, act.scope)
+  if (isDict(field))
+    return new Map([...field].map(([name, value]) => [name, renderBefore(act, value) ?? OMIT]))
+  return renderBefore(act, field) ?? new Map()
+}
+
+/** undefined: it needs facts. */
+function renderBefore(act: Act, value: Value): Value | undefined {
   try {
-    return act.templar.render(field, act.scope)
+    return act.templar.render(value, act.scope)
   } catch (error) {
-    const isGathering = task.module === 'gather_facts' || task.module === 'setup'
-    if (isGathering && error instanceof RotaError && /ansible_env|ansible_facts/.test(error.message))
-      return new Map()
+    if (error instanceof RotaError && /ansible_env|ansible_facts/.test(error.message)) return undefined
     throw error
   }
 }
 
 /** The `environment` keyword: dicts from the play inwards, the inner ones win. Throws E_TASK when it is no dict. */
 export function renderEnvironment(act: Act): Readonly<Record<string, string | Secret>> {
-  const environment: Record<string, string | Secret> = {}
-  for (const field of act.step.node.keywords.environment) {
+  const dicts = act.step.node.keywords.environment.flatMap(field => {
     const value = renderFor(act, field)
-    for (const dict of Array.isArray(value) ? (value as readonly Value[]) : [value]) {
-      if (!isDict(dict))
-        throw problem('E_TASK', 'environment is no dict', {
-          at: act.at,
-          hint: 'write environment: {NAME: value}',
-        })
-      for (const [name, member] of dict)
-        environment[String(name)] =
-          member instanceof Secret ? member : (renderText(act, 'environment', member) ?? '')
-    }
-  }
-  return environment
+    return Array.isArray(value) ? (value as readonly Value[]) : [value]
+  })
+  return Object.fromEntries(dicts.flatMap(dict => entriesOf(act, dict)))
+}
+
+function entriesOf(act: Act, dict: Value): [string, string | Secret][] {
+  if (!isDict(dict))
+    throw problem('E_TASK', 'environment is no dict', {
+      at: act.at,
+      hint: 'write environment: {NAME: value}',
+    })
+  return [...dict]
+    .filter(([, member]) => !(member instanceof Omit))
+    .map(([name, member]) => [
+      String(name),
+      member instanceof Secret ? member : (renderText(act, 'environment', member) ?? ''),
+    ])
 }

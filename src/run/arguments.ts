@@ -1,19 +1,35 @@
-import { problem } from '../core/error.ts'
+import { problem, RotaError } from '../core/error.ts'
 import type { Module } from '../core/module.ts'
 import type { Source } from '../core/source.ts'
 import { type Dict, isDict, Omit, Template, type Value } from '../core/value.ts'
 import type { Act } from './act.ts'
 import { needsRendering } from './keyword.ts'
 
+/** An option needs a variable that there is not. */
+export class UndefinedOption extends RotaError {
+  /** For the result. It begins as Ansible's, since rescues and assertions look for that. */
+  get msg(): string {
+    return `The task includes an option with an undefined variable. The error was: ${this.message}`
+  }
+}
+
+type Signature = Pick<Module, 'params' | 'freeForm' | 'otherParams'>
+
 /**
  * A task's options, rendered: `module_defaults` below its own, `omit` left out. What the module takes as an expression is passed on
- * as it stands.
+ * as it stands. Throws UndefinedOption, and what the template throws.
  */
-export function renderArguments(
-  act: Act,
-  name: string,
-  module: Pick<Module, 'params' | 'freeForm' | 'otherParams'>,
-): Dict {
+export function renderArguments(act: Act, name: string, module: Signature): Dict {
+  try {
+    return renderOptions(act, name, module)
+  } catch (error) {
+    throw error instanceof RotaError && error.code === 'E_UNDEFINED'
+      ? new UndefinedOption(error.problems)
+      : error
+  }
+}
+
+function renderOptions(act: Act, name: string, module: Signature): Dict {
   const { task, keywords } = act.step.node
   const raw = new Map<Value, Value>()
   for (const defaults of keywords.moduleDefaults)
@@ -27,11 +43,17 @@ export function renderArguments(
     const member = unrendered.has(String(key))
       ? toExpression(value, task.argsAt.get(String(key)) ?? act.at)
       : needsRendering(value)
-        ? act.templar.render(value, act.scope)
+        ? act.templar.render(value, act.scope, isTextual(module, String(key)))
         : value
     if (!(member instanceof Omit)) rendered.set(key, member)
   }
   return rendered
+}
+
+/** Options of text get it as it was written, even when it looks like a list. */
+function isTextual({ params, freeForm }: Pick<Module, 'params' | 'freeForm'>, key: string): boolean {
+  const found = Object.entries(params).find(([name, { aliases }]) => name === key || aliases?.includes(key))
+  return key === freeForm || (found !== undefined && /^(?:string|path|mode|text|secret)$/.test(found[1].type))
 }
 
 /** Options out of a variable; text that came from a target is data there, as everywhere. */

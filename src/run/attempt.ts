@@ -1,10 +1,11 @@
 import { problem } from '../core/error.ts'
 import type { Module, Outcome } from '../core/module.ts'
-import { Template } from '../core/value.ts'
+import { Template, type Value } from '../core/value.ts'
 import { type Act, renderEnvironment, selectWhereabouts, type Whereabouts } from './act.ts'
 import { actions } from './actions.ts'
-import { renderArguments } from './arguments.ts'
+import { renderArguments, UndefinedOption } from './arguments.ts'
 import { passBadInput } from './bad-input.ts'
+import { runDetached, selectJob, withJob } from './detach.ts'
 import { searchPath } from './host-vars.ts'
 import { renderBoolean, renderName, renderNumber, renderText } from './keyword.ts'
 import { shortName } from './module-name.ts'
@@ -16,6 +17,7 @@ import { createTarget } from './target.ts'
 /** Runs the module once. Every error becomes the result: it never throws. */
 export async function attempt(act: Act): Promise<TaskResult> {
   const { run, step } = act
+  const warnings: string[] = []
   try {
     const name = shortName(renderModuleName(act))
     const action = actions.get(name)
@@ -26,10 +28,15 @@ export async function attempt(act: Act): Promise<TaskResult> {
         at: step.node.task.moduleAt,
         hint: '`rota doc` lists the modules',
       })
-    return await runModule(act, name, module)
+    return withWarnings(await runModule(act, name, module, warnings), warnings)
   } catch (error) {
     passBadInput(error)
-    return failedBy(error, act.at)
+    const failed = failedBy(error, act.at)
+    const explained =
+      error instanceof UndefinedOption
+        ? { ...failed, values: new Map(failed.values).set('msg', error.msg) }
+        : failed
+    return withWarnings(explained, warnings)
   }
 }
 
@@ -44,7 +51,15 @@ function renderModuleName(act: Act): string {
   return module instanceof Template ? (renderText(act, 'action', module) ?? '') : module
 }
 
-async function runModule(act: Act, name: string, module: Module): Promise<TaskResult> {
+/** What the module warned of on its way stands before what its result says. */
+function withWarnings(result: TaskResult, warnings: readonly string[]): TaskResult {
+  if (warnings.length === 0) return result
+  const own = result.values.get('warnings')
+  const all = [...warnings, ...(Array.isArray(own) ? (own as readonly Value[]) : [])]
+  return { ...result, values: new Map([...result.values, ['warnings', all]]) }
+}
+
+async function runModule(act: Act, name: string, module: Module, warnings: string[]): Promise<TaskResult> {
   const { run } = act
   const { task, keywords } = act.step.node
   const isCheck = renderBoolean(act, 'check_mode', keywords.checkMode) ?? run.deps.settings.check
@@ -52,13 +67,15 @@ async function runModule(act: Act, name: string, module: Module): Promise<TaskRe
   const args = run.deps.checkArgs(module, renderArguments(act, name, module), task)
   if (isCheck && module.kind === 'action' && !module.reads && !module.foresees)
     return skipped({ msg: `${name} is skipped in check mode: it does not only read` })
-  const timeoutMs = 1000 * (renderNumber(act, 'timeout', keywords.timeout) ?? asyncSeconds(act))
+  const job = selectJob(act, name)
+  const timeoutMs = 1000 * (renderNumber(act, 'timeout', keywords.timeout) ?? job?.limitS ?? 0)
   const where = selectWhereabouts(act)
   const outcome = await withDeadline(act, timeoutMs, async stop => {
     const target = createTarget({
       deps: run.deps,
       ...where,
-      fence: run.fleet.fences.get(where.name),
+      // A host outside the run is taken only when a change is about to be made there.
+      fence: async () => run.fleet.fences.get(where.name)?.(),
       environment: keywords.environment.length > 0 ? renderEnvironment(act) : {},
       operator: createOperator(run.deps, act.scope, () => searchPath(run, keywords), act.at),
       ref: act.ref,
@@ -68,15 +85,20 @@ async function runModule(act: Act, name: string, module: Module): Promise<TaskRe
       timeoutMs,
       stop,
       isSilent: act.isSilent,
+      warnings,
     })
-    return module.kind === 'action'
-      ? module.run(target, args)
-      : runStateModule(module, target, args, changeRef(act, module.name, where), run.apply)
+    if (module.kind === 'state')
+      return runStateModule(module, target, args, changeRef(act, module.name, where), run.apply, change =>
+        run.deps.foresee?.(change, run.phase),
+      )
+    return job?.isDetached && !isCheck
+      ? runDetached(act, job, target, away => module.run(away, args))
+      : module.run(target, args)
   })
   showBackups(act, where.name, outcome)
   const result: TaskResult = {
-    ...fromOutcome(outcome, isDiff),
-    factsKind: module.name === 'set_fact' ? 'set_fact' : 'facts',
+    ...fromOutcome(job?.isDetached === false ? withJob(outcome, job) : outcome, isDiff),
+    factsKind: module.name !== 'set_fact' ? 'facts' : args['cacheable'] === true ? 'cacheable' : 'set_fact',
   }
   return where.name === act.host ? result : { ...result, factsOf: where.name }
 }
@@ -101,18 +123,6 @@ function changeRef(act: Act, module: string, where: Whereabouts): Parameters<typ
     become: become && { method: become.method, user: become.user },
     what: run.deps.redactor.clean(`${name} (${act.at.file}:${act.at.line})`),
   }
-}
-
-/** `async` with a `poll` above 0 is a time limit. Detached tasks are refused: nobody would know what became of them. */
-function asyncSeconds(act: Act): number {
-  const { task } = act.step.node
-  const seconds = renderNumber(act, 'async', task.async) ?? 0
-  if (seconds > 0 && renderNumber(act, 'poll', task.poll) === 0)
-    throw problem('E_TASK', 'a detached task (async with poll: 0) is not supported', {
-      at: act.at,
-      hint: 'leave out poll: the task then runs with a limit of `async` seconds',
-    })
-  return seconds
 }
 
 /**

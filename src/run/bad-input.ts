@@ -13,15 +13,19 @@ export class BadInput extends Error {
   }
 }
 
+/** In a rotation a mistake fails the phase instead, so that what was done is undone. */
+export function badInput(run: PlayRun, error: RotaError): Error {
+  return run.phase === undefined ? new BadInput(error) : error
+}
+
 const codes: ReadonlySet<string> = new Set(['E_YAML', 'E_PLAYBOOK', 'E_MODULE', 'E_PARAMS', 'E_VAULT'])
 
-/** Reads for an include. In a rotation a bad file fails the phase instead, so that what was done is undone. Throws BadInput. */
+/** Reads for an include. Throws BadInput. */
 export function loadIncluded<T>(run: PlayRun, load: () => T): T {
   try {
     return load()
   } catch (error) {
-    const isBad = error instanceof RotaError && codes.has(error.code)
-    throw isBad && run.phase === undefined ? new BadInput(error) : error
+    throw error instanceof RotaError && codes.has(error.code) ? badInput(run, error) : error
   }
 }
 

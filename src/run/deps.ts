@@ -2,12 +2,12 @@ import type { Readable, Writable } from 'node:stream'
 import type { Exit } from '../core/error.ts'
 import type { Emit } from '../core/event.ts'
 import type { Module, Registry, Shown } from '../core/module.ts'
-import type { Field, Item, Play, Playbook } from '../core/play.ts'
+import type { Field, Item, Phase, Play, Playbook } from '../core/play.ts'
 import type { Redactor } from '../core/redact.ts'
 import type { Address, Become, Connections } from '../core/remote.ts'
 import type { Source } from '../core/source.ts'
 import type { Templar } from '../core/templar.ts'
-import type { RotationWorld } from '../core/transaction.ts'
+import type { Change, Reason, RotationWorld } from '../core/transaction.ts'
 import type { Dict, Scope, Value } from '../core/value.ts'
 import type { Inventory, Layer } from '../core/vars.ts'
 
@@ -27,16 +27,24 @@ export interface Settings {
   readonly verbosity: number
   /** `--force`: the operator accepts what a rotation would refuse (`rota_force`). */
   readonly force?: boolean
+  /** `--reason`: `rota_reason`. */
+  readonly reason?: Reason
   /** `--force-handlers`. */
   readonly forceHandlers: boolean
   /** Whether plays that do not say `gather_facts` gather them. */
   readonly gatherFacts: boolean
+  /** `gathering = smart`: of a host whose facts are known none are gathered. */
+  readonly gathersOnce?: boolean
+  /** `--flush-cache`. */
+  readonly flushesCache?: boolean
   /** `error_on_missing_handler = false`: a topic without a handler is warned of. */
   readonly allowsMissingHandlers?: boolean
   /** Recovery: of all plays only the one with `rotation:` is run. Its place among the plays stays, and so do its step ids. */
   readonly rotationOnly?: boolean
   /** Folders of roles besides those at the playbook. */
   readonly rolesPath?: readonly string[] | undefined
+  /** Folders that hold `ansible_collections`, besides `collections` beside the playbook. */
+  readonly collectionsPath?: readonly string[] | undefined
   /** The run's id: `rota_run`. */
   readonly runId: string
   readonly version: string
@@ -66,6 +74,14 @@ export interface ArgsPlace {
 export interface VarsFile {
   readonly values: ReadonlyMap<string, Value>
   readonly at?: ReadonlyMap<string, Source>
+}
+
+/** Facts of hosts that outlive the run. */
+export interface FactCache {
+  /** undefined: there are none, or they are too old. */
+  load(host: string): ReadonlyMap<string, Value> | undefined
+  save(host: string, facts: ReadonlyMap<string, Value>): void
+  drop(host: string): void
 }
 
 /** Everything the engine needs, passed in: it opens no file of the user's, no socket and no clock by itself. */
@@ -100,10 +116,13 @@ export interface RunDeps {
   becomeOf(get: GetVariable, keywords: BecomeKeywords): Become | undefined
   /** A diff of two states as text; '' when they read the same. */
   renderDiff(before: Shown, after: Shown): string
+  /** Told in check mode of every change of state that a run would make. */
+  foresee?(change: Change, phase: Phase | undefined): void
   /** Runs a play with `rotation:`. Without it such a play is refused. */
   runRotation?(world: RotationWorld, rotation: RotationPlay): Promise<Exit>
   /** Asks the operator for a value of `vars_prompt`. Without it only extra vars can answer. */
   askVariable?(prompt: VarsPrompt): Promise<Value>
+  readonly factCache?: FactCache | undefined
   /** Reads the inventory again, for meta: refresh_inventory. */
   refreshInventory?(): Promise<Inventory>
   /** The plain bytes of a file that is an ansible-vault. Throws E_VAULT. */

@@ -38,15 +38,16 @@ export async function runPlaybooks(playbooks: readonly Playbook[], deps: RunDeps
     return planned
   })
   if (!startAt.hasBegun) throw noStart(deps.settings.startAtTask!)
+  if (deps.settings.flushesCache) for (const host of deps.inventory.hosts.keys()) deps.factCache?.drop(host)
   const context: RunContext = {
     deps,
-    fleet: createFleet(deps.inventory),
+    fleet: createFleet(deps.inventory, deps.factCache),
     startedAt: deps.now(),
     warned: new Set(),
     hasMatched: false,
   }
   const { limit } = deps.settings
-  if (limit !== undefined) deps.selectHosts(deps.inventory, limit, undefined)
+  if (limit !== undefined) deps.selectHosts(deps.inventory, 'all', limit)
   let rotated: Exit = 'ok'
   for (const [index, plan] of plans.entries()) {
     if (deps.stop.aborted) break

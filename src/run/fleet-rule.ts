@@ -45,6 +45,11 @@ function refuseBonds({ secrets, phases }: Rotation): void {
       at: shared.at,
       hint: 'leave out commit: host, failure_budget and max_fail_percentage, or shared: true',
     })
+  if (phases.distribute.length > 0)
+    throw problem('E_PLAYBOOK', 'distribute binds all hosts together, and they could end differently', {
+      at: phases.distribute[0]!.at,
+      hint: 'leave out commit: host, failure_budget and max_fail_percentage',
+    })
   const once = findOnce(phases.change)
   if (once)
     throw problem(

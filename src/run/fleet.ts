@@ -3,6 +3,8 @@ import type { Prove } from '../core/fence.ts'
 import type { Clean } from '../core/redact.ts'
 import type { Value } from '../core/value.ts'
 import type { Inventory, InventoryGroup, InventoryHost, Layer } from '../core/vars.ts'
+import type { FactCache } from './deps.ts'
+import type { FactsKind } from './result.ts'
 
 /** Why a host takes no more tasks. `failed` can still run rescue, always and forced handlers. */
 export type Standing = 'in' | 'failed' | 'unreachable' | 'unknown'
@@ -11,6 +13,8 @@ export type Standing = 'in' | 'failed' | 'unreachable' | 'unknown'
 export interface HostState {
   readonly name: string
   readonly facts: Map<string, Value>
+  /** Where its facts are kept beyond the run. */
+  readonly cache: FactCache | undefined
   readonly included: Map<string, Value>
   /** set_fact and register. */
   readonly registered: Map<string, Value>
@@ -39,12 +43,12 @@ export interface Fleet {
   states(): Iterable<HostState>
 }
 
-export function createFleet(inventory: Inventory): Fleet {
+export function createFleet(inventory: Inventory, cache?: FactCache): Fleet {
   const states = new Map<string, HostState>()
   const host = (name: string): HostState => {
     let state = states.get(name)
     if (!state) {
-      state = newState(name)
+      state = newState(name, cache)
       states.set(name, state)
     }
     return state
@@ -70,10 +74,11 @@ export function createFleet(inventory: Inventory): Fleet {
   }
 }
 
-function newState(name: string): HostState {
+function newState(name: string, cache: FactCache | undefined): HostState {
   return {
     name,
-    facts: new Map(),
+    facts: new Map(cache?.load(name)),
+    cache,
     included: new Map(),
     registered: new Map(),
     secrets: new Map(),
@@ -84,14 +89,29 @@ function newState(name: string): HostState {
   }
 }
 
-/** What a task found or set is the host's from now on. `set_fact` ranks above what modules find out. */
+/**
+ * What a task found or set is the host's from now on. `set_fact` ranks above what modules find out; with `cacheable` it is, beside that,
+ * a fact like those.
+ */
 export function storeFacts(
   host: HostState,
   facts: ReadonlyMap<string, Value>,
-  kind: 'facts' | 'set_fact' | 'include_vars' = 'facts',
+  kind: FactsKind = 'facts',
 ): void {
-  const store = { facts: host.facts, set_fact: host.registered, include_vars: host.included }[kind]
-  for (const [name, value] of facts) store.set(name, value)
+  const { registered, included } = host
+  const store = { facts: host.facts, set_fact: registered, cacheable: registered, include_vars: included }[
+    kind
+  ]
+  for (const [name, value] of facts) {
+    store.set(name, value)
+    if (kind === 'cacheable') host.facts.set(name, value)
+  }
+  if (kind === 'facts' || kind === 'cacheable') host.cache?.save(host.name, host.facts)
+}
+
+/** Whether its facts were gathered, in this run or before. */
+export function hasFacts({ facts }: HostState): boolean {
+  return facts.get('module_setup') === true
 }
 
 /** `all` and `ungrouped` exist in every inventory. */

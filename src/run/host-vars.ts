@@ -38,6 +38,7 @@ export function scopeOfPlay(run: Pick<PlayRun, 'deps' | 'folder'>, layers: reado
     ['ansible_check_mode', settings.check],
     ['rota_run', settings.runId],
     ['rota_force', settings.force ?? false],
+    ['rota_reason', settings.reason ?? 'scheduled'],
     ['omit', OMIT],
   ])
   const extra: Layer = { rank: 'extra vars', from: '--extra-vars', values: settings.extraVars }
@@ -149,6 +150,7 @@ const magic: ReadonlyMap<string, (context: MagicContext) => Value | undefined> =
   ['omit', () => OMIT],
   ['rota_run', ({ run }) => run.deps.settings.runId],
   ['rota_force', ({ run }) => run.deps.settings.force ?? false],
+  ['rota_reason', ({ run }) => run.deps.settings.reason ?? 'scheduled'],
   ['rota_version', ({ run }) => run.deps.settings.version],
   ['rota_timestamp', ({ run }) => renderTimestamp(run.startedAt)],
 ])
@@ -189,7 +191,8 @@ function renderGroups({ run }: MagicContext): Dict {
 function renderHostvars({ run }: MagicContext): Dict {
   const views = new Map<string, Dict>()
   const view = (name: string): Dict | undefined => {
-    if (!run.fleet.inventory.hosts.has(name) && !run.allHosts.includes(name)) return undefined
+    const isKnown = run.fleet.inventory.hosts.has(name) || run.allHosts.includes(name)
+    if (!isKnown && name !== 'localhost') return undefined
     const made = views.get(name) ?? viewOf(run, scopeOfHost(run, name))
     views.set(name, made)
     return made
@@ -212,11 +215,16 @@ function viewOf(run: PlayRun, scope: Scope): Dict {
 }
 
 /** In a delegated task: the variables of the host that it is delegated to, under that host's name. */
-function renderDelegatedVars({ run, keywords, scope }: MagicContext): Dict | undefined {
+function renderDelegatedVars({ run, host, keywords, scope }: MagicContext): Dict | undefined {
   if (keywords?.delegateTo === undefined) return undefined
   const name = run.deps.templar.render(keywords.delegateTo, scope())
   if (typeof name !== 'string') return undefined
-  const view = viewOf(run, scopeOfHost(run, name))
+  const delegate = scopeOfHost(run, name)
+  // As in Ansible the task stays one of its own host, also where the delegate's variables name the host.
+  const view = viewOf(run, {
+    get: variable => (variable === 'inventory_hostname' ? host : delegate.get(variable)),
+    names: () => delegate.names(),
+  })
   return createLazyDict(
     () => [name],
     key => (key === name ? view : undefined),

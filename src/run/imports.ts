@@ -20,8 +20,7 @@ export function expandImport(
   keywords: Keywords,
 ): readonly Node[] | null {
   const name = typeof task.module === 'string' ? shortName(task.module) : ''
-  if (name === 'include')
-    return isStaticInclude(task) ? importTasks(planner, task, includeArgs(task), keywords) : null
+  if (name === 'include') return isStaticInclude(task) ? includeStatically(planner, task, keywords) : null
   if (name !== 'import_tasks' && name !== 'import_role') return null
   if (task.loop)
     throw problem('E_PLAYBOOK', `${name} cannot have a loop`, {
@@ -43,10 +42,12 @@ function isStaticInclude({ loop, freeForm, args }: Task): boolean {
   return !loop && typeof (freeForm ?? args.get('file')) === 'string'
 }
 
-/** Its variables are include params, above those of tasks. */
-function includeArgs({ freeForm, args, vars }: Task): Dict {
-  const given = new Map([...(vars ?? []), ...args])
-  return freeForm === undefined ? given : given.set('file', freeForm)
+/** Its `vars` are include params, which stand above set_fact; `a=1` behind the file's name is like a variable of the tasks. */
+function includeStatically(planner: RolePlanner, task: Task, keywords: Keywords): Node[] {
+  const { freeForm, args, vars = new Map(), at } = task
+  const own = new Map([...args].filter(([key]) => key !== 'file'))
+  const inner = inheritKeywords(keywords, { at, vars: own }, 'task vars')
+  return importTasks(planner, task, new Map([...vars, ['file', freeForm ?? args.get('file') ?? '']]), inner)
 }
 
 function importTasks(

@@ -1,15 +1,30 @@
 import { readdirSync } from 'node:fs'
 import { extname, join, resolve } from 'node:path'
-import { problem } from '../core/error.ts'
+import { problem, RotaError } from '../core/error.ts'
 import { type Dict, isDict, type Value } from '../core/value.ts'
 import type { Act } from './act.ts'
+import { passBadInput } from './bad-input.ts'
 import { searchPath } from './host-vars.ts'
 import { findFile } from './operator.ts'
 import { createOptions, requireOption } from './options.ts'
-import { fromOutcome, type TaskResult } from './result.ts'
+import { failedBy, fromOutcome, type TaskResult } from './result.ts'
 
 /** `include_vars`: variables of a file, or of all files of a folder, for the host from now on; under one name with `name`. */
 export function includeVars(act: Act, args: Dict): TaskResult {
+  try {
+    return readVars(act, args)
+  } catch (error) {
+    passBadInput(error)
+    const failed = failedBy(error, act.at)
+    const isMissing =
+      !args.has('dir') && error instanceof RotaError && ['E_FILE', 'E_PARAMS'].includes(error.code)
+    // Ansible's failure of this module says why under `message`.
+    const message = `${isMissing ? 'Could not find file: ' : ''}${failed.message}`
+    return { ...failed, values: new Map(failed.values).set('message', message) }
+  }
+}
+
+function readVars(act: Act, args: Dict): TaskResult {
   const options = createOptions('include_vars', args, act.step.node.task)
   const file = options.takeText('file', '_raw')?.trim()
   const dir = options.takeText('dir')

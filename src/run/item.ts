@@ -4,7 +4,7 @@ import type { Condition } from '../core/play.ts'
 import { Template, type Value } from '../core/value.ts'
 import type { Act } from './act.ts'
 import { attempt } from './attempt.ts'
-import { passBadInput } from './bad-input.ts'
+import { badInput, passBadInput } from './bad-input.ts'
 import { storeFacts } from './fleet.ts'
 import { isConditionTrue, renderBoolean, renderNumber, renderText, renderTexts } from './keyword.ts'
 import { failedBy, skipped, type TaskResult } from './result.ts'
@@ -124,7 +124,7 @@ function keepFacts(act: Act, result: TaskResult): TaskResult {
   return owner === act.host ? result : { ...result, facts: undefined }
 }
 
-/** Topics that a handler answers to. Throws E_PLAYBOOK for one that none does. */
+/** Topics that a handler answers to. One that none does is a mistake in the playbook: throws BadInput of E_PLAYBOOK. */
 function findTopics(act: Act): string[] {
   const { keywords } = act.step.node
   if (keywords.notify.length === 0) return []
@@ -134,9 +134,12 @@ function findTopics(act: Act): string[] {
     for (const topic of missing) act.run.warn(`there is no handler "${topic}"`)
   else
     for (const topic of missing)
-      throw problem('E_PLAYBOOK', `there is no handler "${topic}"`, {
-        at: act.at,
-        hint: 'add it under `handlers:`, by `name` or with `listen`',
-      })
+      throw badInput(
+        act.run,
+        problem('E_PLAYBOOK', `there is no handler "${topic}"`, {
+          at: act.at,
+          hint: 'add it under `handlers:`, by `name` or with `listen`',
+        }),
+      )
   return topics
 }

@@ -12,10 +12,21 @@ export interface Reading {
   readonly at: Source
 }
 
+/** A keyword's template that stands for what the block or play around says when it renders to `omit`. */
+export class InheritingTemplate extends Template {
+  readonly around: Field
+  constructor({ text, at, secretLabel }: Template, around: Field) {
+    super(text, at, secretLabel)
+    this.around = around
+  }
+}
+
 /** The keyword's value, or undefined where it is not given, renders to `omit` or to nothing. */
-function renderField(reading: Reading, field: Field | undefined): Value | undefined {
+function renderField(reading: Reading, field: Field | undefined, keepsText = false): Value | undefined {
   if (field === undefined) return undefined
-  const value = needsRendering(field) ? reading.templar.render(field, reading.scope) : field
+  const value = needsRendering(field) ? reading.templar.render(field, reading.scope, keepsText) : field
+  if (value instanceof Omit && field instanceof InheritingTemplate)
+    return renderField(reading, field.around, keepsText)
   return value === null || value instanceof Omit ? undefined : value
 }
 
@@ -48,7 +59,7 @@ export function renderNumber(reading: Reading, name: string, field: Field | unde
 
 /** Throws E_TASK for a list or dict, and for a Secret: what a task is called or run as must not be secret. */
 export function renderText(reading: Reading, name: string, field: Field | undefined): string | undefined {
-  const value = renderField(reading, field)
+  const value = renderField(reading, field, true)
   if (value === undefined || typeof value === 'string') return value
   if (typeof value !== 'object' || value instanceof Float) return String(fromScalar(value))
   throw problem('E_TASK', `${name} is not text`, { at: reading.at, hint: `give ${name} one plain value` })

@@ -14,8 +14,11 @@ import { renderJson, renderLabel, skipped, type TaskResult, toMap } from './resu
  */
 export function renderItems(act: Act, loop: Loop): List {
   const value = act.templar.render(loop.items, act.scope)
-  if (loop.kind === 'list' && !Array.isArray(value))
-    throw problem('E_TASK', 'with_list expects a list', { at: loop.at, hint: 'for a dict: with_dict' })
+  if (needsList.has(loop.kind) && !Array.isArray(value))
+    throw problem('E_TASK', `with_${loop.kind} expects a list`, {
+      at: loop.at,
+      hint: 'for a dict: with_dict',
+    })
   const found =
     loop.kind === 'loop' ? value : act.run.deps.runLookup(loop.kind, renderTerms(value), act.scope)
   if (Array.isArray(found)) return (found as List).filter(item => !(item instanceof Omit))
@@ -24,6 +27,8 @@ export function renderItems(act: Act, loop: Loop): List {
     hint: 'give it a list; for a dict: loop: "{{ NAME | dict2items }}"',
   })
 }
+
+const needsList: ReadonlySet<string> = new Set(['list', 'indexed_items'])
 
 /** A lookup takes a list or a dict; anything else is a list of one. */
 function renderTerms(value: Value): Value {

@@ -95,7 +95,9 @@ function clearHostErrors({ run }: Act): Answer {
 }
 
 function clearFacts({ run, host }: Act): Answer {
-  run.fleet.host(host).facts.clear()
+  const { facts, cache } = run.fleet.host(host)
+  facts.clear()
+  cache?.drop(host)
   return on
 }
 

@@ -1,6 +1,7 @@
 import type { Block, Common, Condition, Conditional, Field, Item, Task } from '../core/play.ts'
-import type { Dict, Value } from '../core/value.ts'
+import { type Dict, Template, type Value } from '../core/value.ts'
 import type { Layer, Rank } from '../core/vars.ts'
+import { InheritingTemplate } from './keyword.ts'
 
 /** What a task inherits from its blocks, its includes and its play, worked out once for all hosts. */
 export interface Keywords extends Omit<Conditional, 'vars' | 'moduleDefaults' | 'name'> {
@@ -63,7 +64,7 @@ export function inheritKeywords(outer: Keywords, own: Conditional, rank: Rank): 
   const hasVars = own.vars !== undefined && own.vars.size > 0
   return {
     ...outer,
-    ...pickNearest(own),
+    ...pickNearest(outer, own),
     at: own.at,
     when: add(outer.when, own.when),
     tags: add(outer.tags, own.tags),
@@ -95,8 +96,15 @@ const nearest = [
   'delegateFacts',
 ] as const satisfies readonly (keyof Conditional)[]
 
-function pickNearest(own: Conditional): Partial<Conditional> {
-  return Object.fromEntries(nearest.flatMap(name => (own[name] === undefined ? [] : [[name, own[name]]])))
+function pickNearest(outer: Keywords, own: Conditional): Partial<Conditional> {
+  return Object.fromEntries(
+    nearest.flatMap(name => {
+      const [field, around] = [own[name], outer[name]]
+      if (field === undefined) return []
+      const mayBeOmit = field instanceof Template && around !== undefined
+      return [[name, mayBeOmit ? new InheritingTemplate(field, around) : field]]
+    }),
+  )
 }
 
 function varsLayer(rank: Rank, own: Common, vars: Dict): Layer {

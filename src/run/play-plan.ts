@@ -26,6 +26,8 @@ export interface PlayPlan {
   readonly folder: string
   /** What the play itself says in keywords that are not handed down. */
   readonly reading: Reading
+  /** Of `vars_prompt`, once they were asked for. */
+  readonly answers: Map<string, Value>
   readonly outer: Keywords
   readonly nodes: readonly Node[]
   readonly phases: ReadonlyMap<Phase, readonly Node[]>
@@ -46,7 +48,11 @@ export function planPlay(
   const inherited = playKeywords(play)
   const outer = above ? mergeAbove(above, inherited) : inherited
   const values = (play.vars ?? new Map()) as ReadonlyMap<string, Value>
-  const playLayers: readonly Layer[] = [{ rank: 'play vars', from: 'play', values }]
+  const answers = new Map<string, Value>()
+  const playLayers: readonly Layer[] = [
+    { rank: 'play vars', from: 'play', values },
+    { rank: 'play vars_prompt', from: 'vars_prompt', values: answers },
+  ]
   const scope = scopeOfPlay({ deps, folder }, [...playLayers, ...outer.layers])
   const reading: Reading = { templar: deps.templar, scope, at: play.at }
   const planner = createPlanner(deps, folder, reading)
@@ -56,12 +62,15 @@ export function planPlay(
   planner.handlerOptions = () => handlerOptions
   const roles = planRoles(planner, play, outer)
   const ofRoles = [...planner.shelf.handlers]
-  const nodes = planSections(deps, play, outer, options, roles)
+  const sections = planSections(deps, play, outer, options, roles)
+  // A play that ends before --start-at-task has nothing to gather facts for.
+  const nodes = startAt.hasBegun ? [...planFacts(deps, play, outer), ...sections] : sections
   const own = planHandlers(reading, planItems(play.handlers, outer, handlerOptions))
   return {
     play,
     folder,
     reading,
+    answers,
     outer,
     nodes,
     phases: planPhases(play, outer, options),
@@ -166,7 +175,7 @@ function planHandlerOptions(planner: RolePlanner, playLayers: readonly Layer[]):
   return options
 }
 
-/** The play's order: facts, then each section followed by the handlers that were notified, even when it has no task of its own. */
+/** The play's order: each section followed by the handlers that were notified, even when it has no task of its own. */
 function planSections(
   deps: RunDeps,
   play: Play,
@@ -182,12 +191,8 @@ function planSections(
     if (!isForced) return [...nodes, flush]
     return [{ kind: 'block', block: nodes, always: [flush] }]
   }
-  return [
-    ...planFacts(deps, play, outer),
-    ...(play.rotation
-      ? []
-      : [...section(play.preTasks), ...section(play.tasks, roles), ...section(play.postTasks)]),
-  ]
+  if (play.rotation) return []
+  return [...section(play.preTasks), ...section(play.tasks, roles), ...section(play.postTasks)]
 }
 
 /** Each phase of a rotation ends with the handlers it notified. */

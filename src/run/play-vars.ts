@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { problem } from '../core/error.ts'
 import type { Field } from '../core/play.ts'
-import { type Dict, type Scope, Template, type Value } from '../core/value.ts'
+import { type Scope, Template, type Value } from '../core/value.ts'
 import type { Layer } from '../core/vars.ts'
 import type { VarsFile } from './deps.ts'
 import { scopeOfTask } from './host-vars.ts'
@@ -10,13 +10,21 @@ import type { PlayPlan } from './play-plan.ts'
 import type { PlayRun } from './play-run.ts'
 import { renderLabel } from './result.ts'
 
+/** Functions of templates, and what a host is: a variable of such a name is not seen, or hides what others need. */
+const reserved: ReadonlySet<string> = new Set([
+  ...['cycler', 'dict', 'joiner', 'lipsum', 'namespace', 'range', 'undef', 'now', 'omit'],
+  ...['lookup', 'query', 'q', 'hostvars', 'groups', 'group_names', 'inventory_hostname', 'vars'],
+])
+
 /** A play's variables for each host, weakest first: vars, prompts, vars_files. Throws RotaError E_VARS, E_FILE. */
-export async function loadPlayLayers(run: PlayRun, plan: PlayPlan): Promise<Map<string, readonly Layer[]>> {
+export function loadPlayLayers(run: PlayRun, plan: PlayPlan): Map<string, readonly Layer[]> {
   const { play } = plan
   const values = (play.vars ?? new Map()) as ReadonlyMap<string, Value>
+  for (const name of values.keys())
+    if (reserved.has(name)) run.warn(`Found variable using reserved name: ${name}`)
   const shared: Layer[] = [
     { rank: 'play vars', from: `play vars at ${play.at.file}:${play.at.line}`, values },
-    { rank: 'play vars_prompt', from: 'vars_prompt', values: await askAll(run, plan) },
+    { rank: 'play vars_prompt', from: 'vars_prompt', values: plan.answers },
   ]
   const files = new Map<string, VarsFile>()
   const layers = new Map<string, readonly Layer[]>()
@@ -63,28 +71,4 @@ function findVarsFile(run: PlayRun, plan: PlayPlan, field: Field, scope: Scope):
     at: field instanceof Template ? field.at : plan.play.at,
     hint: `looked for ${places.join(', ')}`,
   })
-}
-
-/** Extra vars answer a prompt without asking. */
-async function askAll(run: PlayRun, { play }: PlayPlan): Promise<Map<string, Value>> {
-  const answers = new Map<string, Value>()
-  for (const prompt of play.varsPrompt ?? []) {
-    const name = renderLabel(prompt.get('name') ?? '')
-    if (!run.deps.settings.extraVars.has(name)) answers.set(name, await ask(run, play.at, name, prompt))
-  }
-  return answers
-}
-
-async function ask(run: PlayRun, at: PlayPlan['play']['at'], name: string, prompt: Dict): Promise<Value> {
-  const standard = prompt.get('default')
-  if (run.deps.askVariable)
-    return run.deps.askVariable({
-      name,
-      text: renderLabel(prompt.get('prompt') ?? name),
-      private: prompt.get('private') !== false,
-      confirm: prompt.get('confirm') === true,
-      default: standard,
-    })
-  if (standard !== undefined) return standard
-  throw problem('E_VARS', `nobody can be asked for ${name}`, { at, hint: `give it with -e ${name}=VALUE` })
 }

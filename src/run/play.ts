@@ -1,7 +1,6 @@
 import { join } from 'node:path'
 import pLimit from 'p-limit'
 import { type Exit, problem, RotaError } from '../core/error.ts'
-import { Template, type Value } from '../core/value.ts'
 import { orderHosts, selectBatches } from './batch.ts'
 import type { RunDeps } from './deps.ts'
 import { driveHosts } from './drive.ts'
@@ -10,10 +9,11 @@ import { createHandlers } from './handlers.ts'
 import { renderText, renderTexts } from './keyword.ts'
 import { shortName } from './module-name.ts'
 import type { PlanOptions } from './plan.ts'
+import { patternOf } from './play-hosts.ts'
 import type { PlayPlan } from './play-plan.ts'
+import { askPrompts } from './play-prompts.ts'
 import type { PlayRun } from './play-run.ts'
 import { loadPlayLayers } from './play-vars.ts'
-import { renderLabel } from './result.ts'
 import { createWorld } from './world.ts'
 
 export interface RunContext {
@@ -37,6 +37,7 @@ export interface PlayEnd {
 /** Runs one play over the hosts it names, batch by batch. */
 export async function runPlay(context: RunContext, plan: PlayPlan, index: number): Promise<PlayEnd> {
   const { deps, fleet } = context
+  await askPrompts(deps, plan)
   const name = playName(plan)
   const all = selectPlayHosts(context, plan)
   const hosts = all.filter(fleet.isIn)
@@ -60,11 +61,6 @@ export async function runPlay(context: RunContext, plan: PlayPlan, index: number
 
 function playName({ play, reading }: PlayPlan): string {
   return renderText(reading, 'name', play.name) ?? patternOf(play.hosts, reading)
-}
-
-function patternOf(hosts: Value, reading: PlayPlan['reading']): string {
-  const value = hosts instanceof Template ? reading.templar.render(hosts, reading.scope) : hosts
-  return Array.isArray(value) ? (value as readonly Value[]).map(renderLabel).join(',') : renderLabel(value)
 }
 
 function startPlay(deps: RunDeps, id: string, name: string, hosts: readonly string[]): void {
@@ -143,7 +139,7 @@ async function preparePlay(
     gone: new Set(),
     ended: 'no',
   }
-  return { ...draft, playLayers: await loadPlayLayers(draft, plan) }
+  return { ...draft, playLayers: loadPlayLayers(draft, plan) }
 }
 
 /** In a file that was included while the play runs, the older `include` is dynamic too. */

@@ -1,9 +1,11 @@
-import { type ErrorCode, type Problem, problemsOf } from '../core/error.ts'
+import { type ErrorCode, type Problem, problemsOf, RotaError } from '../core/error.ts'
 import type { Outcome, Shown } from '../core/module.ts'
 import { Secret } from '../core/secret.ts'
 import type { Source } from '../core/source.ts'
 import { toValue, type Value } from '../core/value.ts'
 import type { Place, Walk } from './walk.ts'
+
+export type FactsKind = 'facts' | 'set_fact' | 'cacheable' | 'include_vars'
 
 /** What came of a task, or of one item of its loop, before it is decided what that means for the host. */
 export interface TaskResult {
@@ -18,7 +20,7 @@ export interface TaskResult {
   readonly diff?: { readonly before: Shown; readonly after: Shown } | undefined
   /** Variables for the host from now on, and what kind they are. */
   readonly facts?: ReadonlyMap<string, Value> | undefined
-  readonly factsKind?: 'facts' | 'set_fact' | 'include_vars' | undefined
+  readonly factsKind?: FactsKind | undefined
   /** Whose variables the facts would be with `delegate_facts`. */
   readonly factsOf?: string | undefined
   /** Handlers to notify, rendered. */
@@ -62,13 +64,14 @@ export function failedBy(error: unknown, at: Source): TaskResult {
     hint: first?.hint,
   }
   const status = statusOf[problem.code] ?? 'failed'
+  const own = error instanceof RotaError ? error.values : {}
   const flag = status === 'unreachable' || status === 'unknown' ? { [status]: true } : {}
   return {
     status,
     changed: false,
     message: problem.message,
     problem,
-    values: toMap({ changed: false, failed: status === 'failed', ...flag, msg: problem.message }),
+    values: toMap({ changed: false, ...own, failed: status === 'failed', ...flag, msg: problem.message }),
   }
 }
 
@@ -82,14 +85,15 @@ export function fromOutcome(outcome: Outcome, isDiff: boolean): TaskResult {
   addLines(values, 'stderr')
   if (msg !== undefined) values.set('msg', msg)
   if (facts) values.set('ansible_facts', facts)
-  if (diff && isDiff) values.set('diff', toValue(renderDiffValue(diff)))
+  if (diff && isDiff && !values.has('diff')) values.set('diff', toValue(renderDiffValue(diff)))
   if (outcome.skipped) values.set('skipped', true)
   values.set('failed', failed)
   const status = failed ? 'failed' : outcome.skipped ? 'skipped' : 'ok'
   return { status, changed, values, message: shown, diff: isDiff ? diff : undefined, facts, flaky }
 }
 
-function renderDiffValue({ before, after }: NonNullable<Outcome['diff']>): Record<string, string> {
+/** A diff as Ansible registers it. */
+export function renderDiffValue({ before, after }: NonNullable<Outcome['diff']>): Record<string, string> {
   return {
     before: before.text,
     after: after.text,

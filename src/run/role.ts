@@ -3,9 +3,9 @@ import { basename, isAbsolute, join, relative, resolve } from 'node:path'
 import { problem } from '../core/error.ts'
 import type { Field, Item } from '../core/play.ts'
 import type { Source } from '../core/source.ts'
-import { isDict, type Value } from '../core/value.ts'
+import { type Dict, isDict, type Value } from '../core/value.ts'
 import type { Layer, Rank } from '../core/vars.ts'
-import type { RunDeps } from './deps.ts'
+import type { RunDeps, Settings } from './deps.ts'
 import { listFolder } from './include-vars.ts'
 
 /** Which file of each folder is read: `main`, or what tasks_from and the like say. */
@@ -27,8 +27,8 @@ export interface Role {
   readonly layers: readonly Layer[]
   readonly dependencies: readonly Field[]
   readonly allowsDuplicates: boolean
-  /** meta/ says what arguments the role takes. */
-  readonly hasArgumentSpecs: boolean
+  /** meta/ says what arguments the role takes: a dict by entry point, which is the name of a file of tasks. */
+  readonly argumentSpecs: Dict
 }
 
 /**
@@ -53,7 +53,7 @@ export function loadRole(
   const layer = (rank: Rank, place: string | undefined): Layer[] =>
     place === undefined ? [] : listVars(place).map(file => ({ rank, from: file, ...deps.loadVarsFile(file) }))
   return {
-    name: isAbsolute(name) ? basename(name) : name,
+    name: isAbsolute(name) || isInCollection(name) ? basename(path) : name,
     path,
     tasks: tasks === undefined ? [] : deps.loadTasks(tasks),
     handlers: handlers === undefined ? [] : deps.loadHandlers(handlers),
@@ -63,9 +63,14 @@ export function loadRole(
     ],
     dependencies: Array.isArray(dependencies) ? (dependencies as readonly Field[]) : [],
     allowsDuplicates: about.get('allow_duplicates') === true,
-    hasArgumentSpecs:
-      find('meta', 'argument_specs') !== undefined || isDict(about.get('argument_specs') ?? null),
+    argumentSpecs: readArgumentSpecs(deps, find('meta', 'argument_specs'), about),
   }
+}
+
+/** From a file of their own, or else from meta/main. */
+function readArgumentSpecs(deps: RunDeps, file: string | undefined, about: ReadonlyMap<string, Value>): Dict {
+  const specs = (file === undefined ? about : deps.loadVarsFile(file).values).get('argument_specs')
+  return isDict(specs) ? specs : new Map()
 }
 
 function findRole(
@@ -76,10 +81,25 @@ function findRole(
   at: Source,
 ): string {
   const bases = [join(folder, 'roles'), ...near, ...(settings.rolesPath ?? []), folder]
-  const places = isAbsolute(name) ? [name] : bases.map(base => resolve(base, name))
+  const places = isAbsolute(name)
+    ? [name]
+    : [...collectionPlaces(settings, folder, name), ...bases.map(base => resolve(base, name))]
   const found = places.find(place => existsSync(place))
   if (found !== undefined) return found
   throw problem('E_FILE', `there is no role ${name}`, { at, hint: `looked for ${places.join(', ')}` })
+}
+
+/** `NAMESPACE.COLLECTION.ROLE` is a role of a collection. */
+function isInCollection(name: string): boolean {
+  return /^\w+\.\w+\.\w+$/.test(name)
+}
+
+function collectionPlaces({ collectionsPath = [] }: Settings, folder: string, name: string): string[] {
+  if (!isInCollection(name)) return []
+  const [space, collection, role] = name.split('.')
+  return [join(folder, 'collections'), ...collectionsPath].map(base =>
+    join(base, 'ansible_collections', space!, collection!, 'roles', role!),
+  )
 }
 
 /** `main` need not be there; another name must. defaults/ and vars/ may have a folder of that name. */

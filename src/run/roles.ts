@@ -21,6 +21,7 @@ import {
 } from './plan.ts'
 import { fromOutcome, renderLabel, type TaskResult } from './result.ts'
 import { loadRole, mainFiles, type Role, type RoleFiles } from './role.ts'
+import { renderCheck } from './role-check.ts'
 import { walkNodes } from './walk.ts'
 
 /** What planning roles brings beside their tasks. It grows as roles are planned, and again when one is included at run time. */
@@ -74,6 +75,8 @@ export interface RoleUse {
   readonly isRepeated?: boolean
   /** By import_role or include_role: another use than one by `roles`, even when all else is the same. */
   readonly isIncluded?: boolean
+  /** `rolespec_validate: false`: its argument specs are not checked. */
+  readonly isUnchecked?: boolean
   readonly at: Source
 }
 
@@ -113,7 +116,6 @@ export function planRole(planner: RolePlanner, use: RoleUse, outer: Keywords): N
   const isDependency = outer.role !== undefined && !use.isIncluded
   const names = isDependency ? shelf.dependents : shelf.names
   names.push(role.name)
-  if (role.hasArgumentSpecs) planner.warn(`the argument specs of the role ${role.name} are not checked`)
   if (use.isPublic) shelf.layers.push(...layersOf(role, use))
   const keywords = roleKeywords(role, use, outer)
   const dependencies = role.dependencies.flatMap(entry => {
@@ -126,7 +128,7 @@ export function planRole(planner: RolePlanner, use: RoleUse, outer: Keywords): N
     ...keywords,
     layers: [...outer.layers, ...dependencyLayers(planner, role, use), ...newLayers(outer, keywords)],
   }
-  return [...dependencies, ...planItems(role.tasks, own, planner.options())]
+  return [...dependencies, ...planItems([...renderCheck(role, use), ...role.tasks], own, planner.options())]
 }
 
 /** Variables of a role's dependencies: its tasks see them above those of the roles that it is a dependency of. */
@@ -210,7 +212,7 @@ export function parseRoleOptions(
   const apply = parseApply(options.take('apply'), where.at)
   const isPublic = isYes(options.take('public') ?? false)
   const isRepeated = isYes(options.take('allow_duplicates') ?? true)
-  options.take('rolespec_validate')
+  const isChecked = isYes(options.take('rolespec_validate') ?? true)
   const files = {
     tasks: file('tasks'),
     handlers: file('handlers'),
@@ -227,6 +229,7 @@ export function parseRoleOptions(
     isPublic: imported !== undefined || isPublic,
     isRepeated,
     isIncluded: true,
+    isUnchecked: !isChecked,
     at: where.at,
   }
 }

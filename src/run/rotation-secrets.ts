@@ -1,6 +1,6 @@
 import { parseDurationMs } from '../core/duration.ts'
 import { problem } from '../core/error.ts'
-import type { ProviderGate, SecretSpec } from '../core/play.ts'
+import type { ProviderGate, Rotation, SecretSpec } from '../core/play.ts'
 import { Secret } from '../core/secret.ts'
 import type { Gate } from '../core/transaction.ts'
 import { Omit, type Value } from '../core/value.ts'
@@ -87,4 +87,16 @@ export function renderGates(run: PlayRun, reading: Reading, gates: readonly Prov
       name,
       say: run.deps.redactor.clean(renderText({ ...reading, at }, 'say', say) ?? ''),
     }))
+}
+
+/** What a rotation says of its own effect, for a plan. */
+export function renderForecast(
+  reading: Reading,
+  { downtime, secrets }: Rotation,
+): { readonly downtime?: string | undefined; readonly logsOut: ReadonlyMap<string, string> } {
+  const logsOut = secrets.flatMap((spec): [string, string][] => {
+    const text = renderText(reading, 'logs_out', spec.logsOut)
+    return text === undefined ? [] : [[spec.name, text]]
+  })
+  return { downtime: renderText(reading, 'downtime', downtime), logsOut: new Map(logsOut) }
 }

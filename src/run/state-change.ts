@@ -1,6 +1,7 @@
 import type { Module, Outcome, Shown, Target } from '../core/module.ts'
 import type { Apply, Change } from '../core/transaction.ts'
 import { isSameState, type State } from '../core/value.ts'
+import { renderDiffValue } from './result.ts'
 
 export type AnyStateModule = Extract<Module, { kind: 'state' }>
 /** Who makes the change: everything of a Change that is not state. */
@@ -16,19 +17,22 @@ export async function runStateModule(
   args: Readonly<Record<string, unknown>>,
   ref: ChangeRef,
   apply: Apply,
+  foresee?: (change: Change) => void,
 ): Promise<Outcome> {
   const input = module.prepare ? await module.prepare(target, args) : args
   const before = await module.read(target, input)
   const after = module.want(input, before)
   const changed = !isSameState(before, after)
+  if (changed && target.check) foresee?.({ ...ref, before, after })
   if (changed && !target.check)
     await apply({ ...ref, before, after }, () => module.write(target, before, after))
+  const values = module.result?.(input, before, after) ?? {}
+  if (!target.diff) return { changed, values }
+  const diff = { before: showState(module, before), after: showState(module, after) }
   return {
     changed,
-    values: module.result?.(input, before, after) ?? {},
-    ...(changed && target.diff
-      ? { diff: { before: showState(module, before), after: showState(module, after) } }
-      : {}),
+    values: module.hasDiffList ? { diff: changed ? [renderDiffValue(diff)] : [], ...values } : values,
+    ...(changed ? { diff } : {}),
   }
 }
 

@@ -1,6 +1,6 @@
 import { problem } from '../core/error.ts'
 import type { TaskRef } from '../core/event.ts'
-import { fenceParams, guardScript, type Prove, requireHeld } from '../core/fence.ts'
+import { type Fence, fenceParams, guardScript, requireHeld } from '../core/fence.ts'
 import type { Operator, Target } from '../core/module.ts'
 import type { Clean } from '../core/redact.ts'
 import type { Address, Become, Done, Ran, ScriptParams, Session } from '../core/remote.ts'
@@ -16,7 +16,7 @@ export interface TargetOptions {
   readonly address: () => Address
   readonly become: () => Become | undefined
   /** Of a host that a rotation holds. */
-  readonly fence?: Prove | undefined
+  readonly fence?: (() => Promise<Fence | undefined>) | undefined
   readonly environment: Readonly<Record<string, string | Secret>>
   readonly operator: Operator
   readonly ref: TaskRef
@@ -28,6 +28,8 @@ export interface TargetOptions {
   readonly stop: AbortSignal
   /** Nothing of a no_log task is shown while it runs. */
   readonly isSilent: boolean
+  /** Where warnings go that the task registers. */
+  readonly warnings: string[]
 }
 
 /** A Target over the host's session. It connects at the first call: a task that needs no host costs no round trip. */
@@ -68,6 +70,10 @@ export function createTarget(options: TargetOptions): Target {
     undoable: options.isUndoable,
     stop: options.stop,
     say: text => show(text, 'note'),
+    warn(text) {
+      options.warnings.push(text)
+      show(deps.redactor.clean(`[WARNING]: ${text}`), 'note')
+    },
     run: (script, params, { stdin, timeoutMs, live } = {}) =>
       fenced(script, params, async call =>
         (await session()).run({
@@ -83,7 +89,7 @@ export function createTarget(options: TargetOptions): Target {
       ),
     async forward(to) {
       // What goes through the channel is no script and cannot prove anything itself.
-      if (options.fence) await fenced(nothing, {}, async call => (await session()).run(call))
+      if (await options.fence?.()) await fenced(nothing, {}, async call => (await session()).run(call))
       return (await session()).forward(to)
     },
     reconnect: async () => {

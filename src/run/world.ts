@@ -5,8 +5,8 @@ import type { Phase } from '../core/play.ts'
 import type { Ran, ScriptParams } from '../core/remote.ts'
 import type { Script } from '../core/script.ts'
 import type { Apply, Change, HostSecrets, InForce, PhaseResult, RotationWorld } from '../core/transaction.ts'
-import type { Value } from '../core/value.ts'
 import { selectConnection } from './act.ts'
+import { renderTurns } from './alternate.ts'
 import { driveHosts } from './drive.ts'
 import type { HostState } from './fleet.ts'
 import { selectFleetRule } from './fleet-rule.ts'
@@ -15,17 +15,20 @@ import { scopeOfTask } from './host-vars.ts'
 import type { Reading } from './keyword.ts'
 import { createOperator } from './operator.ts'
 import type { Keywords } from './plan.ts'
+import { findJoined } from './play-hosts.ts'
 import type { PlayPlan } from './play-plan.ts'
 import type { PlayRun } from './play-run.ts'
 import { renderLabel } from './result.ts'
 import {
   findSpec,
   renderCurrent,
+  renderForecast,
   renderGates,
   renderGraceMs,
   renderIssued,
   renderShape,
 } from './rotation-secrets.ts'
+import { showSecrets } from './secrets-in-force.ts'
 import { restoreHosts, snapshotHosts } from './snapshot.ts'
 import type { AnyStateModule } from './state-change.ts'
 import { createTarget } from './target.ts'
@@ -40,28 +43,43 @@ export function createWorld(
   const { fleet } = base
   const values = new Map<string, HostSecrets>()
   const counts = new Map<Phase, number>()
+  const turnsOf = (host: string) =>
+    renderTurns(readingOf(base, plan, host), plan.play.rotation!.alternates ?? [])
+  const distributes = plan.play.rotation!.phases.distribute.length > 0
   return {
     hosts: base.hosts,
     waves,
     secrets: specs,
     rule: selectFleetRule(plan, base.hosts.length),
+    hasFinalise: plan.play.rotation!.phases.finalise.length > 0,
+    distributes,
+    ...(base.deps.refreshInventory && { joined: () => findJoined(base, plan) }),
     async runPhase(phase, hosts, inForce, apply) {
       const count = (counts.get(phase) ?? 0) + 1
       counts.set(phase, count)
-      for (const host of hosts) showSecrets(fleet.host(host), values.get(host), inForce)
+      const hasRead = phase !== 'preflight' && phase !== 'backup'
+      for (const host of hosts) {
+        const turns = hasRead ? turnsOf(host) : []
+        showSecrets(fleet.host(host), values.get(host), inForce, distributes && phase, turns)
+      }
       const run = phaseRun(base, plan, phase, count, hosts, apply)
       return runPhase(isUndo(phase, inForce) ? unstoppable(run) : run, plan, phase)
     },
-    currentSecrets: async host => renderCurrent(base, readingOf(base, plan, host), specs),
+    async currentSecrets(host) {
+      // Whether it is anybody's turn is known before anything is changed.
+      turnsOf(host)
+      return renderCurrent(base, readingOf(base, plan, host), specs)
+    },
     issuedSecrets: async host => renderIssued(base, readingOf(base, plan, host), specs),
     secretShape: (host, name) => renderShape(readingOf(base, plan, host), findSpec(specs, name)),
     providerGates: host => renderGates(base, readingOf(base, plan, host), plan.play.rotation!.providerGates),
     graceMs: (host, name) => renderGraceMs(readingOf(base, plan, host), findSpec(specs, name)),
+    forecast: host => renderForecast(readingOf(base, plan, host), plan.play.rotation!),
     setSecrets(host, secrets) {
       values.set(host, secrets)
       for (const secret of [...secrets.current.values(), ...secrets.pending.values()])
         base.deps.redactor.add(secret)
-      showSecrets(fleet.host(host), secrets, 'pending')
+      showSecrets(fleet.host(host), secrets, 'pending', false, [])
     },
     reread: async change => stateModule(base, change).reread(changeTarget(base, plan, change), change.after),
     write: (change, from, to) => stateModule(base, change).write(changeTarget(base, plan, change), from, to),
@@ -88,7 +106,7 @@ function phaseRun(
     hosts,
     handlers: createHandlers(plan.handlers),
     apply,
-    isUndoable: phase === 'change',
+    isUndoable: phase === 'change' || phase === 'distribute',
     phase,
     ended: 'no',
   }
@@ -121,15 +139,6 @@ function phaseResult({ deps }: PlayRun, { standing, failure, flake }: HostState)
   if (standing !== 'in')
     return { status: standing, message: failure ?? deps.redactor.clean('another host failed') }
   return flake === undefined ? { status: 'ok' } : { status: 'failed', message: flake, isFlaky: true }
-}
-
-/** `secrets` are the values in force, `stale` those that must no longer be accepted. */
-function showSecrets(host: HostState, values: HostSecrets | undefined, inForce: InForce): void {
-  if (!values) return
-  const { current, pending } = values
-  const [secrets, stale] = inForce === 'pending' ? [pending, current] : [current, pending]
-  for (const [name, value] of Object.entries({ current, pending, secrets, stale }))
-    host.secrets.set(name, value as ReadonlyMap<Value, Value>)
 }
 
 function readingOf(run: PlayRun, plan: PlayPlan, host: string): Reading {
@@ -181,6 +190,7 @@ function bareTarget(
     timeoutMs: 0,
     stop: deps.stop,
     isSilent: true,
+    warnings: [],
   })
 }
 

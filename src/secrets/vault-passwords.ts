@@ -154,7 +154,7 @@ function cannotOpen(
 ): Error {
   const id = label === 'default' ? '' : ` (vault id ${label})`
   if (all.length === 0)
-    return problem('E_VAULT', `${where} is in a vault${id}, and no vault password was given`, {
+    return problem('E_VAULT', `A vault password or secret must be specified to decrypt ${where}${id}`, {
       at,
       hint: NO_PASSWORD,
     })

@@ -104,8 +104,7 @@ function lookUp(runtime: Runtime, callee: string, args: Args): Py {
 }
 /** Several texts are joined with commas, as Ansible does; anything else stays a list. */
 function joinResults(items: readonly Py[]): Py {
-  if (items.length === 0) return ''
-  return items.every(isText) ? items.map(toText).join(',') : items
+  return items.length > 0 && items.every(isText) ? items.map(toText).join(',') : items
 }
 
 function tainted(name: string, call: (args: readonly Py[], named: Named) => Py): Callable {

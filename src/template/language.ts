@@ -6,6 +6,7 @@ import { listFilters } from './filters/list.ts'
 import { mathFilters } from './filters/math.ts'
 import { numberFilters } from './filters/number.ts'
 import { pathFilters } from './filters/path.ts'
+import { pprintFilters } from './filters/pprint.ts'
 import { randomFilters } from './filters/random.ts'
 import { regexFilters, regexTests } from './filters/regex.ts'
 import { selectFilters } from './filters/select.ts'
@@ -14,6 +15,7 @@ import { textFilters } from './filters/text.ts'
 import { timeFilters } from './filters/time.ts'
 import { urlFilters } from './filters/url.ts'
 import { valueFilters } from './filters/value.ts'
+import { vaultFilters } from './filters/vault.ts'
 import { yamlFilters } from './filters/yaml.ts'
 import { globals } from './globals.ts'
 import { ansibleTests } from './tests/ansible.ts'
@@ -39,6 +41,8 @@ export const language: Language = {
     commentFilters,
     urlFilters,
     yamlFilters,
+    pprintFilters,
+    vaultFilters,
   ),
   tests: testMap(jinjaTests, ansibleTests, regexTests, fileTests),
   globals,

@@ -103,11 +103,13 @@ class JinjaTemplar implements LookupTemplar {
     this.compiler = new CachingCompiler(options.lookups ?? new Map())
   }
 
-  render(value: Value, scope: Scope): Value {
+  render(value: Value, scope: Scope, keepsText = false): Value {
     if (typeof value !== 'object' || value === null || value instanceof Secret || value === OMIT) return value
     if (!(value instanceof Template) && !isList(value as Py) && !isDict(value as Py)) return value
     const at = value instanceof Template ? value.at : undefined
-    return this.guarded(scope, at, session => session.finalize(value))
+    return this.guarded(scope, at, session =>
+      session.finalize(value instanceof Template ? session.render(value, keepsText) : value),
+    )
   }
 
   evaluate(expression: Template, scope: Scope): Value {

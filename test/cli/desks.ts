@@ -22,7 +22,7 @@ ${play}
   rotation:
     name: app
 ${keywords}
-    secrets: { API_KEY: { length: 32, current: "{{ old.env.API_KEY }}" } }
+    secrets: { API_KEY: { length: 32, logs_out: users of the API, current: "{{ old.env.API_KEY }}" } }
     preflight:
       - env_read: { path: "{{ folder }}/.env" }
         register: old
@@ -37,6 +37,7 @@ ${keywords}
       - env_read: { path: "{{ folder }}/running" }
         register: running
       - assert: { that: running.env.API_KEY == secrets.API_KEY, quiet: true }
+        when: not ansible_check_mode
       - shell: test ! -e broken
         args: { chdir: "{{ folder }}" }
         when: secrets.API_KEY == pending.API_KEY

@@ -33,7 +33,7 @@ describe('rota exec', () => {
   })
   it.each([
     [['a', '-m', 'nosuch'], 65, 'E_MODULE there is no module nosuch'],
-    [['a', '-m', 'copy', '-a', 'dset=/x'], 65, 'E_PARAMS copy has no option dset'],
+    [['a', '-m', 'copy', '-a', 'dset=/x'], 65, 'E_PARAMS Unsupported parameters for (copy) module: dset'],
     [['a', '-m', 'include_tasks', '-a', 'x.yml'], 64, 'E_USAGE include_tasks makes no sense by itself'],
     [['a', '-a', '{"cmd"'], 64, 'E_USAGE -a begins with { and is not JSON'],
     [['nobody', '-m', 'ping'], 65, 'E_HOSTS'],

@@ -213,7 +213,7 @@ describe('vaults in a run', () => {
     const without = rota(folder, ['run', '-i', 'hosts', 'play.yml'])
     expect(without).toMatchObject({ exit: 65 })
     expect(without.stderr).toContain(
-      'E_VAULT group_vars/all/vault.yml is in a vault, and no vault password was given',
+      'E_VAULT A vault password or secret must be specified to decrypt group_vars/all/vault.yml',
     )
     const env = { ANSIBLE_VAULT_PASSWORD_FILE: 'pw' }
     expect(rota(folder, ['run', '-i', 'hosts', 'play.yml'], { env }).exit).toBe(0)

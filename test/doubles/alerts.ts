@@ -3,11 +3,15 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { createSecureContext, TLSSocket } from 'node:tls'
-import { makeCertificate } from './certificate.ts'
+import { type Certificate, makeCertificate } from './certificate.ts'
 import { startTlsServer, type TlsServer } from './tls-server.ts'
 
 /** `/hooks/KEY` and `/services/KEY` (which answers as Slack does), for the keys that are known. */
-export function startHooks(keys: ReadonlySet<string>, address?: string): Promise<TlsServer> {
+export function startHooks(
+  keys: ReadonlySet<string>,
+  address?: string,
+  certificate?: Certificate,
+): Promise<TlsServer> {
   return startTlsServer(
     'alerts double',
     ({ method, path, body }) => {
@@ -18,6 +22,7 @@ export function startHooks(keys: ReadonlySet<string>, address?: string): Promise
       return { status: 200, body: kind === 'services' ? 'ok' : { accepted: true } }
     },
     address,
+    certificate,
   )
 }
 
@@ -36,9 +41,10 @@ export async function startMailServer(
   {
     way = 'PLAIN',
     address = '127.0.0.1',
-  }: { readonly way?: 'PLAIN' | 'LOGIN'; readonly address?: string } = {},
+    certificate,
+  }: { readonly way?: 'PLAIN' | 'LOGIN'; readonly address?: string; readonly certificate?: Certificate } = {},
 ): Promise<MailServer> {
-  const { key, cert, fingerprint } = makeCertificate('mail double', [address])
+  const { key, cert, fingerprint } = certificate ?? makeCertificate('mail double', [address])
   const open = new Set<Socket>()
   const text = (base64: string): string => Buffer.from(base64, 'base64').toString()
   const serve = (socket: Socket | TLSSocket, isSecure: boolean): void => {

@@ -29,8 +29,13 @@ export function deliverPaystack(panelUrl: string, key: string, event = 'charge.s
 }
 
 /** Flutterwave v3 sends the secret hash itself; v4 signs the raw body with it: HMAC-SHA256 in base64. */
-export function deliverFlutterwave(panelUrl: string, hash: string, version: 3 | 4): Promise<Delivered> {
-  const body = payment('charge.completed')
+export function deliverFlutterwave(
+  panelUrl: string,
+  hash: string,
+  version: 3 | 4,
+  event = 'charge.completed',
+): Promise<Delivered> {
+  const body = payment(event)
   const headers: Record<string, string> =
     version === 3
       ? { 'verif-hash': hash }

@@ -32,8 +32,9 @@ export async function startTlsServer(
   name: string,
   answer: (asked: Asked) => Answer,
   address = '127.0.0.1',
+  certificate = makeCertificate(name, [address]),
 ): Promise<TlsServer> {
-  const { key, cert, fingerprint } = makeCertificate(name, [address])
+  const { key, cert, fingerprint } = certificate
   const log: string[] = []
   const server = createServer({ key, cert }, async (request, response) => {
     let body = ''

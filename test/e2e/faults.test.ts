@@ -69,7 +69,7 @@ describe('a playbook that is wrong: exit 65, and no host is asked', () => {
       'a misspelt option',
       tasks('- copy: { dest: /x, contnet: a }'),
       [4, 25],
-      /E_PARAMS copy has no option contnet/,
+      /E_PARAMS Unsupported parameters for \(copy\) module: contnet/,
       /did you mean content\?/,
     ],
     [

@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { askDatabase, login, pages, queryDatabase, visit } from '../../demo/outside.ts'
@@ -41,6 +41,22 @@ function leaksIn(folder: string, envs: readonly Env[]): string[] {
     )
   })
 }
+
+const processPlay = `- hosts: panel
+  become: true
+  gather_facts: false
+  tasks:
+    - verify_http: { url: http://127.0.0.1:3000/api/health }
+    - env_read: { path: /opt/proxpanel/.env.production, names: [JWT_SECRET] }
+      register: file
+    - process_env:
+        name: JWT_SECRET
+        expected: "{{ file.env.JWT_SECRET }}"
+        service: panel
+        project_src: /opt/proxpanel
+        files: [infra/deploy/docker-compose.production.yml]
+        env_file: .env.production
+`
 
 const isDump = (file: string): boolean => file.endsWith('.dump.age')
 
@@ -282,6 +298,36 @@ export function playScenes(open: () => Promise<Stage>, hasPgRestore: boolean): v
       ])
       await expectInForce(await stage.env())
     }, 240_000)
+
+  if (hasPgRestore) {
+    it('finds a copy of a secret in a cron table of the host before anything is changed', async () => {
+      const before = await stage.env()
+      const header = Buffer.from(`reports:${before['POSTGRES_PASSWORD']}`).toString('base64')
+      await stage.run('cat >/etc/cron.d/reports', `# nightly\n0 3 * * * root reports --auth ${header}\n`)
+      const done = await rotate()
+      expect(done.code, done.output).toBe(3)
+      expect(done.output).toContain('/etc/cron.d/reports:2 holds POSTGRES_PASSWORD (base64)')
+      expect(done.output).not.toContain(header)
+      await stage.run('rm /etc/cron.d/reports')
+      await expectInForce(before)
+    }, 120_000)
+
+    it('is not content with a healthy container that still runs with the old environment', async () => {
+      const file = '/opt/proxpanel/.env.production'
+      const kept = await stage.run(`cat ${file}`)
+      await stage.run(`cat >${file}`, kept.replace(/^JWT_SECRET=.*$/m, `JWT_SECRET=${'n'.repeat(64)}`))
+      const play = join(stage.desk.runs, '..', 'process.yml')
+      writeFileSync(play, processPlay)
+      const done = await stage.desk.rota(['run', play, '-i', stage.desk.inventory])
+      await stage.run(`cat >${file}`, kept)
+      expect(done.code, done.output).toBe(2)
+      expect(done.output).toMatch(
+        /HTTP 200, 3 times in a row[\s\S]*holds another value of JWT_SECRET than expected/,
+      )
+      const same = await stage.desk.rota(['run', play, '-i', stage.desk.inventory])
+      expect(same.code, same.output).toBe(0)
+    }, 120_000)
+  }
 
   it('leaves no secret in any file of its own', async () => {
     envs.push(await stage.env())

@@ -4,14 +4,24 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Desk, loginVariables, openDesk, openSite } from '../../demo/site.ts'
+import { loadIdentity } from '../../src/secrets/identity.ts'
 import { startProductionHost } from '../lab/production-host.ts'
 
 export type Env = Readonly<Record<string, string>>
+export interface Colleague {
+  readonly desk: Desk
+  /** The key of theirs that a run is sealed to. */
+  readonly recipient: string
+}
 export interface Stage {
   readonly desk: Desk
   readonly panelUrl: string
   /** Below which the host's /opt/proxpanel-backups and /root lie: '' on a host of its own. */
   readonly root: string
+  /** An address of this machine that the host and its panel reach: where doubles of providers can listen. */
+  readonly neighbour: string
+  /** Another operator, at another desk, with a key of their own. */
+  colleague(name: string): Promise<Colleague>
   /** The panel's env file as it is now. */
   env(): Promise<Env>
   /** Changes settings beside rota, and restarts the panel. */
@@ -23,13 +33,24 @@ export interface Stage {
   close(): Promise<void>
 }
 
+async function openColleague(
+  folder: string,
+  variables: Readonly<Record<string, unknown>>,
+): Promise<Colleague> {
+  const desk = openDesk(folder, { 'my.votcloud.com': variables })
+  const { recipient } = await loadIdentity(join(folder, 'config', 'rota'))
+  return { desk, recipient }
+}
+
 /** The demo's host: embedded SSH server, embedded PostgreSQL, the panel as a process. No root, no container. */
 export async function openDemoStage(): Promise<Stage> {
   const folder = mkdtempSync(join(tmpdir(), 'rota-desk-'))
-  const { root, panel, desk, close } = await openSite(folder)
+  const { root, panel, desk, variables, close } = await openSite(folder)
   return {
     root,
     desk,
+    neighbour: '127.0.0.1',
+    colleague: name => openColleague(join(folder, name), variables),
     panelUrl: panel.url,
     env: async () => panel.env(),
     setEnv: async values => {
@@ -57,6 +78,11 @@ export async function openProductionStage(): Promise<Stage> {
   return {
     ...host,
     root: '',
+    neighbour: '10.213.0.1', // the engine's bridge: test/lab/engine.sh
+    colleague: name => {
+      const own = join(folder, name)
+      return openColleague(own, { ...loginVariables(own, host.ssh), free_mib: 64 })
+    },
     desk: openDesk(folder, {
       'my.votcloud.com': { ...loginVariables(folder, host.ssh), free_mib: 64 },
     }),

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# setup.sh [hosts|engine] - makes what the tests on real hosts need: packages, root file systems, images, an engine.
+# setup.sh [hosts|engine|shop] - makes what the tests on real hosts need: packages, root file systems, images, an engine.
 #   setup.sh hosts    root file systems for labhosts: Debian with sshd and PostgreSQL, busybox with dropbear
 #   setup.sh engine   the same, and a private container engine with the production host's and the panel's images
+#   setup.sh shop     hosts, the engine, and the image of the shop's host, which boots systemd
 #   setup.sh down     ends the engine and all hosts; what was built stays
 # Idempotent: what is there and made by the same recipe is kept. Says what it does; needs root and a Debian machine.
 # shellcheck source=test/lab/lab.sh
@@ -26,11 +27,19 @@ engine() {
   log 'ready'
 }
 
+shop() {
+  hosts
+  need docker.io
+  eval "$("$HERE/engine.sh" up)"
+  "$HERE/images/shop.sh"
+}
+
 # One at a time: test files that run beside each other ask for the same things.
 exec 9>"$LAB/.lock"; flock 9
 case ${1:-engine} in
   hosts) hosts ;;
   engine) engine ;;
+  shop) shop ;;
   down) "$HERE/labhosts" down; "$HERE/engine.sh" down ;;
-  *) sed -n '2,6p' "$0" | sed 's/^# \{0,1\}//'; exit 64 ;;
+  *) sed -n '2,7p' "$0" | sed 's/^# \{0,1\}//'; exit 64 ;;
 esac

@@ -39,7 +39,9 @@ describe('checkArgs', () => {
   })
   it('takes null and omit as not given', () => {
     expect(check('wait_for', { port: null, timeout: OMIT })).toEqual({ host: '127.0.0.1', timeout: 300 })
-    expect(problemsOf(() => check('file', { path: null }))).toEqual(['file needs path (add path: Path.)'])
+    expect(problemsOf(() => check('file', { path: null }))).toEqual([
+      'missing required arguments: path (add path: Path.)',
+    ])
   })
   it('passes options of any name where the module takes them', () => {
     expect(check('set_fact', { a: [1], cacheable: 'no' })).toEqual({ a: [1], cacheable: false })
@@ -47,9 +49,9 @@ describe('checkArgs', () => {
   it('says all problems at once, at their keys', () => {
     const error = problemsOf(() => check('copy', { src: 'a', content: 'b', moed: 1 }))
     expect(error).toEqual([
-      'copy has no option moed (did you mean mode?)',
-      'copy needs dest (add dest: Remote file.)',
-      'copy takes only one of src, content (remove content)',
+      'Unsupported parameters for (copy) module: moed. Supported parameters include: backup, content, dest, mode, owner, src. (did you mean mode?)',
+      'missing required arguments: dest (add dest: Remote file.)',
+      'parameters are mutually exclusive: src|content (remove content)',
     ])
   })
   it('keeps a secret a secret, and never shows one', () => {
@@ -72,7 +74,7 @@ describe('checkLiterals', () => {
     expect(literals({ src: template, content: template, dest: 'a' })).toEqual([])
   })
   it('asks for what is missing only where nothing else can give it', () => {
-    expect(literals({ src: 'a' })).toEqual(['copy needs dest'])
+    expect(literals({ src: 'a' })).toEqual(['missing required arguments: dest'])
     expect(literals({ src: 'a' }, false)).toEqual([])
   })
 })
@@ -84,12 +86,12 @@ describe('coerce', () => {
     ['string', 12345678901234567890n, '12345678901234567890'],
     ['string', [1], 'refused: must be text, not a list'],
     ['int', ' 5 ', 5],
-    ['int', '5.0', 'refused: must be a whole number, not the text "5.0"'],
-    ['int', new Float(5), 'refused: must be a whole number, not the number 5.0'],
-    ['int', true, 'refused: must be a whole number, not true'],
+    ['int', '5.0', 'refused: must be a whole number, not the text "5.0": unable to convert to int'],
+    ['int', new Float(5), 'refused: must be a whole number, not the number 5.0: unable to convert to int'],
+    ['int', true, 'refused: must be a whole number, not true: unable to convert to int'],
     ['float', '1.5', 1.5],
     ['float', new Float(2), 2],
-    ['float', '', 'refused: must be a number, not the text ""'],
+    ['float', '', 'refused: must be a number, not the text "": unable to convert to float'],
     ['bool', 'On', true],
     ['bool', 0, false],
     ['bool', new Float(1), true],

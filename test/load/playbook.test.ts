@@ -146,6 +146,7 @@ describe('a rotation', () => {
       // rota's own search for copies of the value in force
       preflight: 1,
       backup: 0,
+      distribute: 0,
       change: 1,
       converge: 0,
       verify: 1,

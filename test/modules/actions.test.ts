@@ -5,6 +5,7 @@ import { userInfo } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Session } from '../../src/core/remote.ts'
+import { Float } from '../../src/core/value.ts'
 import { archive } from '../../src/modules/archive.ts'
 import { fetch } from '../../src/modules/fetch.ts'
 import { slurp } from '../../src/modules/slurp.ts'
@@ -49,7 +50,7 @@ describe.each(Object.keys(shells))('under %s', shell => {
       nlink: 1,
       blocks: real.blocks,
       block_size: real.blksize,
-      mtime: 1_700_000_000,
+      mtime: new Float(1_700_000_000),
       pw_name: userInfo().username,
       uid: userInfo().uid,
       rusr: true,

@@ -222,10 +222,9 @@ describe.skipIf(!isThere)('as Ansible', () => {
     for (const [i, args] of cases.entries()) {
       const { values } = await act(makeTarget({ session }), stat, args)
       const mine = JSON.parse(JSON.stringify(values!['stat']))
-      // Ansible has fractions of seconds, and reading a file moves its access time.
+      // Reading a file moves its access time.
       const theirs = { ...answers[i] }
-      for (const time of ['atime', 'mtime', 'ctime'])
-        if (time in theirs) theirs[time] = time === 'atime' ? mine.atime : Math.floor(theirs[time])
+      if ('atime' in theirs) theirs.atime = mine.atime
       expect([args, mine]).toEqual([args, theirs])
     }
   })

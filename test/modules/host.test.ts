@@ -297,7 +297,8 @@ for name; do :; done
 file=/run/docker-panel
 put() { echo "$*" >$file; }
 case $verb in
-  inspect) [ "$name" = panel ] || exit 1; cat $file ;;
+  inspect) [ "$name" = panel ] || exit 1; read -r running paused <$file
+    echo "[{\\"State\\":{\\"Running\\":$running,\\"Paused\\":$paused}}]" ;;
   start) put true false ;;
   stop) put false false ;;
   restart) put true false; echo "$@" >>/run/docker-log ;;

@@ -183,7 +183,7 @@ describe('want is idempotent', () => {
       const src = given.state === 'link' ? { src: '../x' } : {}
       const input = {
         args: withDefaults(file, more({ path: '/d/f', ...given, ...src })),
-        times: { kind: 'none' },
+        times: { modification: { kind: 'none' }, access: { kind: 'none' } },
       }
       return isStable(file, input, { files: [before] })
     })

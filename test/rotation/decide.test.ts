@@ -3,7 +3,7 @@ import { expect, it } from 'vitest'
 import type { Reason } from '../../src/core/transaction.ts'
 import { planBatches } from '../../src/rotation/back.ts'
 import { decide, type Probe, selectProbe } from '../../src/rotation/decide.ts'
-import type { Step } from '../../src/rotation/ledger.ts'
+import { isSuperseded, type Step } from '../../src/rotation/ledger.ts'
 
 const back: Reason[] = ['scheduled', 'drill']
 const forward: Reason[] = ['incident', 'offboarding', 'key-compromise']
@@ -30,6 +30,7 @@ it('probes by equality of states', () => {
 
 const step = (task: string, host: string): Step => ({
   progress: 'done',
+  isDistributed: false,
   change: { step: `${task}@${host}`, host, module: 'm', what: task as never, before: 0, after: 1 },
 })
 const ids = (batches: readonly (readonly Step[])[]) =>
@@ -57,4 +58,39 @@ it('batches keep the reverse order and never hold a host twice', () => {
       }
     }),
   )
+})
+
+it('a later change of the same thing stands over an earlier one, however each of them looks at it', () => {
+  const step = (module: string, before: object, after: object): Step => ({
+    change: {
+      step: `${module} ${JSON.stringify(after)}`,
+      host: 'h',
+      module,
+      what: 'w' as never,
+      before: before as never,
+      after: after as never,
+    },
+    progress: 'done',
+    isDistributed: false,
+  })
+  const file = (text: string, more = {}) => ({
+    path: '/.env',
+    content: text,
+    terms: { showKey: `${Math.random()}` },
+    ...more,
+  })
+  const isOver = (first: Step, second: Step) => isSuperseded(first, [first, second])
+  const first = step('env_file', file('a'), file('b'))
+  expect(isOver(first, step('env_file', file('b'), file('c')))).toBe(true)
+  expect(isOver(first, step('env_file', file('x'), file('c')))).toBe(false)
+  expect(isOver(first, step('lineinfile', file('b', { mode: '0600' }), file('c')))).toBe(true)
+  expect(isOver(first, step('copy', { path: '/.env', sha256: '1' }, { path: '/.env', sha256: '2' }))).toBe(
+    true,
+  )
+  expect(isOver(first, step('lineinfile', { ...file('b'), path: '/other' }, file('c')))).toBe(false)
+  expect(
+    isOver(step('service', { on: true }, { on: false }), step('other', { on: false }, { on: true })),
+  ).toBe(false)
+  const undone = { ...step('env_file', file('b'), file('c')), progress: 'undone' as const }
+  expect(isOver(first, undone)).toBe(false)
 })

@@ -101,7 +101,28 @@ it('refuses what it cannot know: a missing host, a missing record, another run, 
   ).rejects.toThrow(/no copy has its first record/)
   const { disk } = new Operator()
   await rebuild(copies, disk)
-  await expect(rebuild(copies, disk)).rejects.toThrow(/there is one/)
+  await expect(rebuild(other, disk)).rejects.toThrow(/there is one that says otherwise/)
+})
+
+it('adds to a journal that is there the records that were made elsewhere, and no others', async () => {
+  const { copies } = await lose(130)
+  const whole = new Operator().disk
+  await rebuildJournal(folder, copies, whole)
+  const file = `${folder}/journal`
+  const text = (await whole.read(file))!.toString()
+  const lines = text.split('\n').slice(0, -1)
+  for (let count = 0; count <= lines.length; count++) {
+    const { disk } = new Operator()
+    // The last one torn: the process died while it wrote it.
+    const begun = `${lines
+      .slice(0, count)
+      .map(line => `${line}\n`)
+      .join('')}${(lines[count] ?? '').slice(0, 9)}`
+    await disk.createWhole(file, begun)
+    await rebuildJournal(folder, copies, disk)
+    expect((await disk.read(file))!.toString(), `${count} records`).toBe(text)
+    expect(await disk.list(folder)).toEqual(['journal'])
+  }
 })
 
 /** A pause at write number `at`, in which a colleague takes the run over and ends it; then the first process wakes. */
@@ -116,6 +137,7 @@ async function sleep(at: number, command: typeof resumeRotation) {
   const hostLocks: HostLocks = {
     take: async () => {},
     prove: async () => fence,
+    hold: async () => true,
     free: async host => void freed.push(host),
     checkHeld: () => {
       if (lost) throw lost

@@ -242,7 +242,7 @@ export class World implements RotationWorld {
   }
 
   #value(host: string, name: string, inForce: InForce): string {
-    return reveal(this.#values.get(host)![inForce].get(name)!)
+    return reveal(this.#values.get(host)![inForce === 'pending' ? 'pending' : 'current'].get(name)!)
   }
   #expectedEnv(host: string, inForce: InForce): string {
     if (!this.#values.get(host)?.current.size) return this.#fleet.hosts.get(host)!.env

@@ -43,6 +43,7 @@ export const rotation = (
   phases: {
     preflight: [],
     backup: [],
+    distribute: [],
     change: [],
     converge: [],
     verify: [],

@@ -182,6 +182,19 @@ describe('verify_postgresql', () => {
     expect(found.msg).toContain('53300')
     await database.query('ALTER ROLE panel CONNECTION LIMIT -1')
   })
+  it('wants the rights of the role whose place it takes', async () => {
+    await database.query('CREATE ROLE owner_role NOLOGIN')
+    await database.query('CREATE TABLE things (id int)')
+    await database.query('GRANT SELECT, INSERT ON things TO owner_role')
+    const same = { login_db: 'postgres', like: 'owner_role' }
+    const found = await verify('right-password', same)
+    expect(found).toMatchObject({ failed: true, values: { verdict: 'lacking' } })
+    expect(found.msg).toContain(
+      'panel may not do what owner_role may: INSERT on table things, SELECT on table things',
+    )
+    await database.query('GRANT owner_role TO panel')
+    expect(await verify('right-password', same)).toMatchObject({ changed: false, values: { by: 'login' } })
+  })
   it('asks again while the server starts up, and calls flaky what comes and goes', async () => {
     const starting = (code: string) => {
       const fields = `SFATAL\0C${code}\0Mthe database system is starting up\0\0`

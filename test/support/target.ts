@@ -106,6 +106,7 @@ export function makeTarget(options: TargetOptions): TestTarget {
     operator: makeOperator(options, backups),
     redactor,
     say: text => void said.push(text),
+    warn: text => void said.push(redactor.clean(`[WARNING]: ${text}`)),
     check: options.check ?? false,
     diff: options.diff ?? false,
     environment: {},

@@ -135,8 +135,10 @@ describe('errors', () => {
     expect(missing.message).toContain(`there is no template 'no.j2' (looked in /r, ${folder}`)
   })
   it('refuse by name what there is not', () => {
-    expect(failure(() => evaluate("'x' | vault('k')")).message).toBe("No filter named 'vault'.")
-    expect(failure(() => evaluate("lookup('url', 'http://x')")).message).toBe("there is no lookup 'url'")
+    expect(failure(() => evaluate("'x' | nofilter('k')")).message).toBe("No filter named 'nofilter'.")
+    expect(failure(() => evaluate("lookup('nolookup', 'http://x')")).message).toBe(
+      "there is no lookup 'nolookup'",
+    )
     expect(failure(() => evaluate('x is sane', { x: 1 })).message).toBe("No test named 'sane'.")
     expect(failure(() => evaluate("'a' is match('(?i:a)')")).message).toContain("'(?i' is not supported")
     expect(
@@ -242,7 +244,9 @@ it('hashes passwords as crypt(3) does', () => {
   expect(evaluate("'x' | password_hash(rounds=1000)")).toMatch(
     /^\$6\$rounds=1000\$[./\dA-Za-z]{16}\$[./\dA-Za-z]{86}$/,
   )
-  expect(failure(() => evaluate("'x' | password_hash('bcrypt')")).message).toContain("does not know 'bcrypt'")
+  expect(failure(() => evaluate("'x' | password_hash('bcrypt')")).message).toContain(
+    "does not support 'bcrypt'",
+  )
   const secret = evaluate("s | password_hash(salt='a', rounds=1000)", { s: new Secret('abcd', 'PW') })
   expect(secret).toBeInstanceOf(Secret)
 })
@@ -253,4 +257,11 @@ it('passes compiled templates from host to host, but no values', () => {
   expect(templar.evaluate(new Template('now(utc=true, fmt="%Y-%m-%d %H:%M:%S")', here), scopeOf({}))).toBe(
     '2026-03-04 05:06:07',
   )
+})
+
+it('what is written in quotes in a lookup is a template, and what comes out of a variable is not', () => {
+  const scope = { folder: '/tmp' }
+  expect(evaluate("lookup('list', '{{ folder }}/x')", scope)).toBe('/tmp/x')
+  expect(evaluate("lookup('list', '{' ~ '{ folder }}')", scope)).toBe('{{ folder }}')
+  expect(evaluate("'{{ folder }}'", scope)).toBe('{{ folder }}')
 })

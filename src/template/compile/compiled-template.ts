@@ -8,6 +8,7 @@ import { tainting } from '../taint.ts'
 import { Frame, TopFrame } from './frame.ts'
 import { selfOf } from './inheritance.ts'
 import type { Language } from './language.ts'
+import { hasOwnLiteral, parseLiteral } from './literal.ts'
 import { type Execute, Runtime } from './runtime.ts'
 import type { Session } from './session.ts'
 import { StatementCompiler } from './statement-compiler.ts'
@@ -19,6 +20,7 @@ export class CompiledTemplate {
   private readonly root: Execute
   private readonly blocks: ReadonlyMap<string, Execute>
   private readonly required: readonly string[]
+  private readonly hasLiteral: boolean
   /** How many newlines the text ended with, if a result that lacks them gets them back. */
   private readonly newlines: number
 
@@ -28,6 +30,7 @@ export class CompiledTemplate {
     const ast = parseTemplate(text, syntax)
     const compiler = new StatementCompiler(language)
     this.root = compiler.body(ast.body)
+    this.hasLiteral = hasOwnLiteral(ast.body)
     this.blocks = new Map([...ast.blocks].map(([name, block]) => [name, compiler.body(block.body)]))
     this.required = [...ast.blocks.values()].filter(block => block.isRequired).map(block => block.name)
   }
@@ -75,9 +78,13 @@ export class CompiledTemplate {
       if (runtime.blocks.get(name)?.length === 1) throw runtimeFault(`Required block '${name}' not found`)
   }
 
-  /** One part keeps its type, several are text. `origin` is the place of the template's first line. */
-  renderNative(session: Session, origin: Source): Py {
-    return this.render(session, origin, (runtime, parts) => runtime.concat(parts))
+  /**
+   * One part keeps its type, several are text; text that is a list or dict in brackets of the author's becomes one, unless `keepsText`.
+   * Nothing is an empty text, as in ansible-core before 2.19. `origin` is the place of the template's first line.
+   */
+  renderNative(session: Session, origin: Source, keepsText = false): Py {
+    const value = this.render(session, origin, (runtime, parts) => runtime.concat(parts)) ?? ''
+    return this.hasLiteral && !keepsText ? parseLiteral(value) : value
   }
   /** `extra` gives names that stand before the variables. */
   renderText(session: Session, origin: Source, extra?: (name: string) => Py | undefined): Py {

@@ -42,6 +42,18 @@ const comparators: Readonly<Record<string, (a: Py, b: Py) => boolean>> = {
   in: (a, b) => contains(b, a),
   'not in': (a, b) => !contains(b, a),
 }
+const lookupNames: ReadonlySet<string> = new Set(['lookup', 'query', 'q'])
+/**
+ * `lookup('file', '{{ folder }}/name')`: what is written in quotes there is a template too, as in Ansible. Only what the template's author
+ * wrote comes here, never a value.
+ */
+function templateOf(text: string): Evaluate {
+  return ({ runtime: { session, origin } }) =>
+    session.compiler
+      .playbookTemplate(text)
+      .renderNative(session, origin ?? { file: '', line: 1, col: 1 }, true)
+}
+
 type GivenArguments = readonly [readonly Py[], Named]
 const noArguments: GivenArguments = [[], noNamed]
 
@@ -49,6 +61,7 @@ const noArguments: GivenArguments = [[], noNamed]
 export class ExpressionCompiler {
   private readonly language: Language
   private conditions = 0
+  private lookups = 0
   constructor(language: Language) {
     this.language = language
   }
@@ -65,6 +78,8 @@ export class ExpressionCompiler {
     switch (expression.kind) {
       case 'const': {
         const { value } = expression
+        if (this.lookups > 0 && typeof value === 'string' && /\{\{.*\}\}/s.test(value))
+          return templateOf(value)
         return () => value
       }
       case 'name': {
@@ -201,7 +216,10 @@ export class ExpressionCompiler {
   }
   private call(expression: Expression & { kind: 'call' }): Evaluate {
     const of = this.compile(expression.of)
+    const isLookup = expression.of.kind === 'name' && lookupNames.has(expression.of.name)
+    if (isLookup) this.lookups++
     const given = this.arguments(expression)
+    if (isLookup) this.lookups--
     const { line } = expression
     return frame => {
       const callee = of(frame)

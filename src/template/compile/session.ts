@@ -32,6 +32,14 @@ export interface World {
   readonly env: (name: string) => string | undefined
   /** The text of a file that is an ansible-vault. Throws E_VAULT. */
   readonly openVault?: (armored: string, file: string) => string
+  /** A text sealed with a password as ansible-vault seals a file. Without `salt` it is random. */
+  readonly sealVault?: (
+    text: string,
+    password: string,
+    options: { readonly salt?: string | undefined; readonly label: string },
+  ) => string
+  /** The plain text; undefined: another password sealed it. Throws E_VAULT for what is damaged. */
+  readonly openSealed?: (armored: string, password: string) => string | undefined
   /** Takes a message for the operator that is no failure. */
   readonly warn?: (message: string) => void
 }
@@ -56,7 +64,7 @@ export interface Compiler {
 const DEEPEST_RESULT = 200
 
 /** A template whose text is secret: neither what it renders to nor a message about it shows that text. */
-function hideTemplate(label: string, render: () => Py): Py {
+export function hideTemplate(label: string, render: () => Py): Py {
   let value: Py
   try {
     value = render()
@@ -119,11 +127,11 @@ export class Session {
       return new Undefined(error.message, { variable: error.variable, at: error.at })
     }
   }
-  render(template: Template): Py {
+  render(template: Template, keepsText = false): Py {
     const { text, secretLabel: label } = template
     const render = (name: string): Py =>
       this.meter.deeper(`a recursive loop: the template ${name}`, () =>
-        this.compiler.playbookTemplate(text).renderNative(this, template.at),
+        this.compiler.playbookTemplate(text).renderNative(this, template.at, keepsText),
       )
     return label === undefined
       ? render(JSON.stringify(text.slice(0, 80)))

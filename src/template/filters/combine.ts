@@ -15,7 +15,7 @@ import {
 import { contains, isTrue } from '../python/order.ts'
 import { iterate } from '../python/sequence.ts'
 import type { Args } from '../python/signature.ts'
-import { toText } from '../python/text.ts'
+import { toRepr, toText } from '../python/text.ts'
 
 const listMerges: Readonly<Record<string, (old: readonly Py[], by: readonly Py[]) => readonly Py[]>> = {
   replace: (_old, by) => by,
@@ -66,12 +66,12 @@ function combine(value: Py, args: Args): Py {
 function needDict(value: Py, filter: string): PyDict {
   if (value instanceof Undefined) value.fail()
   if (isDict(value)) return value
-  throw runtimeFault(`${filter} requires a dictionary, got ${typeName(value)} instead`)
+  throw runtimeFault(`${filter} requires a dictionary, got <class '${typeName(value)}'> instead.`)
 }
 function needList(value: Py, filter: string): readonly Py[] {
   if (value instanceof Undefined) value.fail()
   if (isList(value)) return value
-  throw runtimeFault(`${filter} requires a list, got ${typeName(value)} instead`)
+  throw runtimeFault(`${filter} requires a list, got <class '${typeName(value)}'> instead.`)
 }
 function dictToItems(value: Py, args: Args): Py {
   const [keyName, valueName] = [args.text('key_name'), args.text('value_name')]
@@ -86,10 +86,12 @@ function itemsToDict(value: Py, args: Args): Py {
   const [keyName, valueName] = [args.text('key_name'), args.text('value_name')]
   return dictOf(
     needList(value, 'items2dict').map(item => {
-      const dict = needDict(item, 'items2dict')
+      if (!isDict(item))
+        throw runtimeFault(`items2dict requires a list of dictionaries, got ${toRepr(value)} instead.`)
+      const dict = item
       if (!hasKey(dict, keyName) || !hasKey(dict, valueName))
         throw runtimeFault(
-          `items2dict requires each dictionary in the list to contain '${keyName}' and '${valueName}'`,
+          `items2dict requires each dictionary in the list to contain the keys '${keyName}' and '${valueName}', got ${toRepr(value)} instead.`,
         )
       return [member(dict, keyName)!, member(dict, valueName)!] as const
     }),
@@ -97,13 +99,16 @@ function itemsToDict(value: Py, args: Args): Py {
 }
 /** Ansible's subelements, also as lookup: pairs of an element and one item of a list in it. */
 export function subelementPairs(value: Py, path: Py, skipMissing: boolean): Py {
-  const elements = isDict(value) ? [...value.values()] : needList(value, 'subelements')
+  if (value instanceof Undefined) value.fail()
+  if (!isDict(value) && !isList(value)) throw runtimeFault('obj must be a list of dicts or a nested dict')
+  if (!isList(path) && !isText(path)) throw runtimeFault('subelements must be a list or a string')
+  const elements = isDict(value) ? [...value.values()] : value
   const keys = (isList(path) ? path : toText(path).split('.')).map(key => toText(key))
   return elements.flatMap(element => {
     const found = findSubelements(element, keys, skipMissing)
     if (found !== undefined) return found.map(item => tupleOf([element, item]))
     if (skipMissing) return []
-    throw runtimeFault(`could not find '${keys.at(-1)}' key in iterated item`)
+    throw runtimeFault(`could not find '${keys.at(-1)}' key in iterated item ${toRepr(element)}`)
   })
 }
 /** The list at a path of keys; undefined: one of them is missing. */
@@ -120,14 +125,14 @@ function findSubelements(
         index === 0
           ? 'subelements expects a dictionary'
           : `the key ${keys[index - 1]} should point to a dictionary`
-      throw runtimeFault(`${what}, got ${typeName(inner)}`)
+      throw runtimeFault(`${what}, got '${toText(inner)}'`)
     }
     const next: Py = itemOf(inner, key)
     if (next instanceof Undefined) return undefined
     inner = next
   }
   if (!isList(inner))
-    throw runtimeFault(`the key ${keys.at(-1)} should point to a list, got ${typeName(inner)}`)
+    throw runtimeFault(`the key '${keys.at(-1)}' should point to a list, got '${toText(inner)}'`)
   return inner
 }
 function extract(value: Py, args: Args): Py {
@@ -140,10 +145,13 @@ function rekey(value: Py, args: Args): Py {
   const mode = args.text('duplicates')
   if (mode !== 'error' && mode !== 'overwrite')
     throw runtimeFault(`duplicates parameter to rekey_on_member has unknown value: ${mode}`)
-  const items = isDict(value) ? [...value.values()] : needList(value, 'rekey_on_member')
+  if (value instanceof Undefined) value.fail()
+  if (!isDict(value) && !isList(value)) throw runtimeFault('Type is not a valid list, set, or dict')
+  const items = isDict(value) ? [...value.values()] : value
   const result = new Map<Py, Py>()
   for (const item of items) {
-    const found = member(needDict(item, 'rekey_on_member'), key)
+    if (!isDict(item)) throw runtimeFault('List item is not a valid dict')
+    const found = member(item, key)
     if (found === undefined) throw runtimeFault(`Key ${key} was not found`)
     if (mode === 'error' && hasKey(result, found))
       throw runtimeFault(`Key ${toText(found)} is not unique, cannot correctly turn into dict`)

@@ -42,13 +42,15 @@ function comment(value: Py, args: Args): Py {
   // The lines before and after have the decoration without its blanks at the end.
   const border = decoration.trimEnd()
   const line = (text: string): string => (text === '' ? '' : text + newline)
+  const prefix = option('prefix', border)
+  const before = prefix === newline ? newline : line(prefix)
   const body = toText(value)
     .split(newline)
     .map(text => (decoration + text).replace(/[ \t]+$/, text === '' ? '' : '$&'))
     .join(newline)
   return [
     line(option('beginning', style.beginning ?? '')),
-    line(option('prefix', border)).repeat(count('prefix_count')),
+    before.repeat(count('prefix_count')),
     body,
     (newline + option('postfix', border)).repeat(count('postfix_count')),
     option('end', style.end ?? '') === '' ? '' : newline + option('end', style.end ?? ''),

@@ -4,7 +4,7 @@ import type { Runtime } from '../compile/runtime.ts'
 import { runtimeFault } from '../fault.ts'
 import { add } from '../python/arithmetic.ts'
 import { isEqual } from '../python/equality.ts'
-import { isDict, Markup, orElse, type Py, tupleOf, typeName, Undefined } from '../python/kinds.ts'
+import { isDict, isList, Markup, orElse, type Py, tupleOf, typeName, Undefined } from '../python/kinds.ts'
 import { compare, isTrue } from '../python/order.ts'
 import { iterate, length } from '../python/sequence.ts'
 import type { Args } from '../python/signature.ts'
@@ -54,7 +54,15 @@ export function uniqueBy(items: readonly Py[], keyOf: (item: Py) => Py): Py[] {
 function unique(value: Py, args: Args): Py {
   const fold = caseFolder(args.flag('case_sensitive'))
   const get = attributeGetter(args.value('attribute'))
-  return uniqueBy(iterate(value), item => hashable(fold(get(item))))
+  const hasOptions = args.has('case_sensitive') || args.has('attribute')
+  return uniqueBy(iterate(value), item => {
+    const key = hashable(fold(get(item)))
+    if (hasOptions && (isDict(key) || isList(key)))
+      throw runtimeFault(
+        "Jinja2's unique filter failed and we cannot fall back to Ansible's version as it does not support the parameters supplied",
+      )
+    return key
+  })
 }
 function hashable(key: Py): Py {
   if (key instanceof Undefined) key.fail()
@@ -147,7 +155,7 @@ export const listFilters: FilterSet = {
   sort: ['reverse=false, case_sensitive=false, attribute=null', sort],
   dictsort: ["case_sensitive=false, by='key', reverse=false", sortDict],
   items: ['', dictItems],
-  unique: ['case_sensitive=false, attribute=null', unique],
+  unique: ['case_sensitive=null, attribute=null', unique],
   min: ['case_sensitive=false, attribute=null', extreme(-1)],
   max: ['case_sensitive=false, attribute=null', extreme(1)],
   sum: ['attribute=null, start=0', sum],

@@ -6,13 +6,23 @@ import { fixedText } from '../python/number-format.ts'
 import type { Args } from '../python/signature.ts'
 import { toText } from '../python/text.ts'
 
+/** Playbooks compare the sentence with Ansible's. */
+function needNumber(value: Py, what: string): void {
+  if (!isNumber(value)) throw runtimeFault(`${what}() can only be used on numbers: ${typeName(value)}`)
+}
 function logarithm(value: Py, args: Args): Py {
+  needNumber(value, 'log')
   const [number, base] = [toNumber(value), args.number('base')]
   if (number <= 0 || base <= 0 || base === 1) throw runtimeFault('math domain error')
   if (base === 10) return floatOf(Math.log10(number))
   return floatOf(base === Math.E ? Math.log(number) : Math.log(number) / Math.log(base))
 }
+function raise(value: Py, args: Args): Py {
+  needNumber(value, 'pow')
+  return floatOf(toNumber(power(floatOf(toNumber(value)), args.value('y'))))
+}
 function root(value: Py, args: Args): Py {
+  needNumber(value, 'root')
   const base = args.number('base')
   const number = toNumber(value)
   if (base === 0) throw runtimeFault('math domain error')
@@ -54,7 +64,7 @@ function humanToBytes(value: Py, args: Args): Py {
 /** Ansible's mathematical filters. */
 export const mathFilters: FilterSet = {
   log: [`base=${Math.E}`, logarithm],
-  pow: ['y', (value, args) => floatOf(toNumber(power(floatOf(toNumber(value)), args.value('y'))))],
+  pow: ['y', raise],
   root: ['base=2', root],
   human_readable: ['isbits=false, unit=null', humanReadable],
   human_to_bytes: ['default_unit=null, isbits=false', humanToBytes],

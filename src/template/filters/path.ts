@@ -4,7 +4,7 @@ import { posix, win32 } from 'node:path'
 import type { FilterSet } from '../compile/language.ts'
 import { runtimeFault } from '../fault.ts'
 import { matchFiles } from '../lookups/glob.ts'
-import { isList, type Py, tupleOf } from '../python/kinds.ts'
+import { isList, isText, type Py, tupleOf, typeName } from '../python/kinds.ts'
 import type { Args } from '../python/signature.ts'
 import { toText } from '../python/text.ts'
 
@@ -21,6 +21,8 @@ function splitExtension(path: string): Py {
   return tupleOf(match ? [match[1]!, match[2]!] : [path, ''])
 }
 function join(value: Py): Py {
+  if (!isList(value) && !isText(value))
+    throw runtimeFault(`|path_join expects string or sequence, got <class '${typeName(value)}'> instead.`)
   const parts = isList(value) ? value.map(toText) : [toText(value)]
   return parts.reduce((path, part) => {
     if (part.startsWith('/')) return part

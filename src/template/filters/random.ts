@@ -20,7 +20,7 @@ function random(value: Py, args: Args, runtime: Runtime): Py {
     return start + step * source.below(count)
   }
   if (!isList(value) && !isText(value))
-    throw runtimeFault(`random can only be used on sequences and integers, not ${typeName(value)}`)
+    throw runtimeFault(`random can only be used on sequences and integers, got ${typeName(value)}`)
   if (args.has('start') || args.has('step'))
     throw runtimeFault('start and step can only be used with integer values')
   const items = iterate(value)
@@ -31,5 +31,9 @@ function random(value: Py, args: Args, runtime: Runtime): Py {
 /** Ansible's random filters. With a seed they choose as Ansible does. */
 export const randomFilters: FilterSet = {
   random: ['start=null, step=null, seed=null', random],
-  shuffle: ['seed=null', (value, args, runtime) => shuffled(iterate(value), sourceOf(args, runtime))],
+  // As in Ansible, what is no list is given back.
+  shuffle: [
+    'seed=null',
+    (value, args, runtime) => (isList(value) ? shuffled(iterate(value), sourceOf(args, runtime)) : value),
+  ],
 }

@@ -23,7 +23,10 @@ function search(value: Py, args: Args): Py {
       throw runtimeFault(`regex_search() got an unexpected keyword argument '${name}'`)
   const groups = args.rest.map(reference => {
     const match = /^\\(?:g<(\w+)>|(\d+))$/.exec(toText(reference))
-    if (!match) throw runtimeFault(`'${toText(reference)}' is no group; write '\\\\1' or '\\\\g<name>'`)
+    if (!match)
+      throw runtimeFault(
+        `Unknown argument: '${toText(reference)}' is no group; write '\\\\1' or '\\\\g<name>'`,
+      )
     return match[1] ?? match[2]!
   })
   const found = patternOf(args.text('regex'), args).first(toText(value))
@@ -45,6 +48,8 @@ function escapeRegex(value: Py, args: Args): Py {
       return text.replace(/[()[\]{}?*+\-|^$\\.&~# \t\n\r\v\f]/g, '\\$&')
     case 'posix_basic':
       return text.replace(/[[\].^$*\\]/g, '\\$&')
+    case 'posix_extended':
+      throw runtimeFault('Regex type (posix_extended) not yet implemented')
     default:
       throw runtimeFault(`Invalid regex type (${args.text('re_type')})`)
   }

@@ -21,7 +21,7 @@ export function nowFunction(clock: () => Date): Callable {
 function strftime(format: Py, args: Args, clock: () => Date): Py {
   const second = args.value('second')
   if (second !== null && !isNumber(second) && !(isText(second) && /^[\d.]+$/.test(toText(second))))
-    throw runtimeFault('strftime: the seconds since the epoch must be a number')
+    throw runtimeFault(`Invalid value for epoch value (${toText(second)})`)
   const at =
     second === null ? clock() : new Date((isText(second) ? Number(toText(second)) : toNumber(second)) * 1000)
   return formatTime(toText(format), momentOf(at, args.flag('utc')))

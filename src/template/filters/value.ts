@@ -1,7 +1,7 @@
 import { createHash, createHmac, getHashes, randomInt } from 'node:crypto'
 import { Secret } from '../../core/secret.ts'
 import type { FilterSet } from '../compile/language.ts'
-import { Fault, runtimeFault } from '../fault.ts'
+import { runtimeFault } from '../fault.ts'
 import { cryptPassword, saltAlphabet } from '../python/crypt.ts'
 import { isEqual } from '../python/equality.ts'
 import { Bytes, bufferEncoding, isText, type Py, typeName, Undefined } from '../python/kinds.ts'
@@ -26,8 +26,9 @@ function mandatory(value: Py, args: Args): Py {
   if (!(value instanceof Undefined)) return value
   const message = args.has('msg')
     ? args.text('msg')
-    : `Mandatory variable ${value.variable === undefined ? '' : `'${value.variable}' `}not defined.`
-  throw new Fault('undefined', message, { variable: value.variable })
+    : // Two blanks, as Ansible writes them: playbooks compare.
+      `Mandatory variable ${value.variable === undefined ? '' : `'${value.variable}' `} not defined.`
+  throw runtimeFault(message)
 }
 function bytesOf(value: Py): Buffer {
   if (value instanceof Undefined) value.fail()
@@ -35,7 +36,7 @@ function bytesOf(value: Py): Buffer {
 }
 function digest(value: Py, name: string): Py {
   const algorithm = name.toLowerCase().replace('_', '-')
-  if (!getHashes().includes(algorithm)) throw runtimeFault(`unsupported hash type: there is no '${name}'`)
+  if (!getHashes().includes(algorithm)) throw runtimeFault(`unsupported hash type ${name}`)
   return createHash(algorithm).update(bytesOf(value)).digest('hex')
 }
 /** RFC 2104, as payment providers sign what they deliver. */
@@ -64,7 +65,8 @@ export function shellQuote(text: string): string {
 /** A version 5 UUID (RFC 9562, section 5.5). */
 function uuid5(name: string, namespace: string): string {
   const space = namespace.replace(/[-{}]|^urn:uuid:/g, '')
-  if (!/^[\da-f]{32}$/i.test(space)) throw runtimeFault(`'${namespace}' is no UUID`)
+  if (!/^[\da-f]{32}$/i.test(space))
+    throw runtimeFault(`Invalid value '${namespace}' for 'namespace': it is no UUID`)
   const hash = createHash('sha1').update(Buffer.from(space, 'hex')).update(name).digest().subarray(0, 16)
   hash[6] = (hash[6]! & 0x0f) | 0x50
   hash[8] = (hash[8]! & 0x3f) | 0x80
@@ -72,7 +74,7 @@ function uuid5(name: string, namespace: string): string {
 }
 
 /** A salt for a hash that is made once: sixteen random characters. */
-function randomSalt(size: number): string {
+export function randomSalt(size: number): string {
   return Array.from({ length: size }, () => saltAlphabet[randomInt(saltAlphabet.length)]).join('')
 }
 function passwordHash(value: Py, args: Args): Py {

@@ -3,7 +3,7 @@ import { basename, isAbsolute, join } from 'node:path'
 import { Secret } from '../../core/secret.ts'
 import { type FolderKind, findFile, readText, searchFolders } from '../compile/loader.ts'
 import type { Runtime } from '../compile/runtime.ts'
-import type { Session } from '../compile/session.ts'
+import { hideTemplate, type Session } from '../compile/session.ts'
 import { runtimeFault } from '../fault.ts'
 import { expandHome } from '../filters/path.ts'
 import { dataOf } from '../python/data.ts'
@@ -22,7 +22,7 @@ export function needFile(session: Session, kind: FolderKind, name: string): stri
   const found = findFile(session, kind, expandHome(name))
   if (found !== undefined) return found
   throw runtimeFault(
-    `could not find the file '${name}' (looked in ${searchFolders(session, kind).join(', ') || 'no folder'})`,
+    `could not find the file '${name}': No such file or directory (looked in ${searchFolders(session, kind).join(', ') || 'no folder'})`,
   )
 }
 function fileText(term: Py, options: Args, { session }: Runtime): Py {
@@ -86,11 +86,18 @@ function rendered(term: Py, options: Args, runtime: Runtime): Py {
       .map(([name, option]) => [option, options.text(name)]),
   )
   const extra = options.value('template_vars')
-  const template = session.compiler.fileTemplate(readText(session, path), path, syntax)
-  const text = template.renderText(session, { file: path, line: 1, col: 1 }, name =>
-    isDict(extra) ? member(extra, name) : undefined,
-  )
-  if (!options.flag('convert_data') || !isText(text) || !/^\s*[[{]/.test(toText(text))) return text
+  const source = readText(session, path)
+  const isVault = source.startsWith('$ANSIBLE_VAULT;')
+  const render = (plain: string): Py =>
+    session.compiler
+      .fileTemplate(plain, path, syntax)
+      .renderText(session, { file: path, line: 1, col: 1 }, name =>
+        isDict(extra) ? member(extra, name) : undefined,
+      )
+  const text = isVault
+    ? hideTemplate(basename(path), () => render(openVault(session, source, path)))
+    : render(source)
+  if (isVault || !options.flag('convert_data') || !isText(text) || !/^\s*[[{]/.test(toText(text))) return text
   try {
     const data = dataOf(session.world.parseYaml(toText(text), path))
     return isList(data) || isDict(data) ? data : text
@@ -151,6 +158,10 @@ function firstFound(terms: readonly Py[], options: Args, { session }: Runtime): 
 export const fileLookups: LookupSet = {
   file: {
     takes: 'rstrip=true, lstrip=false',
+    run: (terms, options, runtime) => terms.map(term => fileText(term, options, runtime)),
+  },
+  unvault: {
+    takes: 'rstrip=false, lstrip=false',
     run: (terms, options, runtime) => terms.map(term => fileText(term, options, runtime)),
   },
   fileglob: { takes: '', run: (terms, _options, runtime) => terms.flatMap(term => globbed(term, runtime)) },

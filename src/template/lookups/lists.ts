@@ -26,7 +26,7 @@ function asList(term: Py): readonly Py[] {
 function dicts(terms: readonly Py[]): readonly Py[] {
   return terms.flatMap(term => {
     if (term instanceof Undefined) term.fail()
-    if (!isDict(term)) throw runtimeFault(`with_dict expects a dict, not ${typeName(term)}`)
+    if (!isDict(term)) throw runtimeFault(`with_dict expects a dict, got ${typeName(term)}`)
     return [...term].map(([key, value]) =>
       dictOf([
         ['key', key],
@@ -113,6 +113,7 @@ function longSpan(options: Args): Span {
 }
 function renderSpan({ start, end, stride, format }: Span): readonly Py[] {
   if (stride === 0) return []
+  if (!/%.*[diouxX]/.test(format)) throw runtimeFault(`bad formatting string: ${format}`)
   const size = Math.max(0, Math.floor((end - start) / stride) + 1)
   if (size > LONGEST_SEQUENCE) throw limitFault(`a sequence of ${size} numbers is too long`)
   return Array.from({ length: size }, (_item, index) => percentFormat(format, start + index * stride))

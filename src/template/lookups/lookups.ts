@@ -10,11 +10,12 @@ import { listLookups } from './lists.ts'
 import type { Lookup } from './lookup.ts'
 import { passwordLookups } from './password.ts'
 import { tableLookups } from './tables.ts'
+import { urlLookups } from './url.ts'
 import { variableLookups } from './variables.ts'
 
 /** The built-in lookups by name. */
 export const lookups: ReadonlyMap<string, Lookup> = new Map(
-  [listLookups, variableLookups, fileLookups, tableLookups, passwordLookups].flatMap(set =>
+  [listLookups, variableLookups, fileLookups, tableLookups, passwordLookups, urlLookups].flatMap(set =>
     Object.entries(set),
   ),
 )

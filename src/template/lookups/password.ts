@@ -5,6 +5,8 @@ import { Secret } from '../../core/secret.ts'
 import type { Runtime } from '../compile/runtime.ts'
 import { runtimeFault } from '../fault.ts'
 import { expandHome } from '../filters/path.ts'
+import { randomSalt } from '../filters/value.ts'
+import { cryptPassword } from '../python/crypt.ts'
 import { isList, type Py } from '../python/kinds.ts'
 import { seededSource } from '../python/random.ts'
 import type { Args } from '../python/signature.ts'
@@ -22,6 +24,7 @@ const alphabets: Readonly<Record<string, string>> = {
   octdigits: '01234567',
   punctuation: '!"#$%&\'()*+,-./:;<=>?@[\\]^_`{|}~',
 }
+const SALT_CHARACTERS = 16
 const passwordOptions = ['length', 'chars', 'encrypt', 'ident', 'seed']
 
 /** The characters of `chars=ascii_letters,digits,.:-_`; two commas are a comma. */
@@ -42,37 +45,47 @@ function generate(options: Args): string {
   const choose = (): number => seeded?.below(alphabet.length) ?? randomInt(alphabet.length)
   return Array.from({ length }, () => alphabet[choose()]).join('')
 }
-/** The password in a file; undefined: there is none. Ansible may have written a salt behind it. */
-function stored(path: string): string | undefined {
+/** What a password's file holds. */
+interface Stored {
+  readonly password: string
+  /** For `encrypt`, so that each run gives the same hash. */
+  readonly salt: string | undefined
+}
+/** undefined: there is no such file. */
+function stored(path: string): Stored | undefined {
   try {
-    return readFileSync(path, 'utf8')
-      .trimEnd()
-      .replace(/ salt=\S+( ident=\S+)?$/, '')
+    const text = readFileSync(path, 'utf8').trimEnd()
+    const [, password = text, salt] = /^(.*?)(?: salt=(\S+)(?: ident=\S+)?)?$/s.exec(text) ?? []
+    return { password, salt }
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
     throw runtimeFault(`cannot read ${path}: ${(error as NodeJS.ErrnoException).code}`)
   }
 }
-function store(path: string, password: string): void {
+function store(path: string, { password, salt }: Stored): void {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
-  writeFileSync(path, `${password}\n`, { mode: 0o600, flag: 'wx' })
+  writeFileSync(path, `${password}${salt === undefined ? '' : ` salt=${salt}`}\n`, { mode: 0o600 })
 }
 /** A password that is made once and kept in a file of the operator's. It is a Secret from the start. */
 function password(term: Py, given: Args, runtime: Runtime): Py {
   const { name, options } = splitTerm(termText(term), given, passwordOptions)
   if (name === '') throw runtimeFault('lookup password needs a path')
-  if (options.has('encrypt'))
-    throw runtimeFault("lookup password has no encrypt=; write lookup('password', …) | password_hash")
   const folder = runtime.session.variable('playbook_dir')
   const expanded = expandHome(name)
   const path = isAbsolute(expanded) ? expanded : join(typeof folder === 'string' ? folder : '.', expanded)
   const label = `password ${name}`
-  if (path === '/dev/null') return new Secret(generate(options), label)
-  const known = stored(path)
-  if (known !== undefined) return new Secret(known, label)
-  const made = generate(options)
-  store(path, made)
-  return new Secret(made, label)
+  const scheme = options.has('encrypt') ? options.text('encrypt') : ''
+  const isKept = path !== '/dev/null'
+  const known = isKept ? stored(path) : undefined
+  const entry: Stored = {
+    password: known?.password ?? generate(options),
+    salt: known?.salt ?? (scheme === '' ? undefined : randomSalt(SALT_CHARACTERS)),
+  }
+  if (isKept && (known?.password !== entry.password || known.salt !== entry.salt)) store(path, entry)
+  return new Secret(
+    scheme === '' ? entry.password : cryptPassword(entry.password, scheme, entry.salt!),
+    label,
+  )
 }
 
 export const passwordLookups: LookupSet = {

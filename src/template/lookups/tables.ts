@@ -35,7 +35,7 @@ function parseCsv(text: string, delimiter: string): string[][] {
 }
 const csvOptions = ['file', 'delimiter', 'col', 'keycol', 'default', 'encoding']
 function csvValue(term: Py, given: Args, { session }: Runtime): readonly Py[] {
-  const { name, options } = splitTerm(termText(term), given, csvOptions)
+  const { name, options } = splitTerm(termText(term), given, csvOptions, true)
   if (name === '') throw runtimeFault('Search key is required but was not found')
   const wanted = options.text('delimiter')
   const rows = parseCsv(
@@ -77,11 +77,11 @@ function hasSection(text: string, section: string): boolean {
   return text.split(/\r?\n/).some(line => line.trim() === `[${section}]`)
 }
 
-/** As Python's ConfigParser: a section has a key once, in whatever case. */
-function refuseDuplicates(entries: readonly IniEntry[]): readonly IniEntry[] {
+/** As Python's ConfigParser: a section has a key once. */
+function refuseDuplicates(entries: readonly IniEntry[], fold: (key: string) => string): readonly IniEntry[] {
   const seen = new Set<string>()
   for (const { section, key } of entries) {
-    const name = `${section}\0${key.toLowerCase()}`
+    const name = `${section}\0${fold(key)}`
     if (seen.has(name)) throw runtimeFault(`Duplicate option in the ini file: ${key} in section ${section}`)
     seen.add(name)
   }
@@ -100,7 +100,11 @@ const iniOptions = [
 ]
 const isYes = (options: Args, name: string): boolean => /^(true|yes|on|1)$/i.test(options.text(name))
 function iniValue(term: Py, given: Args, { session }: Runtime): readonly Py[] {
-  const { name, options } = splitTerm(termText(term), given, iniOptions)
+  const { name, options } = splitTerm(termText(term), given, iniOptions, true)
+  if (name === '')
+    throw runtimeFault(
+      `No key to lookup was provided as first term with in string inline options: ${termText(term)}`,
+    )
   const isProperties = options.text('type') === 'properties'
   const text = readText(session, needFile(session, 'files', options.text('file')), options.text('encoding'))
   const allowNoValue = isYes(options, 'allow_no_value') || isYes(options, 'allow_none')
@@ -109,7 +113,7 @@ function iniValue(term: Py, given: Args, { session }: Runtime): readonly Py[] {
   const parsed = parseIni(text, isProperties, allowNoValue)
   if (!isProperties && options.text('default') === '' && !hasSection(text, section))
     throw runtimeFault(`No section: '${section}'`)
-  const entries = (isProperties ? parsed : refuseDuplicates(parsed)).filter(
+  const entries = (isProperties ? parsed : refuseDuplicates(parsed, fold)).filter(
     entry => entry.section === section,
   )
   if (isYes(options, 're')) {

@@ -1,5 +1,5 @@
 import type { Runtime } from '../compile/runtime.ts'
-import { runtimeFault } from '../fault.ts'
+import { Fault, runtimeFault } from '../fault.ts'
 import { isDict, isList, isText, type Py, Undefined } from '../python/kinds.ts'
 import { Pattern } from '../python/regex.ts'
 import type { Args } from '../python/signature.ts'
@@ -12,12 +12,20 @@ function variable(term: Py, options: Args, runtime: Runtime): Py {
   const value = runtime.session.variable(name)
   if (value !== undefined && !(value instanceof Undefined)) return value
   if (options.has('default')) return options.raw('default')
-  return (value ?? new Undefined(`No variable found with this name: ${name}`, { variable: name })).fail()
+  throw runtimeFault(value?.message ?? `No variable found with this name: ${name}`)
+}
+function searchPattern(text: string): Pattern {
+  try {
+    return new Pattern(text, {})
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error
+    throw runtimeFault(`Unable to use "${text}" as a search parameter: ${error.message}`)
+  }
 }
 function variableNames(terms: readonly Py[], runtime: Runtime): readonly Py[] {
   const names = [...runtime.session.scope.names()]
   return terms.flatMap(term => {
-    const pattern = new Pattern(termText(term), {})
+    const pattern = searchPattern(termText(term))
     return names.filter(name => pattern.first(name) !== null)
   })
 }
@@ -35,9 +43,26 @@ const settings: ReadonlyMap<string, Py> = new Map<string, Py>([
   ['DEFAULT_TIMEOUT', 10],
   ['DEFAULT_UNDEFINED_VAR_BEHAVIOR', true],
 ])
-function setting(term: Py, options: Args): readonly Py[] {
-  if (options.has('plugin_type') || options.has('plugin_name'))
-    throw runtimeFault('lookup config knows no settings of plugins')
+/** Options of plugins that playbooks ask for, by `type/name/option`: the variables that set them, the last one that is there wins. */
+const pluginSettings: ReadonlyMap<string, { readonly variables: readonly string[]; readonly otherwise: Py }> =
+  new Map([
+    ['connection/ssh/remote_user', { variables: ['ansible_user', 'ansible_ssh_user'], otherwise: null }],
+    ['connection/ssh/port', { variables: ['ansible_port', 'ansible_ssh_port'], otherwise: null }],
+    [
+      'connection/ssh/host',
+      { variables: ['inventory_hostname', 'ansible_host', 'ansible_ssh_host'], otherwise: null },
+    ],
+    ['shell/sh/remote_tmp', { variables: ['ansible_remote_tmp'], otherwise: '~/.ansible/tmp' }],
+    ['shell/sh/async_dir', { variables: ['ansible_async_dir'], otherwise: '~/.ansible_async' }],
+  ])
+function pluginSetting(term: Py, options: Args, { session }: Runtime): readonly Py[] {
+  const name = [options.text('plugin_type'), options.text('plugin_name'), termText(term)].join('/')
+  const found = pluginSettings.get(name)
+  if (!found) throw runtimeFault(`lookup config knows no setting ${name} of plugins`)
+  return [found.variables.reduce<Py>((value, each) => session.variable(each) ?? value, found.otherwise)]
+}
+function setting(term: Py, options: Args, runtime: Runtime): readonly Py[] {
+  if (options.has('plugin_type') || options.has('plugin_name')) return pluginSetting(term, options, runtime)
   if (!isText(term)) throw runtimeFault(`Invalid setting identifier: a text is expected, not ${toText(term)}`)
   const name = termText(term)
   if (!/^[A-Z][A-Z0-9_]*$/.test(name)) throw runtimeFault(`Invalid setting identifier: ${name}`)
@@ -90,7 +115,7 @@ export const variableLookups: LookupSet = {
   },
   config: {
     takes: "on_missing='error', plugin_type=null, plugin_name=null",
-    run: (terms, options) => terms.flatMap(term => setting(term, options)),
+    run: (terms, options, runtime) => terms.flatMap(term => setting(term, options, runtime)),
   },
   inventory_hostnames: { takes: '', run: (terms, _options, runtime) => inventoryHosts(terms, runtime) },
 }

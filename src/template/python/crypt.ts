@@ -88,7 +88,7 @@ export function cryptPassword(password: string, scheme: string, salt: string, wa
   const known = Object.hasOwn(schemes, name) ? schemes[name] : undefined
   if (!known)
     throw runtimeFault(
-      `password_hash does not know '${scheme}'; it has ${Object.keys(schemes).join(' and ')}`,
+      `password_hash does not support '${scheme}'; it has ${Object.keys(schemes).join(' and ')}`,
     )
   const rounds = wanted ?? known.rounds
   if (!/^[./\dA-Za-z]{1,16}$/.test(salt))

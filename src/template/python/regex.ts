@@ -53,7 +53,7 @@ export class Pattern {
     try {
       this.regex = new RegExp(whole, `v${isAnchored ? 'y' : 'g'}${ignoreCase ? 'i' : ''}`)
     } catch (error) {
-      throw runtimeFault(`not a valid pattern: '${pattern}' (${(error as Error).message})`)
+      throw runtimeFault(`not a valid pattern: '${pattern}' (${(error as Error).message.toLowerCase()})`)
     }
     this.freeLength = isRisky ? 0 : (FREE_LENGTH[unbounded] ?? LEAST_FREE_LENGTH)
   }

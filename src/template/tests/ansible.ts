@@ -26,7 +26,8 @@ function isChanged(value: Py): boolean {
 }
 function asyncFlag(name: 'started' | 'finished'): (value: Py) => boolean {
   return value => {
-    if (isDict(value) && member(value, name) === undefined && name === 'finished') return true
+    // A task without async was started and has ended.
+    if (isDict(value) && member(value, name) === undefined) return true
     return flag(value, name)
   }
 }

@@ -1,0 +1,43 @@
+import { sh } from '../core/script.ts'
+
+/**
+ * `expand PATH` sets `expanded`: the path as Ansible reads one of type `path`. `~`, `~/x` and `~user/x` are home folders, `$NAME` and
+ * `${NAME}` a variable of the session's environment where there is one; what is relative begins with `./`, so that it is no option.
+ */
+export const pathScript = sh`
+expand_names() {
+  rest=$1
+  expanded=
+  while :; do
+    case $rest in *'$'*) ;; *) break ;; esac
+    expanded=$expanded\${rest%%\$*}
+    rest=\${rest#*\$}
+    case $rest in
+      \{[A-Za-z_]*\}*) name=\${rest#\{}; name=\${name%%\}*}; after=\${rest#*\}}; as="{$name}" ;;
+      [A-Za-z_]*) name=\${rest%%[!A-Za-z0-9_]*}; after=\${rest#"$name"}; as=$name ;;
+      *) expanded=$expanded\$; continue ;;
+    esac
+    case $name in
+      *[!A-Za-z0-9_]*) expanded=$expanded\$$as ;;
+      *) if [ -n "$(env | grep "^$name=")" ]; then eval "expanded=\$expanded\$$name"; else expanded=$expanded\$$as; fi ;;
+    esac
+    rest=$after
+  done
+  expanded=$expanded$rest
+}
+expand() {
+  expanded=$1
+  case $expanded in *'$'*) expand_names "$expanded" ;; esac
+  case $expanded in
+    \~) expanded=$HOME ;;
+    \~/*) expanded=$HOME/\${expanded#\~/} ;;
+    \~*)
+      of=\${expanded%%/*}
+      entry=$(getent passwd "\${of#\~}" 2>/dev/null || grep "^\${of#\~}:" /etc/passwd) || rt_fail "$1: there is no user \${of#\~}"
+      entry=\${entry%:*}
+      expanded=\${entry##*:}\${expanded#"$of"} ;;
+    /*) ;;
+    *) expanded=./$expanded ;;
+  esac
+}
+`

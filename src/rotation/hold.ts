@@ -1,0 +1,59 @@
+import type { RotationState } from '../core/event.ts'
+import { renderLine, sumOf } from './journal.ts'
+import { isOver } from './outcome.ts'
+import { note, type Run, toMessage } from './run.ts'
+
+/**
+ * Holds every host for this run. The first one by name decides between two that begin on the same hosts at the same moment.
+ * One that does not answer is taken when it is first worked on.
+ */
+export async function takeHosts(run: Run): Promise<void> {
+  const { hostLocks } = run.deps
+  if (!hostLocks) return
+  const known = run.journal.records.map(record => sumOf(renderLine(record)))
+  const take = async (host: string): Promise<void> => {
+    await hostLocks.take(host, known).catch(error => {
+      const { code } = error as { code?: unknown }
+      if (code === 'E_LOCKED' || code === 'E_JOURNAL') throw error
+      note(run, 'warn', `${host} is not locked yet: ${toMessage(run, error)}`)
+    })
+  }
+  const [first, ...others] = [...selectHeld(run)].sort()
+  if (first !== undefined) await take(first)
+  await Promise.all(others.map(take))
+}
+
+/** The hosts of the run, and those outside of it where changes were delegated to. */
+function selectHeld({ world, ledger }: Run): readonly string[] {
+  return [...new Set([...world.hosts, ...ledger.steps.map(({ change }) => change.host)])]
+}
+
+/**
+ * Holds a host outside the run before a change is delegated to it, with a copy of the first record there, which leads whoever
+ * finds it to the others. Throws E_LOCKED when another run holds it, E_UNREACHABLE.
+ */
+export async function holdOutside(run: Run, host: string): Promise<void> {
+  const { hostLocks, hostJournal } = run.deps
+  if (!hostLocks || run.world.hosts.includes(host)) return
+  const isNew = await hostLocks.hold(host)
+  const begin = run.journal.records[0]
+  if (isNew && begin) await hostJournal?.append(host, renderLine(begin))
+}
+
+/** Gives the hosts of a run that has ended back. What cannot be freed is said: the next run would be refused. */
+export async function freeHosts(run: Run, state: RotationState): Promise<void> {
+  const { hostLocks } = run.deps
+  if (!hostLocks) return
+  const freed = selectHeld(run).map(host =>
+    hostLocks
+      .free(host, isOver(state, run.world))
+      .catch(error =>
+        note(
+          run,
+          'warn',
+          `${host} is still locked (rota resume ${run.deps.run} frees it): ${toMessage(run, error)}`,
+        ),
+      ),
+  )
+  await Promise.all(freed)
+}
