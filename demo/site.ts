@@ -102,7 +102,8 @@ export function loginVariables(folder: string, address: LoginAddress): Record<st
   mkdirSync(folder, { recursive: true })
   writeFileSync(join(folder, 'id'), address.key, { mode: 0o600 })
   const hostKey = address.hostKey.trim().split(' ').slice(0, 2).join(' ')
-  writeFileSync(join(folder, 'known_hosts'), `[${address.host}]:${address.port} ${hostKey}\n`)
+  const name = address.port === 22 ? address.host : `[${address.host}]:${address.port}`
+  writeFileSync(join(folder, 'known_hosts'), `${name} ${hostKey}\n`)
   return {
     ansible_host: address.host,
     ansible_port: address.port,

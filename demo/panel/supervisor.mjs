@@ -11,9 +11,17 @@ let stopping = false
 /** Grows by one with each panel started: tells an asked-for end from a crash. */
 let generation = 0
 
+// The log may lie on a disk that is full.
+process.stderr.on('error', () => {})
+
+/** A full disk is no reason to leave the panel without a supervisor. */
 function writePid(name, pid) {
-  writeFileSync(`${name}.tmp`, `${pid}\n`)
-  renameSync(`${name}.tmp`, name)
+  try {
+    writeFileSync(`${name}.tmp`, `${pid}\n`)
+    renameSync(`${name}.tmp`, name)
+  } catch (error) {
+    process.stderr.write(`${name}: ${error.code}\n`)
+  }
 }
 
 function start() {

@@ -28,7 +28,7 @@ export async function applyCommand(file: string, given: ApplyFlags, version: str
     resolve(allowedSigners),
     typed.privateKey,
   )
-  const { invocation, baseKey } = await openPlan(createPlanState(typed), plan)
+  const { invocation, baseKey } = await openPlan(await createPlanState(typed), plan)
   const base = selectFolder(invocation, process.cwd(), false)
   process.chdir(base)
   const kept = Object.fromEntries(Object.entries(typed).filter(([, value]) => value !== undefined))
@@ -42,12 +42,12 @@ export async function applyCommand(file: string, given: ApplyFlags, version: str
     given: await readGivenSecrets(flags.secret ?? []),
     credentials: await readCredentials(flags),
   }
-  const look = await forecast({ ...execution, state: createPlanState(flags) }, plan.sealed, baseKey)
+  const look = await forecast({ ...execution, state: await createPlanState(flags) }, plan.sealed, baseKey)
   if (!look.plan) return look.exit
   requireSame(plan, look.plan)
   const logins = [...look.collector.logins.values()]
   approval.again(logins.flatMap(({ by }) => /SHA256:[\w+/]+/.exec(by) ?? []))
-  const state = createPlanState(flags)
+  const state = await createPlanState(flags)
   approval.keep(await state.folder())
   return executePlaybooks({ ...execution, state, mode: 'run', approved: approval.evidence })
 }

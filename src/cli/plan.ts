@@ -4,7 +4,7 @@ import { join, relative, resolve } from 'node:path'
 import { exits, problem } from '../core/error.ts'
 import type { State } from '../core/value.ts'
 import { type Plan, renderPlan } from '../rotation/plan.ts'
-import { createRunId, stateFolder } from '../rotation/run-folder.ts'
+import { nextRunId, stateFolder } from '../rotation/run-folder.ts'
 import { createSealer } from '../secrets/seal.ts'
 import { configureFlags } from './config-flags.ts'
 import { type Execution, executePlaybooks } from './execute.ts'
@@ -34,7 +34,7 @@ export async function planCommand(
   version: string,
 ): Promise<number> {
   const { flags, config } = configureFlags(given)
-  const state = createPlanState(flags)
+  const state = await createPlanState(flags)
   const baseKey = randomBytes(32).toString('hex')
   const invocation = {
     playbooks: files.map(file => resolve(file)),
@@ -70,6 +70,7 @@ export async function forecast(
     ...execution,
     flags: { ...flags, check: true },
     mode: 'run',
+    files: files.map(file => resolve(file)),
     collector,
   })
   if (exit !== exits.ok.code) return { exit, plan: undefined, collector }
@@ -89,9 +90,10 @@ export async function forecast(
 }
 
 /** A state folder of its own, in which only the evidence of the check is kept. */
-export function createPlanState(flags: RunFlags): RunState {
-  const id = createRunId(new Date(), randomBytes)
-  return createRunState(id, join(stateFolder(process.env), 'runs', id), flags.recipient ?? [])
+export async function createPlanState(flags: RunFlags): Promise<RunState> {
+  const folder = stateFolder(process.env)
+  const id = await nextRunId(folder, new Date(), randomBytes)
+  return createRunState(id, join(folder, 'runs', id), flags.recipient ?? [])
 }
 
 async function sealPlan(state: RunState, sealed: SealedPlan): Promise<Plan['sealed']> {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
-import { createRunId, stateFolder } from '../rotation/run-folder.ts'
+import { nextRunId, stateFolder } from '../rotation/run-folder.ts'
 import { configureFlags } from './config-flags.ts'
 import { executePlaybooks } from './execute.ts'
 import type { RunFlags } from './options.ts'
@@ -13,7 +13,8 @@ export async function runCommand(
   version: string,
 ): Promise<number> {
   const { flags, config } = configureFlags(given)
-  const id = createRunId(new Date(), randomBytes)
-  const state = createRunState(id, join(stateFolder(process.env), 'runs', id), flags.recipient ?? [])
+  const folder = stateFolder(process.env)
+  const id = await nextRunId(folder, new Date(), randomBytes)
+  const state = createRunState(id, join(folder, 'runs', id), flags.recipient ?? [])
   return executePlaybooks({ mode: 'run', files, flags, config, state, version })
 }

@@ -19,6 +19,7 @@ import { composeStack } from './compose-stack.ts'
 import { copy } from './copy.ts'
 import { cron } from './cron.ts'
 import { deb822Repository } from './deb822-repository.ts'
+import { debconf } from './debconf.ts'
 import { debug } from './debug.ts'
 import { dnf, yum } from './dnf.ts'
 import { dockerComposeV2 } from './docker-compose-v2.ts'
@@ -26,6 +27,7 @@ import { dockerContainerExec, dockerExec } from './docker-container-exec.ts'
 import { dockerContainer } from './docker-container.ts'
 import { env_file } from './env-file.ts'
 import { env_read } from './env-read.ts'
+import { expect } from './expect.ts'
 import { fail } from './fail.ts'
 import { fetch } from './fetch.ts'
 import { file } from './file.ts'
@@ -37,6 +39,7 @@ import { git } from './git.ts'
 import { group } from './group.ts'
 import { hostname } from './hostname.ts'
 import { iniFile } from './ini-file.ts'
+import { iptables } from './iptables.ts'
 import { knownHosts } from './known-hosts.ts'
 import { lineinfile } from './lineinfile.ts'
 import { mount } from './mount.ts'
@@ -71,6 +74,7 @@ import { shell } from './shell.ts'
 import { slurp } from './slurp.ts'
 import { smtp_login } from './smtp-login.ts'
 import { stat } from './stat.ts'
+import { synchronize } from './synchronize.ts'
 import { sysctl } from './sysctl.ts'
 import { systemd, systemdService } from './systemd.ts'
 import { tempfile } from './tempfile.ts'
@@ -104,6 +108,7 @@ export const modules: readonly Module[] = [
   copy,
   cron,
   deb822Repository,
+  debconf,
   debug,
   dnf,
   dockerComposeV2,
@@ -112,6 +117,7 @@ export const modules: readonly Module[] = [
   dockerExec,
   env_file,
   env_read,
+  expect,
   fail,
   fetch,
   file,
@@ -123,6 +129,7 @@ export const modules: readonly Module[] = [
   group,
   hostname,
   iniFile,
+  iptables,
   knownHosts,
   lineinfile,
   mount,
@@ -157,6 +164,7 @@ export const modules: readonly Module[] = [
   slurp,
   smtp_login,
   stat,
+  synchronize,
   sysctl,
   systemd,
   systemdService,

@@ -13,6 +13,9 @@ export const script = defineAction({
     'It is written to a temporary file of mode 0700 that is removed afterwards. Its words reach it as they are: no shell expands them.',
   ],
   freeForm: 'cmd',
+  refused: {
+    decrypt: 'keep the script in plain text and give it its secrets by environment',
+  },
   params: {
     cmd: { type: 'text', required: true, doc: 'Path of the script (as for `copy`), then its words.' },
     executable: { type: 'string', doc: 'Program to start it with instead of its own `#!` line.' },

@@ -219,6 +219,11 @@ export const unarchive = defineAction({
     'What an archive is, its first bytes say, not its name. The host needs tar or unzip, and the program of the compression.',
   ],
   params,
+  refused: {
+    decrypt: 'unpack a plain archive; a vault is opened with the module copy',
+    io_buffer_size: 'files are streamed',
+    unsafe_writes: 'files are put in place by renaming',
+  },
   rules: { mutuallyExclusive: [['include', 'exclude']] },
   returns: {
     dest: { doc: 'The folder.' },

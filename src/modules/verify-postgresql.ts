@@ -52,7 +52,10 @@ function turned(found: Look): Look {
 async function look(t: Target, via: Forward, password: Secret): Promise<Look> {
   const answer = await tryLogin(t, via, password)
   if (answer.kind === 'accepted') return { kind: 'good' }
-  return { kind: answer.kind === 'refused' ? 'refused' : 'down', why: answer.why }
+  const where = `the database at ${via.host}:${via.port}`
+  return answer.kind === 'refused'
+    ? { kind: 'refused', why: `${where} refuses the password of ${via.user}: ${answer.why}` }
+    : { kind: 'down', why: `${where} gives no answer about the password of ${via.user}: ${answer.why}` }
 }
 
 const fail = (msg: string, verdict = 'refused'): Outcome => ({

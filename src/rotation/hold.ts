@@ -1,7 +1,12 @@
 import type { RotationState } from '../core/event.ts'
-import { renderLine, sumOf } from './journal.ts'
+import { isForgotten, renderLine, sumOf } from './journal.ts'
 import { isOver } from './outcome.ts'
 import { note, type Run, toMessage } from './run.ts'
+
+/** The sums of the records that are known here. */
+function selectKnown({ journal }: Run): readonly string[] {
+  return journal.records.map(record => sumOf(renderLine(record)))
+}
 
 /**
  * Holds every host for this run. The first one by name decides between two that begin on the same hosts at the same moment.
@@ -10,7 +15,7 @@ import { note, type Run, toMessage } from './run.ts'
 export async function takeHosts(run: Run): Promise<void> {
   const { hostLocks } = run.deps
   if (!hostLocks) return
-  const known = run.journal.records.map(record => sumOf(renderLine(record)))
+  const known = selectKnown(run)
   const take = async (host: string): Promise<void> => {
     await hostLocks.take(host, known).catch(error => {
       const { code } = error as { code?: unknown }
@@ -44,9 +49,11 @@ export async function holdOutside(run: Run, host: string): Promise<void> {
 export async function freeHosts(run: Run, state: RotationState): Promise<void> {
   const { hostLocks } = run.deps
   if (!hostLocks) return
+  // What was forgotten has other sums than its copy.
+  const known = isForgotten(run.journal.records) ? undefined : selectKnown(run)
   const freed = selectHeld(run).map(host =>
     hostLocks
-      .free(host, isOver(state, run.world))
+      .free(host, known, isOver(state, run.world))
       .catch(error =>
         note(
           run,

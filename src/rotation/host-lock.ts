@@ -20,10 +20,11 @@ export interface HostLocks {
    */
   hold(host: string): Promise<boolean>
   /**
-   * Gives a host of this run back. `isOver`: of the copy of the journal only the last record is kept, which tells a process that
-   * slept that the run went on. Throws E_UNREACHABLE, E_UNKNOWN.
+   * Gives a host of this run back, whichever process took it; not when the run went on elsewhere, with records that are not
+   * among the `known`. `isOver`: of the copy of the journal only the last record is kept, which tells a process that slept that
+   * the run went on. Throws E_UNREACHABLE, E_UNKNOWN.
    */
-  free(host: string, isOver?: boolean): Promise<void>
+  free(host: string, known: readonly string[] | undefined, isOver?: boolean): Promise<void>
   /** Throws E_LOCKED once a host was found to be another's. */
   checkHeld(): void
 }
@@ -77,17 +78,21 @@ make_next() {
 }
 `
 
-/** Exit 3: another run holds the host; its lock is on stdout. Exit 5: the run went on elsewhere. Else the epoch and the folder. */
-const takeLock = joinScripts(
-  locate,
-  highest,
-  sh`
+const checkCopy = sh`
 # A cut line may stand at the end; whoever wrote its beginning knew it.
 check_copy() {
   [ -e "$folder/$p_run/journal" ] || return 0
   sum=$(grep '^[0-9][0-9]* [0-9a-f]\{16\} {' "$folder/$p_run/journal" | tail -n 1 | cut -d ' ' -f 2)
   case " $p_known " in *" $sum "*) ;; *) exit 5 ;; esac
 }
+`
+
+/** Exit 3: another run holds the host; its lock is on stdout. Exit 5: the run went on elsewhere. Else the epoch and the folder. */
+const takeLock = joinScripts(
+  locate,
+  highest,
+  checkCopy,
+  sh`
 mkdir -p "$folder" || exit 1
 check_copy
 while :; do
@@ -110,10 +115,11 @@ printf '%s\n' "$mine" "$folder"
 `,
 )
 
-/** Does nothing to a host that the run does not hold. Exit 4: it was not held by this run. */
+/** Does nothing to a host that the run does not hold. Exit 4: it was not held by this run. Exit 5: the run went on elsewhere. */
 const freeLock = joinScripts(
   locate,
   highest,
+  checkCopy,
   sh`
 # The beginnings of lines are as the journal writes them.
 keep_end() {
@@ -130,6 +136,7 @@ while :; do
   case $state in held*) ;; *) exit 4 ;; esac
   [ "$run" = "$p_run" ] || exit 4
   if [ -n "$p_held" ] && [ "$state" != "held $p_held" ]; then exit 4; fi
+  if [ -n "\${p_known+x}" ]; then check_copy; fi
   if [ "$p_over" = 1 ]; then keep_end || exit 1; fi
   make_next "free" && break
 done
@@ -225,8 +232,9 @@ export function createHostLocks(options: HostLockOptions): HostLocks {
       setFence(host, async () => fence)
       return true
     },
-    async free(host, isOver = false) {
-      if (!unreached.has(host)) await freeHost(host, options, provers.has(host) ? token : '', isOver)
+    async free(host, known, isOver = false) {
+      if (unreached.has(host)) return
+      await freeHost(host, options, { ...(provers.has(host) ? { held: token } : { known }), isOver })
     },
     checkHeld() {
       if (lost) throw lost
@@ -234,14 +242,21 @@ export function createHostLocks(options: HostLockOptions): HostLocks {
   }
 }
 
-/**
- * Gives a host back that the run holds; only when this very process holds it, if `held` is its token. Throws E_JOURNAL,
- * E_UNREACHABLE, E_UNKNOWN.
- */
-export async function freeHost(host: string, options: Owner, held = '', isOver = false): Promise<void> {
-  const params = { ...paramsOf(options), held, over: isOver ? 1 : 0 }
+export interface FreeOptions {
+  /** Only when this very process holds the host: its token. */
+  readonly held?: string
+  /** Only when the host's copy ends with one of these records: their sums. */
+  readonly known?: readonly string[] | undefined
+  /** Of the copy of the journal only the last record is kept. */
+  readonly isOver?: boolean
+}
+
+/** Gives a host back that the run holds, as far as the options allow. Throws E_JOURNAL, E_UNREACHABLE, E_UNKNOWN. */
+export async function freeHost(host: string, options: Owner, how: FreeOptions = {}): Promise<void> {
+  const { held = '', known, isOver = false } = how
+  const params = { ...paramsOf(options), held, known: known?.join(' '), over: isOver ? 1 : 0 }
   const { exit, stderr } = await options.runOnHost(host, freeLock, params)
-  if (exit !== 0 && exit !== 4) throw unwritable(host, stderr)
+  if (exit !== 0 && exit !== 4 && exit !== 5) throw unwritable(host, stderr)
 }
 
 /** What a colleague finds on a host of a run whose operator is gone. */

@@ -1,3 +1,4 @@
+import { problem } from '../core/error.ts'
 import { selectBackOutcomes } from './back.ts'
 import { holdRun } from './end.ts'
 import { endOwing, openGates, openGrace } from './grace.ts'
@@ -45,13 +46,33 @@ export async function commit(run: Run): Promise<void> {
   run.ledger.isCommitted = true
 }
 
-/** What follows the commit, on each host once: a failure here is a warning, since nothing of it can be undone. */
+/**
+ * A commit counts when a host has its record: whoever takes the run over reads the hosts alone, and may else go back. Throws
+ * E_LOCKED when somebody did, E_HELD when no host can be told now.
+ */
+async function requireTold(run: Run): Promise<void> {
+  const { hostJournal, hostLocks, run: id } = run.deps
+  if (!hostJournal) return
+  // Nothing new: what no host has confirmed yet goes along.
+  const told = await Promise.allSettled(run.world.hosts.map(host => hostJournal.append(host, '')))
+  hostLocks?.checkHeld()
+  if (told.some(({ status }) => status === 'fulfilled')) return
+  throw problem('E_HELD', `run ${id} is committed here, but no host could be told`, {
+    hint: `when a host answers: rota resume ${id}`,
+  })
+}
+
+/**
+ * What follows the commit, on each host once: a failure here is a warning, since nothing of it can be undone. Throws
+ * E_LOCKED, E_HELD.
+ */
 export async function finishCommitted(run: Run): Promise<void> {
   const { ledger, warned, world } = run
   const hosts = world.hosts.filter(
     host => isCommittedOn(ledger, host) && !ledger.green.has(`committed ${host}`) && !warned.has(host),
   )
   if (hosts.length === 0) return
+  await requireTold(run)
   emitSecrets(run, hosts)
   emitStates(run, createUniform('committed', hosts).hosts)
   const red = await runPhase(run, 'committed', hosts, 'pending')

@@ -33,6 +33,27 @@ export function createRunId(now: Date, random: (sizeBytes: number) => Buffer): s
 }
 
 /**
+ * The id of the next run of this operator: behind all that are there, also when the clock was set back since. Runs are ordered by
+ * their ids, and their time is only for people.
+ */
+export async function nextRunId(
+  state: string,
+  now: Date,
+  random: (sizeBytes: number) => Buffer,
+): Promise<string> {
+  const [newest] = await listRuns(state)
+  const id = createRunId(now, random)
+  if (newest === undefined || newest.id.slice(0, TIME_CHARS) < id.slice(0, TIME_CHARS)) return id
+  const [, year, month, day, hour, minute, second] = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)/.exec(
+    newest.id,
+  )!
+  const after = new Date(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`).getTime() + 1000
+  return createRunId(new Date(after), random)
+}
+/** As in `20261123T034500Z`. */
+const TIME_CHARS = 16
+
+/**
  * Makes the folder of a run, mode 0700, with the folders above it, so that its name would survive a power cut; a folder that is
  * there stays as it is. Throws E_FILE.
  */

@@ -201,14 +201,19 @@ export async function confirmRotation(world: RotationWorld, deps: RotationDeps):
   return openRun(world, deps, async opened => {
     const run = withReason(opened)
     checkCommitted(run)
-    if (readOwed(run.journal.records).gates.length === 0) {
+    const isWaiting = readOwed(run.journal.records).gates.length > 0
+    // A confirmation that was killed is confirmed, and yet has to end.
+    const last = run.journal.records.findLast(({ type }) => type !== 'forgotten')
+    if (!isWaiting && last?.type === 'end') {
       note(run, 'info', `run ${deps.run} waits for nothing`)
       return createOutcome(run.ledger.end!.state, readStates(run.ledger.end as Ended))
     }
     await restore(run)
-    const red = await runPhase(run, 'confirmed', selectCommitted(run), 'pending', refuseChange)
-    if (red.size > 0) return endUnchanged(run, red, 'awaiting')
-    await record(run, { type: 'confirm', by: deps.operator ?? 'nobody knows whom' })
+    if (isWaiting) {
+      const red = await runPhase(run, 'confirmed', selectCommitted(run), 'pending', refuseChange)
+      if (red.size > 0) return endUnchanged(run, red, 'awaiting')
+      await record(run, { type: 'confirm', by: deps.operator ?? 'nobody knows whom' })
+    }
     await openGrace(run)
     return endOwing(run)
   })

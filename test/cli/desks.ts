@@ -48,6 +48,8 @@ ${keywords}
 
 export interface Site {
   readonly folder: string
+  /** More of the operators' environment. */
+  readonly env: Record<string, string>
   /** What the host's application has, by name. */
   key(host: string): string
   running(host: string): string
@@ -92,14 +94,16 @@ export function openDesks(hosts: readonly string[], keywords = ''): Site {
   }
   const read = (host: string, name: string): string =>
     /^API_KEY=(.*)$/m.exec(readFileSync(at(host, name), 'utf8'))![1]!
+  const env: Record<string, string> = {}
   const start = ({ home }: Operator, args: readonly string[]): ChildProcess =>
     spawn(process.execPath, [program, ...args], {
       cwd: folder,
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { PATH: process.env['PATH'], HOME: home },
+      env: { PATH: process.env['PATH'], ...env, HOME: home },
     })
   const site: Site = {
     folder,
+    env,
     inventory,
     playbook: file,
     key: host => read(host, '.env'),

@@ -42,6 +42,7 @@ export function playIntegrationScenes(open: () => Promise<Stage>, isWhole: boole
   const pick = (env: Env, ...names: string[]): Env =>
     Object.fromEntries(names.map(name => [name, env[name]!]))
   const names = ['PAYSTACK_SECRET', 'FLUTTERWAVE_WEBHOOK_HASH', 'PROXMOX_TOKEN_SECRET'] as const
+  const issue = () => ['-e', 'proxmox_issue=true', '-e', `@${world.adminVars}`]
   /** What the panel answers to deliveries signed with these values: Paystack, Flutterwave v3, v4. */
   const answers = async (env: Env): Promise<number[]> => {
     const [key, hash] = [env['PAYSTACK_SECRET']!, env['FLUTTERWAVE_WEBHOOK_HASH']!]
@@ -104,6 +105,23 @@ export function playIntegrationScenes(open: () => Promise<Stage>, isWhole: boole
       expect(typed.code).toBe(64)
       expect(typed.output).toMatch(/→ write --secret NAME=- to be asked/)
       expect(typed.output).not.toContain('typed_by_hand')
+    },
+    60_000,
+  )
+
+  it.runIf(isWhole)(
+    'with --check asks everybody and changes nothing, neither the panel nor a provider',
+    async () => {
+      const before = await stage.env()
+      const tokens = world.proxmox.tokens()
+      const given = await rotate(world.after, '-e', `proxmox_token_id=${newToken}`, '--check')
+      expect(given.code, given.output).toBe(0)
+      expect(given.output).toMatch(/TASK \[Write the new secrets into the env file[\s\S]*?\nchanged: /)
+      const issued = await rotate({}, ...issue(), '--check')
+      expect(issued.code, issued.output).toBe(0)
+      expect(await stage.env()).toEqual(before)
+      expect(world.proxmox.tokens()).toEqual(tokens)
+      expect(world.proxmox.log.filter(line => !line.startsWith('GET '))).toEqual([])
     },
     60_000,
   )
@@ -192,7 +210,8 @@ export function playIntegrationScenes(open: () => Promise<Stage>, isWhole: boole
   }, 120_000)
 
   it('ends the old keys when nobody signs with them, and proves it', async () => {
-    const done = await bob.desk.rota(['finalise', '-e', 'webhook_quiet_s=0'])
+    const finalise = ['rotate-integration-secrets', '--finalize-payment-webhook-grace']
+    const done = await bob.desk.rota([...finalise, '-e', 'webhook_quiet_s=0'])
     expect(done.code, done.output).toBe(0)
     const env = await stage.env()
     expect(Object.keys(env).filter(name => name.endsWith('_PREVIOUS'))).toEqual([])
@@ -202,8 +221,6 @@ export function playIntegrationScenes(open: () => Promise<Stage>, isWhole: boole
     ])
     expect((await bob.desk.rota(['status'])).output).toMatch(/finalised/)
   }, 120_000)
-
-  const issue = () => ['-e', 'proxmox_issue=true', '-e', `@${world.adminVars}`]
 
   /** Starts rota and kills it without warning as soon as it shows these words. */
   async function killAt(words: string, args: readonly string[]): Promise<void> {
@@ -298,7 +315,18 @@ export function playIntegrationScenes(open: () => Promise<Stage>, isWhole: boole
     'after an incident the old key does not count for a moment longer',
     async () => {
       const old = await stage.env()
-      const done = await rotate(pick(world.before, 'PAYSTACK_SECRET'), '--reason', 'incident')
+      const [, given = ''] = world.give(pick(world.before, 'PAYSTACK_SECRET'))
+      const file = given.replace('PAYSTACK_SECRET=', '')
+      const args = [
+        '-i',
+        stage.desk.inventory,
+        ...world.flags,
+        '--paystack-secret',
+        file,
+        '--reason',
+        'incident',
+      ]
+      const done = await stage.desk.rota(['rotate-integration-secrets', ...args])
       expect(done.code, done.output).toBe(11)
       const deliver = async (env: Env) =>
         (await deliverPaystack(stage.panelUrl, env['PAYSTACK_SECRET']!)).status

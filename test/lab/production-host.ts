@@ -83,7 +83,7 @@ async function deploy(container: StartedTestContainer): Promise<ProductionHost> 
   const client = await connect({ ...ssh, user: 'root' })
   const run = (command: string, stdin: string | Buffer = ''): Promise<string> => exec(client, command, stdin)
   const settings = firstSettings({ port: 3000, databasePort: 5432, databaseHost: 'db' })
-  await run('mkdir -p /opt/proxpanel && tar -x -C /opt/proxpanel', panelArchive())
+  await run('mkdir -p /opt/proxpanel && tar -x -C /opt/proxpanel', packPanel())
   await run(`umask 077; cat >${envFile}`, renderEnv(settings))
   await run(
     `${compose} up -d --build --wait 2>&1 && docker compose -p proxpanel exec -T panel npm run prisma:seed`,
@@ -116,8 +116,8 @@ async function deploy(container: StartedTestContainer): Promise<ProductionHost> 
   }
 }
 
-/** The panel's folder with the packages it needs, as its release would bring them. */
-function panelArchive(): Buffer {
+/** A tar of the panel's folder with the packages it needs, as its release would bring them. */
+export function packPanel(): Buffer {
   const packages = [...packagesOf('pg')].map(name => `node_modules/${name}`)
   const { status, stdout, stderr } = spawnSync(
     'tar',

@@ -32,8 +32,9 @@ function open(gated: readonly string[] = [], faults: Faults = {}) {
   const operator = new Operator()
   let now = Date.parse('2026-11-23T03:45:00Z')
   let log: readonly string[] = []
-  const give = async (work: typeof runRotation, more: Partial<RotationDeps> = {}) => {
-    const world = new OwingWorld(fleet, new Fuse(), faults)
+  const give = async (work: typeof runRotation, more: Partial<RotationDeps> = {}, fuse = new Fuse()) => {
+    operator.disk.fuse = fuse
+    const world = new OwingWorld(fleet, fuse, faults)
     world.gates = new Map(gated.map(host => [host, [{ name: 'paystack', say: clean('set the key') }]]))
     const outcome = await work(world, operator.deps({ now: () => new Date(now), ...more }))
     log = world.log
@@ -120,6 +121,42 @@ it('owes nothing when it was undone', async () => {
   expect(await give(runRotation)).toMatchObject({ state: 'rolled_back' })
   expect(owed()).toEqual({ gates: [], until: {} })
   await expect(give(confirmRotation)).rejects.toMatchObject({ code: 'E_HELD' })
+})
+
+const commands = [
+  { work: runRotation, again: resumeRotation, end: 'awaiting_provider', gates: 1, windows: ['JWT'] },
+  { work: confirmRotation, again: confirmRotation, end: 'in_grace', gates: 0, windows: ['JWT'] },
+  { work: finaliseRotation, again: finaliseRotation, end: 'finalised', gates: 0, windows: [] },
+] as const
+
+/** Runs, confirms and finalises; the command number `stopped` stops at its effect `at` and is given again. False: it never came to that. */
+async function stopAt(stopped: number, at: number, how: 'kill' | 'power'): Promise<boolean> {
+  const { give, owed, operator, fleet } = open(['a', 'b'])
+  let isStopped = false
+  for (const [index, { work, again, end, gates, windows }] of commands.entries()) {
+    const fuse = new Fuse(index === stopped ? at : undefined)
+    const first = await give(work, {}, fuse).catch(() => undefined)
+    isStopped ||= fuse.isDead
+    if (fuse.isDead) operator.reboot(how, new Fuse())
+    const outcome = fuse.isDead ? await give(again) : first
+    // It stopped before its first change.
+    if (outcome?.state === 'refused') return true
+    const found = [outcome?.state, owed().gates.length, Object.keys(owed().until)]
+    expect(found, `stopped at ${at} by ${how}`).toEqual([end, gates, windows])
+    expect([...fleet.hosts.values()].every(isNew)).toBe(true)
+  }
+  return isStopped
+}
+
+it.each([
+  ['rota run', 0, 'kill'],
+  ['rota confirm', 1, 'kill'],
+  ['rota confirm', 1, 'power'],
+  ['rota finalise', 2, 'power'],
+] as const)('%s, stopped anywhere, forgets nothing of what is owed', async (_, stopped, how) => {
+  let stops = 0
+  while (await stopAt(stopped, stops + 1, how)) stops++
+  expect(stops).toBeGreaterThan(10)
 })
 
 const at = { file: 'play.yml', line: 1, col: 1 }

@@ -59,9 +59,9 @@ describe.each(Object.entries(shells))('in %s', (_name, shell) => {
       message: 'h is held by run run-a of alice@desk since 1970-01-01T00:00:00.000Z',
       hint: 'there: rota resume run-a, or rota rollback run-a. On another machine add --from-host h',
     })
-    await b.locks.free(host)
+    await b.locks.free(host, [])
     expect(await a.act()).toBe('done')
-    await a.locks.free(host)
+    await a.locks.free(host, [])
     await expect(a.act()).rejects.toMatchObject({ code: 'E_LOCKED' })
     expect(() => a.locks.checkHeld()).toThrow(/taken over/)
     await b.take()
@@ -81,8 +81,26 @@ describe.each(Object.entries(shells))('in %s', (_name, shell) => {
     await expect(journal.append(host, 'late\n')).rejects.toMatchObject({ code: 'E_LOCKED' })
     expect(readdirSync(root)).toEqual(['lock.1', 'lock.2'])
     // A late farewell of the first process does not free what is the second one's.
-    await a.locks.free(host)
+    await a.locks.free(host, [])
     expect(await b.act()).toBe('done')
+  })
+
+  it('a process whose journal has ended does not free what a colleague went on with', async () => {
+    const [a, b, late] = [
+      await open('run', 'alice@desk', shell),
+      await open('run', 'bob@lap', shell),
+      await open('run', 'alice@desk', shell),
+    ]
+    const line = (seq: number) => `9 ${String(seq).repeat(16)} {"seq":${seq}}`
+    const sum = (seq: number) => String(seq).repeat(16)
+    await a.take()
+    await createHostJournal('run', a.runOnHost, a.locks.prove).append(host, `${line(1)}\n`)
+    await b.take([sum(1)])
+    await createHostJournal('run', b.runOnHost, b.locks.prove).append(host, `${line(2)}\n`)
+    await late.locks.free(host, [sum(1)])
+    expect(await b.act()).toBe('done')
+    await late.locks.free(host, [sum(1), sum(2)])
+    await expect(b.act()).rejects.toMatchObject({ code: 'E_LOCKED' })
   })
 
   it('a lock that is gone, or that the user may not read, stops the script and is no takeover', async () => {
@@ -102,7 +120,7 @@ describe.each(Object.entries(shells))('in %s', (_name, shell) => {
       expect(await winners[0]!.act()).toBe('done')
       for (const end of ends)
         if (end.status === 'rejected') expect(end.reason).toMatchObject({ code: 'E_LOCKED' })
-      await winners[0]!.locks.free(host)
+      await winners[0]!.locks.free(host, [])
     }
   })
 

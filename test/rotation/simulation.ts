@@ -2,6 +2,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { problem } from '../../src/core/error.ts'
 import type { RunEvent } from '../../src/core/event.ts'
+import type { Prove } from '../../src/core/fence.ts'
 import type { Phase, SecretSpec } from '../../src/core/play.ts'
 import { createRedactor } from '../../src/core/redact.ts'
 import { fingerprint, reveal, Secret } from '../../src/core/secret.ts'
@@ -298,7 +299,7 @@ export class World implements RotationWorld {
   async runOnHost(host: string): Promise<never> {
     throw new Error(`a script for ${host}`)
   }
-  setFence(): void {}
+  setFence(_host?: string, _prove?: Prove): void {}
   snapshot(): State {
     return this.#registered
   }

@@ -1,0 +1,283 @@
+// A fleet, its operators, and one trial: a run that is struck, a recovery that may be struck too, and a look at what is left.
+import type { Phase } from '../../src/core/play.ts'
+import { reveal } from '../../src/core/secret.ts'
+import type { HostSecrets, InForce, PhaseResult, Reason } from '../../src/core/transaction.ts'
+import { createHostJournal, rebuildJournal } from '../../src/rotation/host-journal.ts'
+import { createHostLocks, freeHost, type Owner, takeCopy } from '../../src/rotation/host-lock.ts'
+import type { RotationOutcome } from '../../src/rotation/outcome.ts'
+import type { RotationDeps } from '../../src/rotation/run.ts'
+import { resumeRotation, rollbackRotation, runRotation } from '../../src/rotation/transaction.ts'
+import { type Faults, Fleet, Fuse, isNew, isOld, Operator } from '../rotation/simulation.ts'
+import { watchDisk } from './doors.ts'
+import { FleetWorld } from './fleet-world.ts'
+import { SimulatedHost } from './simulated-host.ts'
+import { type Fault, Tripwire } from './tripwire.ts'
+
+const works = { run: runRotation, resume: resumeRotation, rollback: rollbackRotation }
+export type Way = 'resume' | 'rollback'
+
+/** What is rotated. */
+export interface Story {
+  readonly name: string
+  readonly waves: readonly (readonly string[])[]
+  readonly reason?: Reason
+  /** This host's verify is red with the new secrets. */
+  readonly red?: string
+}
+export const stories: readonly Story[] = [
+  { name: 'one host', waves: [['a']] },
+  { name: 'two waves', waves: [['a'], ['b']] },
+  { name: 'verify red', waves: [['a'], ['b']], red: 'b' },
+  { name: 'incident', waves: [['a', 'b']], reason: 'incident' },
+]
+
+export interface Trial {
+  readonly story: Story
+  readonly fault: Fault
+  /** Which point of the run is struck, from 1. */
+  readonly at: number
+  readonly way: Way
+  /** Which point of the recovery is struck too, by kill -9. */
+  readonly again?: number
+}
+export interface Verdict {
+  /** False: the run has no such point. */
+  readonly isStruck: boolean
+  /** What is not as it has to be; empty when everything is whole. */
+  readonly wrong: readonly string[]
+  readonly point: string
+  readonly state: string
+  /** How many points the recovery passed. */
+  readonly recovery: number
+}
+
+type Ended = RotationOutcome | { readonly error: unknown }
+const run = '20261123T034500Z-k3f9'
+
+class Machine extends Operator {
+  readonly name: string
+  constructor(name: string) {
+    super()
+    this.name = name
+  }
+}
+
+class Site {
+  readonly fleet: Fleet
+  readonly hosts = new Map<string, SimulatedHost>()
+  readonly secrets = new Set<string>()
+  readonly #story: Story
+  #lives = 0
+  constructor(story: Story) {
+    this.#story = story
+    this.fleet = new Fleet(story.waves.map(wave => [...wave]))
+    for (const name of story.waves.flat()) this.hosts.set(name, new SimulatedHost(name))
+  }
+
+  /** One process of rota on a machine. */
+  async live(machine: Machine, work: 'run' | Way, wire: Tripwire): Promise<Ended> {
+    const { world, owner } = this.#open(machine, wire)
+    const { setFence } = world
+    const hostLocks = createHostLocks({ ...owner, setFence: setFence.bind(world) })
+    const { secrets } = this
+    const set = world.setSecrets.bind(world)
+    world.setSecrets = (host: string, values: HostSecrets) => {
+      for (const secret of values.pending.values()) secrets.add(reveal(secret))
+      set(host, values)
+    }
+    const deps: RotationDeps = machine.deps({
+      run,
+      reason: this.#story.reason ?? 'scheduled',
+      disk: watchDisk(machine.disk, wire),
+      hostLocks,
+      hostJournal: createHostJournal(run, owner.runOnHost, hostLocks.prove),
+      settleEvidence: async () => {
+        await wire.pass('evidence settle')
+      },
+      refuseOverlap: async () => {},
+    })
+    return works[work](world, deps).catch(error => ({ error }))
+  }
+  #open(machine: Machine, wire: Tripwire): { readonly world: FleetWorld; readonly owner: Owner } {
+    const world = new FleetWorld(this.fleet, this.hosts, wire, redVerify(this.#story.red))
+    const owner: Owner = {
+      run,
+      operator: machine.name,
+      token: `${machine.name}${++this.#lives}`,
+      now: () => new Date('2026-11-23T03:45:00Z'),
+      runOnHost: (host, script, params) => world.runOnHost(host, script, params),
+    }
+    return { world, owner }
+  }
+
+  /**
+   * As `--from-host`: the run's hold of every host and its copies, onto another machine. False: the run had changed nothing, and the host is given
+   * back.
+   */
+  async takeOver(machine: Machine, wire: Tripwire): Promise<boolean> {
+    const { owner } = this.#open(machine, wire)
+    const copies = new Map<string, string>()
+    for (const host of this.hosts.keys()) {
+      const { isHeld, journal } = await takeCopy(host, owner)
+      if (journal !== undefined || isHeld) copies.set(host, journal ?? '')
+    }
+    if ([...copies.values()].some(journal => journal.includes('"type":"begin"'))) {
+      await rebuildJournal('/run', copies, watchDisk(machine.disk, wire))
+      return true
+    }
+    for (const host of copies.keys()) await freeHost(host, owner)
+    return false
+  }
+
+  /** The command as a person gives it until it is done: a rollback that comes too late is answered by a resume. */
+  async settle(machine: Machine, way: Way): Promise<{ readonly ended: Ended; readonly points: number }> {
+    const wire = new Tripwire()
+    let ended = await this.live(machine, way, wire)
+    if ('error' in ended && codeOf(ended.error) === 'E_HELD') ended = await this.live(machine, 'resume', wire)
+    return { ended, points: wire.points.length }
+  }
+
+  /** What is not whole on the hosts, given how the run says that it ended. */
+  look(state: string): string[] {
+    const targets = [...this.fleet.hosts.values()]
+    const isCommitted = state.startsWith('committed')
+    const isWhole = isCommitted
+      ? targets.every(host => isNew(state === 'committed' ? host : { ...host, revoked: true }))
+      : targets.every(isOld)
+    const wrong: string[] = []
+    if (isCommitted && this.#story.red) wrong.push(`${state}, though verify is red`)
+    if (state === 'rolled_back' && this.#story.reason === 'incident' && this.fleet.writes > 0)
+      wrong.push('an incident went back')
+    if (!['committed', 'committed_with_warnings', 'rolled_back', 'refused'].includes(state))
+      wrong.push(`the recovery ends ${state}`)
+    else if (!isWhole) wrong.push(`${state}, but the hosts are not all ${isCommitted ? 'new' : 'old'}`)
+    for (const { name, book } of this.hosts.values()) {
+      if (book.isHeld()) wrong.push(`${name} is still locked`)
+      for (const journal of book.journals.values())
+        if (this.#hasSecret(journal)) wrong.push(`a secret lies in plain in the journal on ${name}`)
+    }
+    return wrong
+  }
+  lookAt(machine: Machine): string[] {
+    const files = [...machine.disk.files].filter(([, { volatile }]) => this.#hasSecret(volatile.toString()))
+    return files.map(([path]) => `a secret lies in plain in ${path}`)
+  }
+  #hasSecret(text: string): boolean {
+    return [...this.secrets].some(secret => text.includes(secret))
+  }
+}
+
+function codeOf(error: unknown): string {
+  return String((error as { code?: unknown }).code)
+}
+function redVerify(red: string | undefined): Faults {
+  if (red === undefined) return {}
+  return {
+    phase: (phase: Phase, host: string, inForce: InForce): PhaseResult | undefined =>
+      phase === 'verify' && host === red && inForce === 'pending'
+        ? { status: 'failed', message: 'red' as never }
+        : undefined,
+  }
+}
+function stateOf(ended: Ended): string {
+  if ('state' in ended) return ended.state
+  const { error } = ended
+  return `with ${codeOf(error)}: ${(error as Error).message}`
+}
+
+/** The points of a run that nothing strikes, by name. */
+export async function census(story: Story): Promise<readonly string[]> {
+  const wire = new Tripwire()
+  await new Site(story).live(new Machine('alice'), 'run', wire)
+  return wire.points
+}
+
+/** Strikes, recovers, and looks. */
+export async function tryOut(trial: Trial): Promise<Verdict> {
+  return trial.fault === 'stop' || trial.fault === 'partition' ? tryTakenOver(trial) : tryStruck(trial)
+}
+
+/** The same machine takes the run up again, after the process has died or ended by itself. */
+async function tryStruck({ story, fault, at, way, again }: Trial): Promise<Verdict> {
+  const site = new Site(story)
+  const alice = new Machine('alice')
+  const wire = new Tripwire(fault, at)
+  await site.live(alice, 'run', wire)
+  if (!wire.isStruck) return missed
+  const reboot = (): void => alice.reboot(fault === 'power' ? 'power' : 'kill', new Fuse())
+  reboot()
+  for (const host of site.hosts.values()) host.landLate(true)
+  if (again !== undefined) {
+    const second = new Tripwire(fault === 'power' ? 'power' : 'kill', again)
+    await site.live(alice, way, second)
+    if (!second.isStruck) return missed
+    reboot()
+  }
+  const { ended, points } = await site.settle(alice, way)
+  const state = stateOf(ended)
+  const wrong = [...site.look(state), ...site.lookAt(alice), ...(await lookAgain(site, alice, state))]
+  return { isStruck: true, wrong, point: wire.points[at - 1]!, state, recovery: points }
+}
+const missed: Verdict = { isStruck: false, wrong: [], point: '', state: '', recovery: 0 }
+
+/** Once ended, a run answers the same for ever and touches nothing. */
+async function lookAgain(site: Site, machine: Machine, state: string): Promise<string[]> {
+  const { writes } = site.fleet
+  const again = stateOf(await site.live(machine, 'resume', new Tripwire()))
+  const wrong: string[] = []
+  if (again !== state) wrong.push(`resume says ${again} after ${state}`)
+  if (site.fleet.writes !== writes) wrong.push('resume changed something after the end')
+  return wrong
+}
+
+/**
+ * The process sleeps, or goes on where it reaches no host; a colleague finishes from the hosts; it wakes and may change nothing any
+ * more, nor say that it committed what did not stay so.
+ */
+async function tryTakenOver({ story, fault, at, way, again }: Trial): Promise<Verdict> {
+  const site = new Site(story)
+  const [alice, bob] = [new Machine('alice'), new Machine('bob')]
+  const wire = new Tripwire(fault, at)
+  const living = site.live(alice, 'run', wire)
+  await (fault === 'stop' ? Promise.race([living, wire.frozen]) : living)
+  if (!wire.isStruck) return missed
+  const isTaken = await site.takeOver(bob, new Tripwire())
+  let points = 0
+  let state = 'refused'
+  if (isTaken) {
+    if (again !== undefined) {
+      const second = new Tripwire('kill', again)
+      await site.live(bob, way, second)
+      if (!second.isStruck) return missed
+      bob.reboot('kill', new Fuse())
+    }
+    const done = await site.settle(bob, way)
+    points = done.points
+    state = stateOf(done.ended)
+  }
+  const wrong = isTaken ? site.look(state) : []
+  const { writes } = site.fleet
+  wire.wake()
+  const claim = stateOf(await living)
+  if (isTaken) {
+    if (site.fleet.writes !== writes) wrong.push('whoever was taken over wrote something')
+    if (claim.startsWith('committed') && !state.startsWith('committed'))
+      wrong.push(`whoever was taken over says ${claim}`)
+    wrong.push(...site.look(state))
+  } else wrong.push(...(await lookUntaken(site, alice, claim)))
+  return {
+    isStruck: true,
+    wrong: [...wrong, ...site.lookAt(alice), ...site.lookAt(bob)],
+    point: wire.points[at - 1]!,
+    state,
+    recovery: points,
+  }
+}
+
+/** Nobody had anything to take over: the first process went on, or was refused and left everything old. */
+async function lookUntaken(site: Site, alice: Machine, claim: string): Promise<string[]> {
+  if (claim.startsWith('committed') || claim === 'rolled_back') return site.look(claim)
+  alice.reboot('kill', new Fuse())
+  const { ended } = await site.settle(alice, 'rollback')
+  return site.look(stateOf(ended))
+}
