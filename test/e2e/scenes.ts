@@ -332,7 +332,9 @@ export function playScenes(open: () => Promise<Stage>, hasPgRestore: boolean): v
   it('is told by rota status when the places that hold a secret do not agree', async () => {
     const status = () =>
       stage.desk.rota(['status', '--policy', 'playbooks/rota.yml', '-i', stage.desk.inventory])
+    const start = performance.now()
     const good = await status()
+    console.log(`rota status took ${Math.round(performance.now() - start)} ms for one host`)
     expect(good.code, good.output).toBe(0)
     const file = `${stage.root}/opt/proxpanel/.env.production`
     const kept = await stage.run(`cat ${file}`)

@@ -36,7 +36,6 @@ const leftOut: Readonly<Record<string, string>> = {
   docker_exec: docker,
   env_read: operator,
   fail: operator,
-  gather_facts: 'the play gathers facts',
   get_url: 'dropbear of the lab has nothing to fetch from; test/services has it',
   git: 'the host has no git',
   iptables: 'the host has no iptables',

@@ -52,6 +52,7 @@ const rows: Readonly<Record<string, Row>> = {
   lineinfile: cases('modules/text.test.ts', 'lineinfile'),
   mount: lives('modules/host.test.ts', 'mount'),
   mysql_user: { file: 'services/mysql.test.ts', has: /'dash', 'busybox', 'bash'/ },
+  iptables: { file: 'modules/iptables.test.ts', has: /live\(.*iptables|module: iptables/ },
   package: { ...lives('modules/package.test.ts', 'packageModule'), only: 'it is apt, apk or dnf' },
   postgresql_user: { file: 'services/postgres.test.ts', has: /postgresql_user|postgresqlUser/ },
   redis_user: { file: 'services/redis.test.ts', has: /redis_user|redisUser/ },
