@@ -40,6 +40,7 @@ export function renderModule(module: Module): string {
       `| ${[name, ...(param.aliases ?? [])].join(', ')} | ${renderType(param)} | ${renderDefault(param)} | ${param.doc} |`,
   )
   const returns = Object.entries(module.returns).map(([name, { doc }]) => `| ${name} | ${doc} |`)
+  const refused = Object.entries(module.refused ?? {}).map(([name, hint]) => `| ${name} | ${hint} |`)
   const kind =
     module.kind === 'state'
       ? 'State module: has check mode, diff and undo.'
@@ -52,6 +53,11 @@ export function renderModule(module: Module): string {
     kind,
     ...(module.notes ?? []),
     `| option | type | default | meaning |\n| --- | --- | --- | --- |\n${params.join('\n')}`,
+    ...(refused.length > 0
+      ? [
+          `Refused, of the options that Ansible's module has:\n\n| option | instead |\n| --- | --- |\n${refused.join('\n')}`,
+        ]
+      : []),
     ...(returns.length > 0 ? [`Returns:\n\n| key | meaning |\n| --- | --- |\n${returns.join('\n')}`] : []),
     `\`\`\`yaml\n${module.examples.trim()}\n\`\`\``,
   ]

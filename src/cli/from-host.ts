@@ -8,6 +8,7 @@ import { type JournalRecord, parseLine } from '../rotation/journal.ts'
 import { isRunId, type RunFolder } from '../rotation/run-folder.ts'
 import { openReach, type Reach } from './host-reach.ts'
 import { openInvocation, placePlaybooks, selectFolder } from './invocation.ts'
+import { learnEnd } from './learned-end.ts'
 import type { RunFlags } from './options.ts'
 import type { Mode } from './rotation.ts'
 import { createRunState, type RunState } from './run-state.ts'
@@ -58,6 +59,7 @@ export async function fetchCopies(fetch: Fetch, host: string, inventory: Invento
   const found = await takeFrom(fetch, host, inventory)
   const begin = findBegin(found.journal ?? '')
   if (begin === undefined) {
+    if (!found.isHeld && (await learnEnd(fetch.state, folder, found.journal ?? ''))) return true
     // Every host has a copy before any is changed, so nothing was changed anywhere.
     if (!found.isHeld || fetch.mode !== 'rollback') throw nothingOf(run, host, found)
     await freeHost(host, found.owner)

@@ -68,6 +68,7 @@ function renderGraph(inventory: Inventory, name: string, lead: string): string {
   return [
     `${lead}@${name}:\n`,
     ...[...(group?.children ?? [])].sort().map(child => renderGraph(inventory, child, inner)),
-    ...[...(group?.hosts ?? [])].sort().map(host => `${inner}${host}\n`),
+    // As in ansible-inventory: a host that only `all` names is shown as ungrouped.
+    ...(name === 'all' ? [] : [...(group?.hosts ?? [])]).sort().map(host => `${inner}${host}\n`),
   ].join('')
 }

@@ -3,6 +3,7 @@ import { verifyEvidence } from '../evidence/verify.ts'
 import type { LastRotation, OpenRun } from '../policy/standing.ts'
 import { listDue } from '../rotation/due.ts'
 import { type JournalRecord, readJournal } from '../rotation/journal.ts'
+import { type Rotated, selectRotated } from '../rotation/rotated.ts'
 import { listRuns, type RunFolder, readSummary } from '../rotation/run-folder.ts'
 
 /** What the runs on this machine say of a secret on a host, by `HOST SECRET`. */
@@ -17,8 +18,8 @@ export async function readLastRotations(state: string): Promise<LastRotations> {
   for (const run of await listRuns(state)) {
     const records = await readJournal(run.folder).catch(() => [])
     const rotated = selectRotated(records)
-    const fresh = rotated.keys.filter(key => !found.has(key))
-    if (fresh.length === 0) continue
+    const fresh = rotated ? keysOf(rotated).filter(key => !found.has(key)) : []
+    if (!rotated || fresh.length === 0) continue
     const isOver = records.some(({ type }) => type === 'end')
     // Evidence is closed when the run ends: of one that is under way there is nothing to verify yet.
     const isValid = !isOver || (await verifyEvidence(join(run.folder, 'evidence'))).problems.length === 0
@@ -28,19 +29,8 @@ export async function readLastRotations(state: string): Promise<LastRotations> {
   return found
 }
 
-/** When which values were put in force; none before the commit. */
-function selectRotated(records: readonly JournalRecord[]): {
-  readonly at: string
-  readonly keys: readonly string[]
-} {
-  const commit = records.find(({ type }) => type === 'commit')
-  const pending = records.find(record => record.type === 'pending')
-  if (!commit || !pending?.secrets) return { at: '', keys: [] }
-  const keys = Object.entries(pending.secrets).flatMap(([host, names]) =>
-    names.map(name => `${host} ${name}`),
-  )
-  return { at: commit.at, keys }
-}
+const keysOf = ({ secrets }: Rotated): readonly string[] =>
+  Object.entries(secrets).flatMap(([host, names]) => names.map(name => `${host} ${name}`))
 
 /**
  * Finds on a host what other machines rotated there: the journals' copies, without what is sealed. Prints "RUN ID", then its records.
@@ -55,7 +45,7 @@ for journal in "$folder"/*/journal; do
   [ -r "$journal" ] || continue
   run=\${journal%/journal}
   printf 'RUN %s\\n' "\${run##*/}"
-  sed -n -e 's/,"sealed":"[^"]*"//' -e 's/^[0-9]* [0-9a-f]* //' -e '/"type":"pending"/p' -e '/"type":"commit"/p' "$journal"
+  sed -n -e 's/,"sealed":"[^"]*"//' -e 's/^[0-9]* [0-9a-f]* //' -e '/"type":"pending"/p' -e '/"type":"commit"/p' -e '/"type":"end"/p' "$journal"
 done`
 
 /** What that script printed, as rotations whose evidence lies elsewhere. Lines that are no records are passed over. */
@@ -63,8 +53,10 @@ export function parseJournalsOnHost(text: string): LastRotations {
   const found = new Map<string, LastRotation>()
   for (const part of text.split(/^RUN /m).slice(1)) {
     const [run = '', ...lines] = part.split('\n')
-    const { at, keys } = selectRotated(lines.flatMap(parseRecord))
-    for (const key of keys)
+    const rotated = selectRotated(lines.flatMap(parseRecord))
+    if (!rotated) continue
+    const { at } = rotated
+    for (const key of keysOf(rotated))
       if ((found.get(key)?.at ?? '') < at) found.set(key, { at, run, evidence: 'elsewhere' })
   }
   return found

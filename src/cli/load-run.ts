@@ -3,7 +3,8 @@ import { dirname, resolve } from 'node:path'
 import { problem } from '../core/error.ts'
 import type { Playbook, Rotation } from '../core/play.ts'
 import { Template } from '../core/value.ts'
-import type { Inventory } from '../core/vars.ts'
+import type { Inventory, Layer } from '../core/vars.ts'
+import type { Evaluator } from '../inventory/constructed.ts'
 import { loadInventory } from '../inventory/inventory.ts'
 import { type LoadOptions, loadPlaybook } from '../load/playbook.ts'
 import type { Vault } from '../load/vault.ts'
@@ -36,8 +37,23 @@ export function loadRunInventory(
   const found = isLenient ? wanted.filter(isThere) : wanted
   return loadInventory(found, {
     vault,
+    evaluator: () => loadEvaluator(vault),
     playbookFolders: [...new Set(playbooks.map(file => resolve(dirname(file))))],
   })
+}
+
+/** Loaded when a source needs it: most inventories have no expressions. */
+async function loadEvaluator(vault: Vault | undefined): Promise<Evaluator> {
+  const { createOperatorTemplar } = await import('./templar.ts')
+  const { scopeOf } = await import('../vars/scope.ts')
+  const templar = createOperatorTemplar(() => new Date(), vault)
+  return {
+    evaluate(expression, values) {
+      const layer: Layer = { rank: 'inventory file host vars', from: 'inventory', values }
+      return templar.evaluate(expression, scopeOf([layer], { get: () => undefined, names: () => [] }))
+    },
+    isTrue: value => templar.isTrue(value),
+  }
 }
 
 function isThere(source: string): boolean {

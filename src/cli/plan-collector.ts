@@ -166,9 +166,9 @@ function renderHost(seen: Seen, world: RotationWorld, host: string, baseKey: Uin
     changes: own.map(({ step, module, what, before }) => ({
       step,
       module,
-      what,
+      what: what.replaceAll(`${process.cwd()}/`, ''),
       undo: UNDO_CHANGE,
-      base: fingerprintBase(before, baseKey),
+      base: fingerprintBase(before, baseKey, seen.values.get(host)?.pending),
     })),
     converge: seen.tasks.get(`converge ${host}`) ?? [],
     committed: seen.tasks.get(`committed ${host}`) ?? [],
@@ -178,6 +178,7 @@ function renderHost(seen: Seen, world: RotationWorld, host: string, baseKey: Uin
 function renderSecrets(seen: Seen, world: RotationWorld, host: string): readonly PlannedSecret[] {
   const values = seen.values.get(host)
   const logsOut = world.forecast?.(host).logsOut
+  const first = world.distributes ? ', which all accept before any sends it' : ''
   return world.secrets
     .filter(({ name }) => values?.pending.has(name) ?? true)
     .map(spec => {
@@ -190,7 +191,7 @@ function renderSecrets(seen: Seen, world: RotationWorld, host: string): readonly
           : 'issued by others'
       return {
         name,
-        value: `${value}${spec.shared ? ', the same on all hosts' : ''}`,
+        value: `${value}${spec.shared ? `, the same on all hosts${first}` : ''}`,
         replaces: values?.current.has(name) ?? false,
         logsOut: logsOut?.get(name) ?? null,
       }

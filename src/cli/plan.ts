@@ -70,6 +70,7 @@ export async function forecast(
     ...execution,
     flags: { ...flags, check: true },
     mode: 'run',
+    files: files.map(file => resolve(file)),
     collector,
   })
   if (exit !== exits.ok.code) return { exit, plan: undefined, collector }

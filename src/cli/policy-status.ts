@@ -54,7 +54,7 @@ export async function loadPolicyFor(
   const registry = createRegistry(modules)
   const redactor = createRedactor()
   const vault = await openRunVault(flags, config.values, redactor.add)
-  const policy = loadPolicy(file, { registry })
+  const policy = loadPolicy(file, { registry, vault })
   checkPlaybooks(policy, createPlaybookLoader({ registry, vault }, config.values))
   const playbooks = policy.applications.map(({ playbook }) => playbook)
   const inventory = await loadRunInventory(flags.inventory, playbooks, vault)

@@ -1,17 +1,17 @@
 import { randomBytes } from 'node:crypto'
 import { basename } from 'node:path'
 import { Secret } from '../core/secret.ts'
-import type { Vault } from '../load/vault.ts'
+import { openVaultText, type Vault } from '../load/vault.ts'
 import { parseAll, parseYaml } from '../load/yaml.ts'
 import { dumpYaml } from '../load/yaml-dump.ts'
 import { decryptVault, encryptVault } from '../secrets/vault.ts'
 import { createTemplar, type LookupTemplar } from '../template/templar.ts'
 
 /** The template language with the parts of the operator's machine that it may use. */
-export function createOperatorTemplar(now: () => Date, vault: Vault): LookupTemplar {
+export function createOperatorTemplar(now: () => Date, vault: Vault | undefined): LookupTemplar {
   const openVault = (armored: string, file: string): string => {
-    const text = vault.decryptFile(armored, file)
-    vault.note?.(new Secret(text.trim(), basename(file)))
+    const text = openVaultText(armored, file, vault)
+    vault?.note?.(new Secret(text.trim(), basename(file)))
     return text
   }
   return createTemplar({

@@ -103,6 +103,8 @@ interface Described<P extends Params> {
   readonly params: P
   /** Groups of params of which at most / exactly / at least one may be given; pairs that go together. */
   readonly rules?: ParamRules
+  /** Options of Ansible's module that this one does not have, and what to do instead. */
+  readonly refused?: Readonly<Record<string, string>>
   /** What Ansible's module says when one of these is missing, where that is not its usual sentence. */
   readonly missing?: Readonly<Record<string, string>>
   /** Takes options of any other name, each of this kind (set_fact): they arrive in the arguments under their own names. */

@@ -3,6 +3,7 @@ import type { Value } from '../core/value.ts'
 import type { Layer, Rank } from '../core/vars.ts'
 import type { Vault } from '../load/vault.ts'
 import { hideValue } from '../load/vaulted.ts'
+import type { YamlDocument } from '../load/yaml.ts'
 
 /** Variables of one host or group from one source. */
 interface DraftLayer {
@@ -25,6 +26,8 @@ export class InventoryDraft {
   readonly hosts = new Map<string, DraftLayer[]>()
   /** Sources that are vaults: the texts of their variables are Secrets. */
   readonly secretSources = new Map<string, Vault | undefined>()
+  /** Sources that make groups and variables of what the others say: applied when all are read. */
+  readonly constructed: YamlDocument[] = []
 
   constructor() {
     this.group('all')
@@ -72,7 +75,7 @@ export class InventoryDraft {
     return [...found]
   }
 
-  /** Puts top groups below `all` and lone hosts into `ungrouped`. Once, when all sources are read. */
+  /** Puts top groups below `all` and lone hosts into `ungrouped`. When all sources are read, and again when groups were constructed. */
   settle(): void {
     const all = this.group('all')
     const ungrouped = this.group('ungrouped')

@@ -6,6 +6,7 @@ import type { Inventory, InventoryGroup, InventoryHost } from '../core/vars.ts'
 import { loadText } from '../load/text-file.ts'
 import { isVaultText, openVaultText, type Vault } from '../load/vault.ts'
 import { parseYaml, type YamlDocument } from '../load/yaml.ts'
+import { Construction, type Evaluator, isConstructed } from './constructed.ts'
 import { InventoryDraft } from './draft.ts'
 import { HostLayers } from './host-layers.ts'
 import { parseHostEntry } from './host-range.ts'
@@ -17,6 +18,8 @@ export interface InventoryOptions {
   readonly vault?: Vault | undefined
   /** Folders of the playbooks: their group_vars and host_vars win over the inventory's. */
   readonly playbookFolders?: readonly string[]
+  /** For sources of the plugin constructed. */
+  readonly evaluator?: () => Promise<Evaluator>
 }
 
 /** Endings of files in an inventory folder that are no inventories: Ansible's INVENTORY_IGNORE_EXTS. */
@@ -35,7 +38,37 @@ export async function loadInventory(
   const draft = new InventoryDraft()
   for (const source of sources) await readSource(source, draft, options)
   draft.settle()
+  await construct(draft, sources, options)
   return finish(draft, sources, options)
+}
+
+/** Each constructed source sees what those before it made. */
+async function construct(
+  draft: InventoryDraft,
+  sources: readonly string[],
+  options: InventoryOptions,
+): Promise<void> {
+  if (draft.constructed.length === 0) return
+  const evaluator = await options.evaluator?.()
+  if (!evaluator)
+    throw problem('E_INVENTORY', 'an inventory of the plugin constructed cannot be evaluated here', {
+      at: draft.constructed[0]!.at([]),
+      hint: 'save what it makes: rota inventory --list',
+    })
+  for (const doc of draft.constructed) {
+    const construction = new Construction(doc, draft, evaluator)
+    const vars = layersOf(draft, sources, options)
+    for (const host of [...draft.hosts.keys()]) construction.apply(host, vars.hostOf(host).layers)
+    draft.settle()
+  }
+}
+
+function layersOf(
+  draft: InventoryDraft,
+  sources: readonly string[],
+  { playbookFolders = [], vault }: InventoryOptions,
+): HostLayers {
+  return new HostLayers(draft, { inventory: foldersOf(sources), playbook: playbookFolders }, vault)
 }
 
 async function readSource(source: string, draft: InventoryDraft, options: InventoryOptions): Promise<void> {
@@ -84,7 +117,8 @@ function readFile(file: string, draft: InventoryDraft, options: InventoryOptions
   if (isVaultText(raw)) draft.secretSources.set(file, options.vault)
   const text = isVaultText(raw) ? openVaultText(raw, file, options.vault) : raw
   const doc = parseTree(text, file, options.vault)
-  if (doc) readTree(doc, draft)
+  if (doc && isConstructed(doc)) draft.constructed.push(doc)
+  else if (doc) readTree(doc, draft)
   else if (extname(file) === '.toml')
     throw problem('E_INVENTORY', 'rota reads no TOML inventory', {
       at: { file, line: 1, col: 1 },
@@ -116,11 +150,7 @@ function foldersOf(sources: readonly string[]): string[] {
 }
 
 function finish(draft: InventoryDraft, sources: readonly string[], options: InventoryOptions): Inventory {
-  const vars = new HostLayers(
-    draft,
-    { inventory: foldersOf(sources), playbook: options.playbookFolders ?? [] },
-    options.vault,
-  )
+  const vars = layersOf(draft, sources, options)
   const groups = new Map<string, InventoryGroup>(
     [...draft.groups.values()].map(({ name, hosts, children }) => [
       name,
@@ -128,9 +158,9 @@ function finish(draft: InventoryDraft, sources: readonly string[], options: Inve
     ]),
   )
   const hosts = new Map<string, InventoryHost>([...draft.hosts.keys()].map(host => [host, vars.hostOf(host)]))
-  const layersOf = {
+  const layersOfOthers = {
     group: (name: string) => vars.layersOfGroup(name),
     host: (name: string) => vars.layersOfHost(name),
   }
-  return { hosts, groups, sources, localhost: vars.localhost(), layersOf }
+  return { hosts, groups, sources, localhost: vars.localhost(), layersOf: layersOfOthers }
 }

@@ -31,12 +31,6 @@ class TreeReader {
         this.#doc.at([]),
         'begin with `all:`',
       )
-    else if (value.has('plugin'))
-      this.#say(
-        'rota has no inventory plugins',
-        this.#doc.keyAt(value, 'plugin'),
-        'save what the plugin finds: ansible-inventory --list --yaml --export',
-      )
     else for (const name of value.keys()) this.#group(value, name)
     if (this.#problems.length > 0) throw new RotaError(this.#problems)
   }

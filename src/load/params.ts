@@ -7,7 +7,10 @@ import { coerce } from './coerce.ts'
 import { selectNearest } from './problem.ts'
 
 /** What of a module its arguments are checked by. */
-export type Signature = Pick<Module, 'name' | 'params' | 'rules' | 'missing' | 'freeForm' | 'otherParams'>
+export type Signature = Pick<
+  Module,
+  'name' | 'params' | 'rules' | 'missing' | 'refused' | 'freeForm' | 'otherParams'
+>
 
 /** Where a task's arguments stand. */
 export interface ArgsPlace {
@@ -178,7 +181,9 @@ class ArgsCheck {
   #unknown(written: string, names: ReadonlyMap<string, string>): void {
     const { name } = this.#module
     const nearest = selectNearest(written, [...names.keys()])
-    const hint = nearest === undefined ? `see rota doc ${name}` : `did you mean ${nearest}?`
+    const hint =
+      this.#module.refused?.[written] ??
+      (nearest === undefined ? `see rota doc ${name}` : `did you mean ${nearest}?`)
     const known = [...new Set(names.values())].sort().join(', ')
     const words = controllerSide.has(name)
       ? `Invalid options for ${name}: ${written}`

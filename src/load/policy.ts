@@ -1,11 +1,11 @@
 import { dirname, resolve } from 'node:path'
-import type { Registry } from '../core/module.ts'
 import type { Play, Task } from '../core/play.ts'
 import type { Application, Duty, Policy } from '../core/policy.ts'
 import type { Source } from '../core/source.ts'
 import { type Dict, Float, isDict, Template, type Value } from '../core/value.ts'
 import { readFields } from './fields.ts'
 import { readItems } from './items.ts'
+import type { LoadOptions } from './playbook.ts'
 import { renderKind } from './problem.ts'
 import { Reader } from './reader.ts'
 import { loadText, throwAll } from './text-file.ts'
@@ -27,17 +27,13 @@ const example = 'cryptoperiod: 90d'
  * Reads a policy file: a list of applications, each with its hosts, its playbook and its secrets. Nothing is rendered and the
  * playbooks are not opened. Throws one RotaError with every problem: E_FILE, E_YAML, E_POLICY, and for its tasks E_MODULE and E_PARAMS.
  */
-export function loadPolicy(file: string, options: { readonly registry: Registry }): Policy {
+export function loadPolicy(file: string, options: LoadOptions): Policy {
   return parsePolicy(loadText(file), file, options)
 }
 
 /** The same from text; paths are taken from the folder of `file`. */
-export function parsePolicy(
-  text: string,
-  file: string,
-  { registry }: { readonly registry: Registry },
-): Policy {
-  const doc = parseYaml(text, file)
+export function parsePolicy(text: string, file: string, { registry, vault }: LoadOptions): Policy {
+  const doc = parseYaml(text, file, { vault })
   const reader = new Reader(doc, registry)
   const list = doc.value ?? []
   const applications = Array.isArray(list)

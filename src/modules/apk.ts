@@ -1,6 +1,7 @@
 import { defineState } from '../core/module.ts'
 import type { PackageState } from '../resources/package.ts'
 import { commonPackageParams, createPackageModule } from './package-module.ts'
+import { refuseAll } from './refused.ts'
 
 const params = {
   ...commonPackageParams,
@@ -20,6 +21,7 @@ export const apk = defineState<typeof params, PackageState>(
       name: 'apk',
       summary: 'Install, upgrade or remove packages of Alpine.',
       params,
+      refused: refuseAll('name the packages one by one', 'world'),
       examples: `
 - name: What the panel needs
   community.general.apk: { name: [nodejs, postgresql-client], update_cache: true }

@@ -124,6 +124,13 @@ export const aptRepository = defineState<typeof params, SourcesState>({
     'Sources in the newer form (`.sources` files) are neither read nor written: use copy or template for them.',
   ],
   params,
+  refused: {
+    codename: 'it is only for ppa: lines: give the whole line as repo',
+    install_python_apt: 'rota needs no Python on the host',
+    update_cache_retries: 'use retries and until of the task',
+    update_cache_retry_max_delay: 'use retries, delay and until of the task',
+    validate_certs: 'it is only for ppa: lines: give the whole line as repo',
+  },
   returns: {
     repo: { doc: 'The line.' },
     state: { doc: '`present` or `absent`.' },

@@ -13,6 +13,7 @@ import {
   writePackageState,
 } from '../resources/package.ts'
 import { packageReturns, renderChange } from './package-module.ts'
+import { refuseAll } from './refused.ts'
 
 const params = {
   name: {
@@ -170,6 +171,10 @@ export const apt = defineState<typeof params, PackageState>({
     'In the change phase of a rotation `upgrade` and `autoremove` are refused: they cannot be undone.',
   ],
   params,
+  refused: refuseAll(
+    'run `apt-get clean` with the module command',
+    'autoclean clean fail_on_autoremove force policy_rc_d update_cache_retries update_cache_retry_max_delay',
+  ),
   rules: {
     mutuallyExclusive: [
       ['deb', 'name'],

@@ -170,6 +170,9 @@ export const archive = defineAction({
     'A single file is only compressed, unless `force_archive` is set.',
   ],
   params,
+  refused: {
+    unsafe_writes: 'the archive is put in place by renaming',
+  },
   returns: {
     dest: { doc: 'The archive.' },
     arcroot: { doc: 'The folder that names in the archive are relative to.' },

@@ -4,11 +4,11 @@ import type { Args } from '../core/params.ts'
 import { type FileState, rereadFile } from '../resources/file.ts'
 import { showFile } from '../resources/file-want.ts'
 import { writeFile } from '../resources/file-write.ts'
-import { attributes, backup, unsafe_writes, validate } from './file-params.ts'
 import { parseRegex } from './python-regex.ts'
 import {
   type Edit,
   type EditInput,
+  editParams,
   editResult,
   prepareEdit,
   readText,
@@ -17,12 +17,7 @@ import {
 } from './text-file.ts'
 
 const params = {
-  path: {
-    type: 'path',
-    required: true,
-    aliases: ['dest', 'destfile', 'name'],
-    doc: 'File to edit. A link is followed.',
-  },
+  ...editParams,
   block: {
     type: 'text',
     default: '',
@@ -55,10 +50,6 @@ const params = {
     default: false,
     doc: 'Make the file, and the folders above it, when it is missing.',
   },
-  backup,
-  validate,
-  unsafe_writes,
-  ...attributes,
 } as const
 type BlockArgs = Args<typeof params>
 

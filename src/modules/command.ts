@@ -58,7 +58,7 @@ function selectArgv(cmd: string | Secret | undefined, argv: Value | undefined): 
 }
 
 /** In Ansible these are results with an exit status, not arguments that are wrong. */
-const refused = (msg: string): Outcome => ({ changed: false, failed: true, msg, values: { rc: 256 } })
+export const refused = (msg: string): Outcome => ({ changed: false, failed: true, msg, values: { rc: 256 } })
 
 export const command = defineAction({
   name: 'command',

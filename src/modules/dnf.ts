@@ -2,6 +2,7 @@ import { defineState } from '../core/module.ts'
 import type { Args } from '../core/params.ts'
 import type { PackageManager, PackageState } from '../resources/package.ts'
 import { commonPackageParams, createPackageModule, type Particular } from './package-module.ts'
+import { refuseAll } from './refused.ts'
 
 const params = {
   ...commonPackageParams,
@@ -60,6 +61,10 @@ export const dnf = defineState<typeof params, PackageState>(
       summary: 'Install, upgrade or remove packages with dnf.',
       notes,
       params,
+      refused: refuseAll(
+        'use the module command: dnf …',
+        'allow_downgrade bugfix cacheonly disable_excludes disable_plugin download_dir download_only enable_plugin install_repoquery installroot list lock_timeout security sslverify update_only use_backend validate_certs',
+      ),
       examples: examples('dnf'),
     },
     particular('dnf'),
@@ -73,6 +78,10 @@ export const yum = defineState<typeof params, PackageState>(
       summary: 'Install, upgrade or remove packages with yum.',
       notes,
       params,
+      refused: refuseAll(
+        'use the module command: dnf …',
+        'allow_downgrade bugfix cacheonly disable_excludes disable_plugin download_dir download_only enable_plugin install_repoquery installroot list lock_timeout security sslverify update_only use_backend validate_certs',
+      ),
       examples: examples('yum'),
     },
     particular('yum'),

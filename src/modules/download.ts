@@ -21,6 +21,8 @@ export const downloadParams = {
   unredirected_headers: uriParams.unredirected_headers,
   timeout: { type: 'int', default: 10, doc: 'Seconds for connecting, and for the server to say something.' },
   use_proxy: uriParams.use_proxy,
+  use_netrc: uriParams.use_netrc,
+  use_gssapi: uriParams.use_gssapi,
 } as const
 export type DownloadArgs = Args<typeof downloadParams>
 

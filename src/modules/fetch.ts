@@ -73,6 +73,8 @@ export const fetch = defineAction({
   summary: "Copy a file of the target to the operator's machine.",
   notes: ['The copy has mode 0600.'],
   params,
+  foresees: true,
+  missing: { src: 'src and dest are required', dest: 'src and dest are required' },
   returns: {
     dest: { doc: "Where it is on the operator's machine." },
     checksum: { doc: 'sha1 of the file.' },
@@ -83,6 +85,8 @@ export const fetch = defineAction({
 - fetch: { src: /var/log/panel.log, dest: logs/ }
 `,
   async run(t, args) {
+    if (t.check)
+      return { changed: false, skipped: true, msg: 'check mode not (yet) supported for this module' }
     const file = await readFile(t, args.src, { follow: true, content: 'none', digest: true })
     if (file.kind === 'absent') {
       if (args.fail_on_missing)
@@ -95,8 +99,11 @@ export const fetch = defineAction({
         values: { file: args.src },
       }
     }
-    if (file.kind !== 'file')
-      throw problem('E_TASK', `remote file is a ${file.kind}, fetch cannot work on it: ${args.src}`)
+    if (file.kind !== 'file') {
+      const msg = `remote file is a ${file.kind}, fetch cannot work on it: ${args.src}`
+      if (args.fail_on_missing) throw problem('E_TASK', msg)
+      return { changed: false, msg, values: { file: args.src } }
+    }
     const dest = destOf(t, { ...args, src: file.path })
     if (existsSync(dest) && statSync(dest).isDirectory())
       throw problem('E_TASK', `dest is an existing directory: ${dest}`, {

@@ -59,6 +59,11 @@ const params = {
     doc: 'Of Ansible itself: only asks what is there, so nothing is changed.',
   },
   ...attributes,
+  unsafe_writes: {
+    type: 'bool',
+    default: false,
+    doc: 'As for other modules of files; this one replaces no content, so it changes nothing here.',
+  },
 } as const
 export type FileArgs = Args<typeof params>
 

@@ -126,7 +126,7 @@ async function isGood(
 async function setAttributes(t: Target, args: GetArgs, before: FileState): Promise<Outcome> {
   const held = { sha256: before.sha256 as string, sizeBytes: before.sizeBytes ?? 0 }
   const after = wantContent(before, held, args.mode)
-  await writeFile(t, before, after)
+  if (!t.check) await writeFile(t, before, after)
   return {
     changed: !isSameState(before, after),
     msg: 'file already exists',
@@ -142,7 +142,7 @@ async function put(t: Target, args: GetArgs, fetched: Fetched, suffix: string | 
   if (before.kind === 'directory') throw problem('E_TASK', `${before.path} is a directory, not a file`)
   const after = wantContent(before, { sha256: digest('sha256', bytes), sizeBytes: bytes.length }, args.mode)
   const changed = !isSameState(before, after)
-  if (changed)
+  if (changed && !t.check)
     await withStagedFile(t, Readable.from([bytes]), args.tmp_dest, source =>
       writeFile(t, before, { ...after, terms: { ...after.terms, source } }),
     )
@@ -165,9 +165,11 @@ async function put(t: Target, args: GetArgs, fetched: Fetched, suffix: string | 
 
 export const getUrl = defineAction({
   name: 'get_url',
+  foresees: true,
   summary: 'Fetch a file by HTTP, HTTPS or from the target itself, and put it onto the target.',
   notes: [
     'The connection is made by the target’s sshd; HTTP and TLS are spoken on the operator’s machine, so that the host needs neither curl nor wget and sees no password. The file is held in memory on its way.',
+    'In check mode the file is fetched and compared, and not written.',
     'The file is put in place by one rename, after its checksum was found to be right.',
   ],
   params,

@@ -5,6 +5,7 @@ import { Secret } from '../core/secret.ts'
 import { accept } from '../resources/file.ts'
 import { pathScript } from '../resources/path-script.ts'
 import { environmentParams } from './environment.ts'
+import { refuseAll } from './refused.ts'
 
 const gitScript = joinScripts(
   pathScript,
@@ -12,11 +13,15 @@ const gitScript = joinScripts(
 for n in $p_environment; do eval "export \"$n=\$p_env_$n\""; done
 GIT_TERMINAL_PROMPT=0
 export GIT_TERMINAL_PROMPT
-command -v git >/dev/null 2>&1 || rt_fail "Failed to find required executable \"git\""
+program=git
+if [ -n "$p_executable" ]; then expand "$p_executable"; program=$expanded; fi
+command -v "$program" >/dev/null 2>&1 || rt_fail "Failed to find required executable \"$program\""
+git() { command "$program" "$@"; }
+if [ -n "$p_umask" ]; then umask "$p_umask" || rt_fail "$p_umask is no umask"; fi
 expand "$p_dest"
 dest=$expanded
-if [ -n "$p_key_file$p_hostkeys" ]; then
-  GIT_SSH_COMMAND='ssh -o BatchMode=yes'
+if [ -n "$p_key_file$p_hostkeys$p_ssh_opts" ]; then
+  GIT_SSH_COMMAND="ssh -o BatchMode=yes $p_ssh_opts"
   if [ -n "$p_hostkeys" ]; then GIT_SSH_COMMAND="$GIT_SSH_COMMAND -o StrictHostKeyChecking=$p_hostkeys"; fi
   if [ -n "$p_key_file" ]; then
     # git splits this text by the rules of sh, so what is in it is quoted.
@@ -85,6 +90,9 @@ case $kind in
   default) g -C "$dest" fetch -q "$@" "$p_remote" HEAD ;;
   hash) git -C "$dest" cat-file -e "$target^{commit}" 2>/dev/null || g -C "$dest" fetch -q --tags "$p_remote" "+refs/heads/*:refs/remotes/$p_remote/*" ;;
 esac || rt_fail "Failed to download remote objects and refs"
+if [ -n "$p_refspec" ]; then
+  g -C "$dest" fetch -q "$@" "$p_remote" "$p_refspec" || rt_fail "Failed to download $p_refspec"
+fi
 case $kind in
   branch) checkout_of -q -B "$p_version" "$target" && g -C "$dest" branch -q --set-upstream-to "$p_remote/$p_version" "$p_version" ;;
   default)
@@ -108,6 +116,10 @@ export const git = defineAction({
     'The target needs git. In check mode nothing is done at all.',
     'A password does not belong into the URL, where every user of the host can read it: use a key, or a credential helper of the host.',
   ],
+  refused: refuseAll(
+    'use the module command: git …',
+    'archive archive_prefix bare gpg_whitelist reference separate_git_dir track_submodules verify_commit',
+  ),
   params: {
     repo: { type: 'text', required: true, aliases: ['name'], doc: 'URL or path of the repository.' },
     dest: { type: 'path', required: true, doc: 'Folder of the checkout.' },
@@ -122,7 +134,16 @@ export const git = defineAction({
     depth: { type: 'int', default: 0, doc: 'Fetch only so many commits.' },
     remote: { type: 'string', default: 'origin', doc: 'Name of the remote.' },
     recursive: { type: 'bool', default: true, doc: 'Bring submodules too.' },
+    single_branch: {
+      type: 'bool',
+      default: false,
+      doc: 'Taken for compatibility: no more than the version is fetched anyway.',
+    },
+    refspec: { type: 'string', default: '', doc: 'Fetch this too: `refs/pull/7/head`.' },
+    executable: { type: 'path', default: '', doc: 'The git to use.' },
+    umask: { type: 'string', default: '', doc: 'umask for what is made: `0022`.' },
     key_file: { type: 'path', doc: 'SSH key of the target to use.' },
+    ssh_opts: { type: 'string', default: '', doc: 'More words for ssh, by the rules of sh.' },
     accept_hostkey: { type: 'bool', default: false, doc: 'Accept any host key. Prefer `accept_newhostkey`.' },
     accept_newhostkey: { type: 'bool', default: false, doc: 'Accept the key of a host that was never seen.' },
   },
@@ -153,6 +174,10 @@ export const git = defineAction({
         depth: args.depth,
         remote: args.remote,
         recursive: args.recursive,
+        refspec: args.refspec,
+        executable: args.executable,
+        umask: args.umask,
+        ssh_opts: args.ssh_opts,
         key_file: args.key_file ?? '',
         hostkeys: args.accept_hostkey ? 'no' : args.accept_newhostkey ? 'accept-new' : '',
       }),

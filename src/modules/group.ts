@@ -12,6 +12,11 @@ const params = {
   },
   gid: { type: 'int', doc: 'Its number. Default: as it is; of a new one the next that is free.' },
   system: { type: 'bool', default: false, doc: 'A new one gets a number from the range of system groups.' },
+  local: {
+    type: 'bool',
+    default: false,
+    doc: 'Mean the group of /etc/group, also where a directory service has one of that name.',
+  },
   non_unique: { type: 'bool', default: false, doc: '`gid` may be that of another group too.' },
 } as const
 
@@ -33,8 +38,8 @@ export const group = defineState<typeof params, GroupState>({
 - name: The group of the panel
   group: { name: panel, system: true }
 `,
-  read: (t, { name, gid, system, non_unique }) =>
-    readGroupState(t, { name, gid, isSystem: system, isNonUnique: non_unique }),
+  read: (t, { name, gid, system, non_unique, local }) =>
+    readGroupState(t, { name, gid, isSystem: system, isNonUnique: non_unique, isLocal: local }),
   reread: rereadGroup,
   want(args, before) {
     const { name, terms } = before

@@ -19,6 +19,7 @@ import { composeStack } from './compose-stack.ts'
 import { copy } from './copy.ts'
 import { cron } from './cron.ts'
 import { deb822Repository } from './deb822-repository.ts'
+import { debconf } from './debconf.ts'
 import { debug } from './debug.ts'
 import { dnf, yum } from './dnf.ts'
 import { dockerComposeV2 } from './docker-compose-v2.ts'
@@ -26,6 +27,7 @@ import { dockerContainerExec, dockerExec } from './docker-container-exec.ts'
 import { dockerContainer } from './docker-container.ts'
 import { env_file } from './env-file.ts'
 import { env_read } from './env-read.ts'
+import { expect } from './expect.ts'
 import { fail } from './fail.ts'
 import { fetch } from './fetch.ts'
 import { file } from './file.ts'
@@ -106,6 +108,7 @@ export const modules: readonly Module[] = [
   copy,
   cron,
   deb822Repository,
+  debconf,
   debug,
   dnf,
   dockerComposeV2,
@@ -114,6 +117,7 @@ export const modules: readonly Module[] = [
   dockerExec,
   env_file,
   env_read,
+  expect,
   fail,
   fetch,
   file,

@@ -6,12 +6,12 @@ import { type FileState, rereadFile } from '../resources/file.ts'
 import { showFile } from '../resources/file-want.ts'
 import { writeFile } from '../resources/file-write.ts'
 import type { Text } from '../resources/secret-text.ts'
-import { attributes, backup, unsafe_writes, validate } from './file-params.ts'
 import { expandTemplate, parseRegex } from './python-regex.ts'
 import {
   type Edit,
   type Edited,
   type EditInput,
+  editParams,
   editResult,
   prepareEdit,
   readText,
@@ -20,12 +20,7 @@ import {
 } from './text-file.ts'
 
 const params = {
-  path: {
-    type: 'path',
-    required: true,
-    aliases: ['dest', 'destfile', 'name'],
-    doc: 'File to edit. A link is followed.',
-  },
+  ...editParams,
   line: { type: 'text', aliases: ['value'], doc: 'The line that is to be there, without its line end.' },
   regexp: {
     type: 'string',
@@ -58,10 +53,6 @@ const params = {
     default: false,
     doc: 'Make the file, and the folders above it, when it is missing.',
   },
-  backup,
-  validate,
-  unsafe_writes,
-  ...attributes,
 } as const
 type LineArgs = Args<typeof params>
 
@@ -199,6 +190,9 @@ export const lineinfile = defineState<typeof params, FileState, EditInput<LineAr
     'Regular expressions are Python’s. A line that holds a secret makes the whole content of the file secret: it is not shown by --diff.',
   ],
   params,
+  refused: {
+    others: 'name the options themselves: owner, group, mode',
+  },
   rules: {
     mutuallyExclusive: [
       ['insertbefore', 'insertafter'],

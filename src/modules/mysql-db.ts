@@ -5,6 +5,7 @@ import { transferMysql } from '../resources/mysql-dump.ts'
 import { hexLiteral, type MysqlVia, renderName, runMysql } from '../resources/mysql-via.ts'
 import { parseWords } from './command-words.ts'
 import { mysqlLoginParams, mysqlViaOf } from './mysql-login.ts'
+import { refuseAll } from './refused.ts'
 
 const params = {
   name: {
@@ -128,6 +129,10 @@ export const mysqlDb = defineAction({
     'A dump is in place only when it is whole, with mode 0600.',
   ],
   params,
+  refused: refuseAll(
+    'it is not supported here; see the notes of this module',
+    'chdir check_hostname config_overrides_defaults master_data pipefail restrict_config_file unsafe_login_password use_shell',
+  ),
   foresees: true,
   returns: {
     db: { doc: 'The names, with blanks between them.' },

@@ -15,6 +15,7 @@ import {
 import type { MysqlVia } from '../resources/mysql-via.ts'
 import { mysqlLoginParams, mysqlViaOf } from './mysql-login.ts'
 import { parsePriv, wantGrants } from './mysql-priv.ts'
+import { refuseAll } from './refused.ts'
 
 const params = {
   name: { type: 'string', required: true, aliases: ['user'], doc: 'The account’s name.' },
@@ -129,6 +130,10 @@ export const mysqlUser = defineState<typeof params, MysqlUserState, Input>({
     'MariaDB’s further ways of logging in (`OR unix_socket`) stay when a password is set.',
   ],
   params,
+  refused: refuseAll(
+    'do it with SQL by the module command',
+    'check_hostname force_context host_all plugin_auth_string resource_limits session_vars tls_requires',
+  ),
   rules: {
     mutuallyExclusive: [
       ['append_privs', 'subtract_privs'],

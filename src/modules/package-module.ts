@@ -82,7 +82,7 @@ type CommonArgs = Args<typeof commonPackageParams>
 export function createPackageModule<P extends typeof commonPackageParams>(
   described: Pick<
     Parameters<typeof defineState<P, PackageState>>[0],
-    'name' | 'summary' | 'params' | 'examples'
+    'name' | 'summary' | 'params' | 'examples' | 'refused'
   > & {
     readonly notes?: readonly string[]
   },

@@ -14,7 +14,7 @@ const params = {
   state: {
     type: 'string',
     choices: packageStates,
-    required: true,
+    default: 'present',
     doc: 'Whether they are to be there; `latest`: in the newest version that the host can get.',
   },
   use: {

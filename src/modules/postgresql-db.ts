@@ -5,6 +5,7 @@ import { transferPostgres } from '../resources/postgres-file.ts'
 import { renderIdentifier, renderLiteral, runSql, type Via } from '../resources/postgres-via.ts'
 import { parseWords } from './command-words.ts'
 import { loginParams, viaOf } from './postgresql-login.ts'
+import { refuseAll } from './refused.ts'
 
 const { login_db: _, ...login } = loginParams
 const params = {
@@ -168,6 +169,10 @@ export const postgresqlDb = defineAction({
     'A dump is in place only when it is whole, with mode 0600. The format `.dir` is not supported.',
   ],
   params,
+  refused: refuseAll(
+    'connections are made as the login options say; roles and privileges are SQL for postgresql_query',
+    'ca_cert connect_params session_role ssl_cert ssl_key ssl_mode ssl_rootcert trust_input',
+  ),
   foresees: true,
   returns: {
     db: { doc: 'The database.' },

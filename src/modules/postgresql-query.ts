@@ -4,6 +4,7 @@ import { Secret } from '../core/secret.ts'
 import type { Value } from '../core/value.ts'
 import { type Query, runQueries } from '../resources/postgres-query.ts'
 import { loginParams, viaOf } from './postgresql-login.ts'
+import { refuseAll } from './refused.ts'
 
 const READING = ['SELECT', 'VALUES', 'TABLE', 'SHOW', 'EXPLAIN']
 
@@ -18,6 +19,10 @@ export const postgresqlQuery = defineAction({
     'All queries are one transaction unless autocommit is on. Rows of SELECT, VALUES, TABLE, WITH and RETURNING come back.',
     'Arguments may be secrets; then the text of the query is kept out of the server’s log as far as the login role may do that.',
   ],
+  refused: refuseAll(
+    'connections are made as the login options say',
+    'as_single_query ca_cert connect_params encoding path_to_script search_path session_role ssl_cert ssl_key ssl_mode ssl_rootcert trust_input',
+  ),
   params: {
     ...loginParams,
     query: { type: 'any', required: true, doc: 'A query, or a list of them.' },

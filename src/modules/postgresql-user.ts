@@ -12,6 +12,7 @@ import {
 import type { Via } from '../resources/postgres-via.ts'
 import { createVerifier, isPasswordOf, isVerifier, SALT_BYTES } from '../resources/scram.ts'
 import { loginParams, viaOf } from './postgresql-login.ts'
+import { refuseAll } from './refused.ts'
 
 const params = {
   name: { type: 'string', required: true, aliases: ['user'], doc: 'The role.' },
@@ -140,6 +141,10 @@ export const postgresqlUser = defineState<typeof params, RoleState, Input>({
     'The login role has to be a superuser, since the stored verifier in pg_authid is what is compared. Members and rights of roles are not managed here.',
   ],
   params,
+  refused: refuseAll(
+    'grant it with postgresql_query',
+    'ca_cert comment connect_params fail_on_role fail_on_user groups no_password_changes priv session_role ssl_cert ssl_key ssl_mode ssl_rootcert trust_input',
+  ),
   returns: { user: { doc: 'The role.' } },
   examples: `
 - name: The application's new password

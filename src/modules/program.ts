@@ -30,7 +30,7 @@ export type Started =
  * A shell text that holds a secret reaches its shell by a pipe on descriptor 9, so that no argv shows it: the shell is
  * started with a constant text that evals what it reads. `shift` inside the eval clears $1 after it was expanded.
  */
-const beginning = sh`
+export const beginning = sh`
 has_match() {
   expand "$1"
   IFS=

@@ -68,6 +68,9 @@ export const reboot = defineAction({
   notes: [
     'That it has restarted is told by its boot id, not by a lost connection. It is refused where the host is the machine that rota runs on, by the same id.',
   ],
+  refused: {
+    search_paths: 'give the whole path in reboot_command',
+  },
   params: {
     pre_reboot_delay: { type: 'int', default: 0, doc: 'Seconds before it goes down.' },
     post_reboot_delay: { type: 'int', default: 0, doc: 'Seconds to wait after it is back.' },

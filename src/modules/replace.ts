@@ -3,11 +3,11 @@ import type { Args } from '../core/params.ts'
 import { type FileState, rereadFile } from '../resources/file.ts'
 import { showFile } from '../resources/file-want.ts'
 import { writeFile } from '../resources/file-write.ts'
-import { attributes, backup, unsafe_writes, validate } from './file-params.ts'
 import { expandTemplate, parseRegex } from './python-regex.ts'
 import {
   type Edit,
   type EditInput,
+  editParams,
   editResult,
   prepareEdit,
   readText,
@@ -16,12 +16,8 @@ import {
 } from './text-file.ts'
 
 const params = {
-  path: {
-    type: 'path',
-    required: true,
-    aliases: ['dest', 'destfile', 'name'],
-    doc: 'File to edit; it has to exist. A link is followed.',
-  },
+  ...editParams,
+  path: { ...editParams.path, doc: 'File to edit; it has to exist. A link is followed.' },
   regexp: {
     type: 'string',
     required: true,
@@ -40,10 +36,6 @@ const params = {
     type: 'string',
     doc: 'Only what precedes the first match of this Python regular expression (with DOTALL).',
   },
-  backup,
-  validate,
-  unsafe_writes,
-  ...attributes,
 } as const
 type ReplaceArgs = Args<typeof params>
 
@@ -100,6 +92,10 @@ export const replace = defineState<typeof params, FileState, EditInput<ReplaceAr
     'It is up to the expression that a second run finds nothing: `a` replaced by `aa` changes every time.',
   ],
   params,
+  refused: {
+    others: 'name the options themselves: owner, group, mode',
+    encoding: 'files are read as UTF-8 text',
+  },
   returns: {
     msg: { doc: '`N replacements made` or empty.' },
     backup_file: { doc: 'Path of the backup, when one was made.' },

@@ -13,6 +13,10 @@ export const script = defineAction({
     'It is written to a temporary file of mode 0700 that is removed afterwards. Its words reach it as they are: no shell expands them.',
   ],
   freeForm: 'cmd',
+  foresees: true,
+  refused: {
+    decrypt: 'keep the script in plain text and give it its secrets by environment',
+  },
   params: {
     cmd: { type: 'text', required: true, doc: 'Path of the script (as for `copy`), then its words.' },
     executable: { type: 'string', doc: 'Program to start it with instead of its own `#!` line.' },
@@ -44,8 +48,16 @@ export const script = defineAction({
       creates: args.creates,
       removes: args.removes,
     })
-    if (started.kind === 'skipped')
-      return { changed: false, skipped: true, msg: `skipped, since ${started.path} ${started.why}` }
+    if (started.kind === 'skipped') {
+      const option = started.why === 'exists' ? 'creates' : 'removes'
+      return {
+        changed: false,
+        skipped: true,
+        msg: `${started.path} ${started.why}, matching ${option} option`,
+      }
+    }
+    // In check mode nothing but creates and removes is looked at.
+    if (started.kind === 'foreseen') return { changed: false, skipped: true }
     return outcomeOf(started, args.cmd, true)
   },
 })

@@ -23,6 +23,12 @@ const managers = {
 
 const params = {
   name: { type: 'string', required: true, doc: 'The service.' },
+  daemon_reload: {
+    type: 'bool',
+    default: false,
+    aliases: ['daemon-reload'],
+    doc: 'As for the module systemd, where the host runs that.',
+  },
   state: {
     type: 'string',
     choices: serviceStates,
@@ -48,6 +54,10 @@ export const service = defineState<typeof params, ServiceState>({
   summary: 'Start, stop, restart, reload or enable a service, with systemd, OpenRC or init scripts.',
   notes: ['In the change phase of a rotation `restarted` and `reloaded` are refused: they cannot be undone.'],
   params,
+  refused: {
+    arguments: 'put them into the service’s own configuration',
+    args: 'put them into the service’s own configuration',
+  },
   rules: { requiredOneOf: [['state', 'enabled']] },
   returns: {
     name: { doc: 'The service.' },
@@ -72,6 +82,7 @@ export const service = defineState<typeof params, ServiceState>({
       runlevel: args.runlevel,
       pattern: args.pattern,
       sleepSeconds: args.sleep,
+      isReloaded: args.daemon_reload && !t.check,
     }),
   reread: rereadService,
   want: wantService,

@@ -20,18 +20,24 @@ export const steadyParams = {
     default: 10,
     doc: 'Looks that may find nothing to go by: no answer, or a server that is not ready.',
   },
-  delay: { type: 'float', default: 1, doc: 'Seconds between looks.' },
+  delay: {
+    type: 'float',
+    default: 1,
+    doc: 'Seconds until it is asked again when there was nothing to go by.',
+  },
+  interval: { type: 'float', default: 0.2, doc: 'Seconds between good looks.' },
 } as const
 export interface SteadyArgs {
   readonly successes: number
   readonly retries: number
   readonly delay: number
+  readonly interval: number
 }
 
 /** Looks until so many in a row were good, one was refused, or too many found nothing to go by. Throws what a look throws. */
 export async function proveSteady(
   t: Target,
-  { successes, retries, delay }: SteadyArgs,
+  { successes, retries, delay, interval }: SteadyArgs,
   look: () => Promise<Look>,
 ): Promise<Steadiness> {
   let [looks, inARow, best, idle] = [0, 0, 0, 0]
@@ -47,7 +53,7 @@ export async function proveSteady(
       inARow = 0
       if (++idle > retries) return { kind: best > 0 ? 'flapping' : 'down', why: found.why, looks }
     }
-    await rest(t, delay * 1000)
+    await rest(t, 1000 * (found.kind === 'good' ? interval : delay))
   }
 }
 

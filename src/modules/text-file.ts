@@ -4,9 +4,23 @@ import { Secret } from '../core/secret.ts'
 import { type FileState, readFile } from '../resources/file.ts'
 import { resultOf, textOf, wantContent } from '../resources/file-want.ts'
 import { editText, type Text } from '../resources/secret-text.ts'
-import { backupSuffix, readOptions } from './file-params.ts'
+import { attributes, backup, backupSuffix, readOptions, unsafe_writes, validate } from './file-params.ts'
 
-/** Arguments that all modules share that edit a text file in place. */
+/** Options that all modules share that edit a text file in place. */
+export const editParams = {
+  path: {
+    type: 'path',
+    required: true,
+    aliases: ['dest', 'destfile', 'name'],
+    doc: 'File to edit. A link is followed.',
+  },
+  backup,
+  validate,
+  unsafe_writes,
+  ...attributes,
+} as const
+
+/** Their arguments. */
 export interface EditArgs {
   readonly path: string
   readonly mode?: string

@@ -59,7 +59,7 @@ base=$(mktemp -d "$dest/.rota.XXXXXX") || rt_fail "cannot write to $p_dest"
 tmp=$base/in
 mkdir -- "$tmp"
 umask 022
-need() { command -v "$1" >/dev/null 2>&1 || rt_fail "this host has no $1, which this archive needs"; }
+need() { command -v "$1" >/dev/null 2>&1 || rt_fail "Unable to find required program $1: this host has none, and this archive needs it"; }
 untar() {
   need tar
   set -- -xpf - -C "$tmp"
@@ -219,6 +219,11 @@ export const unarchive = defineAction({
     'What an archive is, its first bytes say, not its name. The host needs tar or unzip, and the program of the compression.',
   ],
   params,
+  refused: {
+    decrypt: 'unpack a plain archive; a vault is opened with the module copy',
+    io_buffer_size: 'files are streamed',
+    unsafe_writes: 'files are put in place by renaming',
+  },
   rules: { mutuallyExclusive: [['include', 'exclude']] },
   returns: {
     dest: { doc: 'The folder.' },

@@ -68,6 +68,8 @@ export const uriParams = {
   removes: { type: 'path', doc: 'Do nothing when this file of the target is not there.' },
   force: { type: 'bool', default: false, doc: 'Taken for compatibility: there is no cache.' },
   use_proxy: { type: 'bool', default: false, doc: 'Has to be false: requests go straight to the server.' },
+  use_netrc: { type: 'bool', doc: 'Has to be false: no netrc is read.' },
+  use_gssapi: { type: 'bool', doc: 'Has to be false: there is no Kerberos.' },
   from: {
     type: 'string',
     choices: ['target', 'operator'],

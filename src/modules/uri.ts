@@ -3,6 +3,7 @@ import { defineAction, type Outcome, type Target } from '../core/module.ts'
 import { sh } from '../core/script.ts'
 import { Secret } from '../core/secret.ts'
 import { toValue, type Value } from '../core/value.ts'
+import { refuseAll } from './refused.ts'
 import { NoAnswer } from './uri-channel.ts'
 import type { HttpRequest, HttpResponse } from './uri-exchange.ts'
 import { type Follow, follow, type Walked } from './uri-follow.ts'
@@ -140,6 +141,10 @@ export const uri = defineAction({
     'Digest, GSSAPI, netrc and proxies are not supported. Credentials and cookies never follow a redirect to another origin.',
   ],
   params: uriParams,
+  refused: refuseAll(
+    'set them with the module file afterwards',
+    'attr attributes decompress group owner selevel serole setype seuser unsafe_writes',
+  ),
   rules: { mutuallyExclusive: [['body', 'src']] },
   returns: {
     status: { doc: 'HTTP status; -1 when there was no answer.' },
@@ -170,8 +175,9 @@ export const uri = defineAction({
       password: "{{ secrets.ADMIN_PASSWORD }}"
 `,
   async run(t, args) {
-    if (args.use_proxy)
-      throw problem('E_PARAMS', 'uri: use_proxy: true is not supported', { hint: 'leave it out' })
+    for (const name of ['use_proxy', 'use_netrc', 'use_gssapi'] as const)
+      if (args[name])
+        throw problem('E_PARAMS', `uri: ${name}: true is not supported`, { hint: 'leave it out' })
     const why = await whyUnneeded(t, args)
     if (why !== undefined)
       return { changed: false, msg: `skipped, since ${why}`, values: { stdout: `skipped, since ${why}` } }

@@ -1,56 +1,13 @@
 import { problem } from '../core/error.ts'
-import { defineState, type Shown } from '../core/module.ts'
-import type { Args } from '../core/params.ts'
+import { defineState, type Shown, type Target } from '../core/module.ts'
 import { Secret } from '../core/secret.ts'
+import { isSameState } from '../core/value.ts'
 import { readUserState, rereadUser, type UserState, writeUserState } from '../resources/account.ts'
+import { type KeyState, readKey, rereadKey, wantKey, writeKey } from '../resources/account-key.ts'
+import { renderMode, wantMode } from '../resources/mode.ts'
 import { mapText } from '../resources/secret-text.ts'
-
-const params = {
-  name: { type: 'string', required: true, aliases: ['user'], doc: 'The user.' },
-  state: {
-    type: 'string',
-    choices: ['absent', 'present'],
-    default: 'present',
-    doc: 'Whether it is to be there.',
-  },
-  uid: { type: 'int', doc: 'Its number. Default: as it is; of a new one the next that is free.' },
-  non_unique: { type: 'bool', default: false, doc: '`uid` may be that of another user too.' },
-  comment: { type: 'string', doc: 'The full name or a description (GECOS).' },
-  group: {
-    type: 'string',
-    doc: 'Its primary group, by name or number. A new user gets a group of its own name.',
-  },
-  groups: { type: 'list', doc: 'Its further groups; an empty list: none. With `append` these are added.' },
-  append: { type: 'bool', default: false, doc: 'Keep groups that are not among `groups`.' },
-  shell: { type: 'path', doc: 'Its login shell. A new user gets the default of the host.' },
-  home: { type: 'path', doc: 'Its home folder. A new user gets one of its name in the folder of the host.' },
-  create_home: {
-    type: 'bool',
-    default: true,
-    aliases: ['createhome'],
-    doc: 'Make the home folder when it is missing.',
-  },
-  move_home: { type: 'bool', default: false, doc: 'Move what is in the old home folder to the new.' },
-  skeleton: { type: 'path', default: '/etc/skel', doc: 'What a new home folder is filled with.' },
-  password: {
-    type: 'secret',
-    doc: "The password's hash as in /etc/shadow (`password_hash('sha512')`), or `*` or `!`: none.",
-  },
-  update_password: {
-    type: 'string',
-    choices: ['always', 'on_create'],
-    default: 'always',
-    doc: 'Whether to set the password of a user that is there already.',
-  },
-  password_lock: { type: 'bool', doc: 'Lock the password (`!` before the hash), or unlock it.' },
-  password_expire_max: { type: 'int', doc: 'Days after which the password has to be changed.' },
-  password_expire_min: { type: 'int', doc: 'Days before it may be changed again.' },
-  expires: { type: 'float', doc: 'When the account ends, in seconds since 1970; below 0: never.' },
-  system: { type: 'bool', default: false, doc: 'A new one gets a number from the range of system users.' },
-  remove: { type: 'bool', default: false, doc: 'With `absent`: remove its home folder too.' },
-  force: { type: 'bool', default: false, doc: 'With `absent`: remove it while it is logged in too.' },
-} as const
-type UserArgs = Args<typeof params>
+import { refuseAll } from './refused.ts'
+import { type UserArgs, userParams } from './user-params.ts'
 
 /** The group that has the user's own name: wanted for a new user without another primary group. */
 function wantOwnGroup({ group }: UserArgs, before: UserState): Pick<UserState, 'gid' | 'ownGid'> {
@@ -150,7 +107,30 @@ function wantAbsent({ remove }: UserArgs, before: UserState): UserState {
   }
 }
 
-function result(args: UserArgs, _before: UserState, after: UserState): Readonly<Record<string, unknown>> {
+/** A user and, when it was asked for, its key. */
+type UserWithKey = UserState & { readonly key?: KeyState }
+
+function readUserKey(t: Target, args: UserArgs, home: string): Promise<KeyState> {
+  const file = args.ssh_key_file ?? `.ssh/id_${args.ssh_key_type}`
+  return readKey(t, file.startsWith('/') ? file : `${home}/${file}`, {
+    type: args.ssh_key_type,
+    bits: args.ssh_key_bits,
+    comment: args.ssh_key_comment ?? `ansible-generated on ${t.name}`,
+  })
+}
+
+function wantUser(args: UserArgs, { key, ...before }: UserWithKey): UserWithKey {
+  const after = want(args, before)
+  return key === undefined ? after : { ...after, key: after.kind === 'present' ? wantKey(key) : key }
+}
+
+function keyResult(key: KeyState | undefined): Readonly<Record<string, unknown>> {
+  if (key === undefined) return {}
+  const { publicKey, fingerprint } = key.told
+  return { ssh_key_file: key.path, ssh_public_key: publicKey, ssh_fingerprint: fingerprint }
+}
+
+function result(args: UserArgs, _before: UserState, after: UserWithKey): Readonly<Record<string, unknown>> {
   const { name, state, force, remove, append, create_home, move_home, system, groups, password } = args
   if (after.kind === 'absent') return { name, state, force, remove }
   return {
@@ -167,6 +147,7 @@ function result(args: UserArgs, _before: UserState, after: UserState): Readonly<
     shell: after.shell,
     ...(groups === undefined ? {} : { groups: groups.join(',') }),
     ...(password === undefined ? {} : { password: 'NOT_LOGGING_PASSWORD' }),
+    ...keyResult(after.key),
   }
 }
 
@@ -188,16 +169,21 @@ function showUser(state: UserState): Shown {
   return { header: `user ${name}`, text }
 }
 
-export const user = defineState<typeof params, UserState>({
+export const user = defineState<typeof userParams, UserWithKey>({
   name: 'user',
   summary: 'Make, change or remove a user account.',
   notes: [
     'Uses useradd, usermod, userdel and chpasswd; where those are missing (Alpine, busybox) the files are edited under their lock.',
     'A password hash never stands in an argument list, and is a secret for the rest of the run.',
     'In the change phase of a rotation `remove: true` is refused: a home folder cannot be put back.',
-    'SSH keys of the user: see authorized_key; make a key pair with `command: ssh-keygen …` and `creates`.',
+    'Keys that may log in as the user: see authorized_key. A key pair that generate_ssh_key made is removed again when that is undone.',
   ],
-  params,
+  params: userParams,
+  refused: {
+    ...refuseAll('it is not of Linux', 'authorization profile role hidden login_class'),
+    seuser: 'map the login with semanage, by the module command',
+    ssh_key_passphrase: 'make the key with ssh-keygen by the module expect, which types the passphrase',
+  },
   rules: { requiredIf: [['non_unique', true, ['uid']]] },
   returns: {
     name: { doc: 'The user.' },
@@ -215,6 +201,9 @@ export const user = defineState<typeof params, UserState>({
     password: { doc: '`NOT_LOGGING_PASSWORD` when one was given.' },
     force: { doc: 'With absent: as asked for.' },
     remove: { doc: 'With absent: as asked for.' },
+    ssh_key_file: { doc: 'With generate_ssh_key: the private key.' },
+    ssh_public_key: { doc: 'With generate_ssh_key: the public key, when it was there already.' },
+    ssh_fingerprint: { doc: 'With generate_ssh_key: its fingerprint, when it was there already.' },
   },
   examples: `
 - name: The account that the panel runs as
@@ -229,8 +218,8 @@ export const user = defineState<typeof params, UserState>({
       })
     return args
   },
-  read: (t, args) =>
-    readUserState(t, {
+  async read(t, args) {
+    const found = await readUserState(t, {
       name: args.name,
       uid: args.uid,
       group: args.group,
@@ -238,14 +227,25 @@ export const user = defineState<typeof params, UserState>({
       home: args.home,
       isSystem: args.system,
       isNonUnique: args.non_unique,
+      isLocal: args.local,
       isForced: args.force,
       isHomeMoved: args.move_home,
       skeleton: args.skeleton,
-      homeMode: '0755',
-    }),
-  reread: rereadUser,
-  want,
-  write: writeUserState,
+      homeMode: renderMode(0o777 & ~wantMode(args.umask ?? '022', 0, true)),
+    })
+    return args.generate_ssh_key ? { ...found, key: await readUserKey(t, args, found.home) } : found
+  },
+  async reread(t, { key, ...state }) {
+    const found = await rereadUser(t, state)
+    return key === undefined ? found : { ...found, key: await rereadKey(t, key) }
+  },
+  want: wantUser,
+  async write(t, { key, ...before }, { key: wanted, ...after }) {
+    if (!isSameState(before, after)) await writeUserState(t, before, after)
+    if (key === undefined || wanted === undefined) return
+    // With the account goes its home folder, and with that the key.
+    if (after.kind === 'present') await writeKey(t, key, wanted, after)
+  },
   result,
   show: showUser,
 })

@@ -158,6 +158,10 @@ export const waitFor = defineAction({
   ],
   reads: true,
   params,
+  refused: {
+    active_connection_states: 'all states of an open connection count',
+    exclude_hosts: 'drained counts every connection to the port',
+  },
   rules: { mutuallyExclusive: [['port', 'path']] },
   returns: {
     elapsed: { doc: 'Whole seconds.' },

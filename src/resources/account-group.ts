@@ -16,6 +16,7 @@ export type GroupState = {
     readonly gidOf?: string | undefined
     readonly isSystem: boolean
     readonly isNonUnique: boolean
+    readonly isLocal: boolean
   }
 }
 
@@ -24,14 +25,16 @@ export interface GroupAsked {
   readonly gid?: number | undefined
   readonly isSystem: boolean
   readonly isNonUnique: boolean
+  /** That of /etc/group, whatever a directory service says. */
+  readonly isLocal: boolean
 }
 
 export async function readGroupState(t: Target, asked: GroupAsked): Promise<GroupState> {
   requireName(asked.name, 'group')
-  const { name, gid, isSystem, isNonUnique } = asked
-  const { values } = accept(t, await t.run(readGroup, { name, gid, system: isSystem }))
+  const { name, gid, isSystem, isNonUnique, isLocal } = asked
+  const { values } = accept(t, await t.run(readGroup, { name, gid, system: isSystem, local: isLocal }))
   const gidOf = values['gid_of']?.split(':')[0] || undefined
-  return parseGroup(name, values, { freeGid: Number(values['gid']), gidOf, isSystem, isNonUnique })
+  return parseGroup(name, values, { freeGid: Number(values['gid']), gidOf, isSystem, isNonUnique, isLocal })
 }
 
 function parseGroup(name: string, values: Values, terms: GroupState['terms']): GroupState {
@@ -41,7 +44,7 @@ function parseGroup(name: string, values: Values, terms: GroupState['terms']): G
 }
 
 export async function rereadGroup(t: Target, { name, terms }: GroupState): Promise<GroupState> {
-  const { values } = accept(t, await t.run(readGroup, { name, system: terms.isSystem }))
+  const { values } = accept(t, await t.run(readGroup, { name, system: terms.isSystem, local: terms.isLocal }))
   return parseGroup(name, values, terms)
 }
 

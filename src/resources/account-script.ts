@@ -5,7 +5,7 @@ const entries = sh`
 PATH=$PATH:/usr/sbin:/sbin
 # The entry of $2 (name or number) in $1 (passwd, group): empty when there is none.
 entry() {
-  if command -v getent >/dev/null 2>&1; then
+  if [ "\${p_local-}" != 1 ] && command -v getent >/dev/null 2>&1; then
     getent "$1" "$2"
   else
     while IFS= read -r row || [ -n "$row" ]; do

@@ -26,6 +26,7 @@ export type UserTerms = {
   readonly nextHome?: { readonly path: string; readonly isThere: boolean } | undefined
   readonly isSystem: boolean
   readonly isNonUnique: boolean
+  readonly isLocal: boolean
   readonly isForced: boolean
   readonly isHomeMoved: boolean
   readonly skeleton: string
@@ -65,6 +66,7 @@ export interface UserAsked {
   readonly home?: string | undefined
   readonly isSystem: boolean
   readonly isNonUnique: boolean
+  readonly isLocal: boolean
   readonly isForced: boolean
   readonly isHomeMoved: boolean
   readonly skeleton: string
@@ -91,6 +93,7 @@ export async function readUserState(t: Target, asked: UserAsked): Promise<UserSt
       groups: asked.groups?.join(' '),
       home: asked.home,
       system: asked.isSystem,
+      local: asked.isLocal,
     }),
   )
   const { values } = ran
@@ -108,6 +111,7 @@ export async function readUserState(t: Target, asked: UserAsked): Promise<UserSt
       asked.home === undefined ? undefined : { path: asked.home, isThere: values['next_home'] !== undefined },
     isSystem: asked.isSystem,
     isNonUnique: asked.isNonUnique,
+    isLocal: asked.isLocal,
     isForced: asked.isForced,
     isHomeMoved: asked.isHomeMoved,
     skeleton: asked.skeleton,
@@ -185,7 +189,12 @@ function parseShadow(row: string | undefined): Partial<UserState> {
 export async function rereadUser(t: Target, state: UserState): Promise<UserState> {
   const ran = accept(
     t,
-    await t.run(readUser, { name: state.name, home: state.home, system: state.terms.isSystem }),
+    await t.run(readUser, {
+      name: state.name,
+      home: state.home,
+      system: state.terms.isSystem,
+      local: state.terms.isLocal,
+    }),
   )
   return parseUser(state.name, ran.values, state.terms, state.home)
 }

@@ -154,7 +154,9 @@ stage() {
   trap 'exit 129' HUP
   trap 'exit 130' INT
   trap 'exit 143' TERM
-  tmp=$(mktemp "$dir/.rota.XXXXXX") || rt_fail "Destination \${dir:-/} not writable"
+  if tmp=$(mktemp "$dir/.rota.XXXXXX" 2>/dev/null); then return; fi
+  # Into a folder that takes no new file only the file itself can be written.
+  [ "$p_unsafe" = 1 ] && tmp=$(mktemp "\${TMPDIR:-/tmp}/.rota.XXXXXX") || rt_fail "Destination \${dir:-/} not writable"
 }
 # For a file that is a mount of its own. Its owner and mode change too.
 overwrite() {

@@ -1,6 +1,7 @@
 import type { RotationState } from '../core/event.ts'
 import { freeHosts } from './hold.ts'
 import { createOutcome, type HostOutcome, type RotationOutcome, selectRunState } from './outcome.ts'
+import { selectRotated } from './rotated.ts'
 import { emitStates, type Run, record } from './run.ts'
 
 /** Ends the run for good. */
@@ -28,7 +29,8 @@ async function close(
   hosts: ReadonlyMap<string, HostOutcome>,
 ): Promise<RotationOutcome> {
   const states = Object.fromEntries([...hosts].map(([host, outcome]) => [host, outcome.state]))
-  await record(run, { type, state, hosts: states })
+  const rotated = type === 'end' ? selectRotated(run.journal.records) : undefined
+  await record(run, { type, state, hosts: states, ...(rotated && { rotated }) })
   if (type === 'end') await freeHosts(run, state)
   emitStates(run, hosts)
   return createOutcome(state, hosts)

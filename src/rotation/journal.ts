@@ -7,6 +7,7 @@ import type { Gate, Reason, RunKey, Sealer } from '../core/transaction.ts'
 import type { State } from '../core/value.ts'
 import { type AppendFile, type Disk, realDisk } from './disk.ts'
 import { lockFolder, type Processes, realProcesses } from './lock.ts'
+import type { Rotated } from './rotated.ts'
 
 /** What a journal says, in plain: never a value of the target or a secret. Those are in the sealed payload. */
 export type Entry =
@@ -56,6 +57,8 @@ export type Entry =
       readonly type: 'held' | 'end'
       readonly state: RotationState
       readonly hosts: Readonly<Record<string, RotationState>>
+      /** `end` of a committed run: of all records it is the one that a host keeps. */
+      readonly rotated?: Rotated
     }
 
 /** One line. `at` is RFC 3339 UTC, for people: order is by `seq`. `prev` is the sha256 of the line before, newline included. */

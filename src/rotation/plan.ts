@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto'
 import { problem } from '../core/error.ts'
-import { fingerprint, Secret } from '../core/secret.ts'
+import { fingerprint, isSameSecret, Secret } from '../core/secret.ts'
 import type { Reason } from '../core/transaction.ts'
 import type { State } from '../core/value.ts'
 import { dropTerms } from './terms.ts'
@@ -61,21 +61,29 @@ export const UNDO_CHANGE = 'the state of before is written back, if the host sti
 export const UNDO_RUN =
   'until the commit: every change is taken back in reverse order, the converge tasks run again, and verify asks with the old values; after it nothing goes back'
 
-/** The state as text in which a secret is its keyed fingerprint; members in the order of their names. */
-function renderState(state: State | undefined, key: Uint8Array): unknown {
-  if (state instanceof Secret) return { secret: fingerprint(state, key) }
-  if (Array.isArray(state)) return state.map(item => renderState(item as State, key))
+/** Values that are made anew each time: in a state their names stand for them. */
+type Pending = ReadonlyMap<string, Secret>
+
+/** The state as data in which a secret is its keyed fingerprint; members in the order of their names. */
+function renderState(state: State | undefined, key: Uint8Array, pending: Pending): unknown {
+  if (state instanceof Secret) {
+    const found = [...pending].find(([, value]) => isSameSecret(value, state))
+    return found ? { pending: found[0] } : { secret: fingerprint(state, key) }
+  }
+  if (Array.isArray(state)) return state.map(item => renderState(item as State, key, pending))
   if (typeof state !== 'object' || state === null) return state
   const members = Object.entries(state as Readonly<Record<string, State | undefined>>)
   return Object.fromEntries(
-    members.sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, value]) => [name, renderState(value, key)]),
+    members
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([name, value]) => [name, renderState(value, key, pending)]),
   )
 }
 
 /** Says whether a state is still the same, without telling it: HMAC-SHA-256 under a key that only recipients of the plan can open. */
-export function fingerprintBase(state: State, key: Uint8Array): string {
+export function fingerprintBase(state: State, key: Uint8Array, pending: Pending = new Map()): string {
   return createHmac('sha256', key)
-    .update(JSON.stringify(renderState(dropTerms(state), key)))
+    .update(JSON.stringify(renderState(dropTerms(state), key, pending)))
     .digest('hex')
 }
 

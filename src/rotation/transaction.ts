@@ -203,7 +203,8 @@ export async function confirmRotation(world: RotationWorld, deps: RotationDeps):
     checkCommitted(run)
     const isWaiting = readOwed(run.journal.records).gates.length > 0
     // A confirmation that was killed is confirmed, and yet has to end.
-    if (!isWaiting && run.journal.records.at(-1)?.type === 'end') {
+    const last = run.journal.records.findLast(({ type }) => type !== 'forgotten')
+    if (!isWaiting && last?.type === 'end') {
       note(run, 'info', `run ${deps.run} waits for nothing`)
       return createOutcome(run.ledger.end!.state, readStates(run.ledger.end as Ended))
     }

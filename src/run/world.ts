@@ -51,7 +51,9 @@ export function createWorld(
     waves,
     secrets: specs,
     rule: selectFleetRule(plan, base.hosts.length),
-    hasFinalise: plan.play.rotation!.phases.finalise.length > 0,
+    // What waits for a provider has not ended either.
+    hasFinalise:
+      plan.play.rotation!.phases.finalise.length > 0 || plan.play.rotation!.providerGates.length > 0,
     distributes,
     ...(base.deps.refreshInventory && { joined: () => findJoined(base, plan) }),
     async runPhase(phase, hosts, inForce, apply) {

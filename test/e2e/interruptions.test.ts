@@ -114,7 +114,7 @@ it.each([
     'SIGTERM',
     'PHASE verify',
     10,
-    /^rotation: \[my.votcloud.com\] rolled_back – stop/m,
+    /^rotation: \[my.votcloud.com\] rolled_back – (stop|.*the run was stopped)/m,
     /^undone: every host/m,
   ],
 ] as const)(

@@ -329,6 +329,31 @@ export function playScenes(open: () => Promise<Stage>, hasPgRestore: boolean): v
     }, 120_000)
   }
 
+  it('is told by rota status when the places that hold a secret do not agree', async () => {
+    const status = () =>
+      stage.desk.rota(['status', '--policy', 'playbooks/rota.yml', '-i', stage.desk.inventory])
+    const start = performance.now()
+    const good = await status()
+    console.log(`rota status took ${Math.round(performance.now() - start)} ms for one host`)
+    expect(good.code, good.output).toBe(0)
+    const file = `${stage.root}/opt/proxpanel/.env.production`
+    const kept = await stage.run(`cat ${file}`)
+    const edited = kept
+      .replace(/^POSTGRES_PASSWORD=.*$/m, `POSTGRES_PASSWORD=${'p'.repeat(48)}`)
+      .replace(/^JWT_SECRET=.*$/m, `JWT_SECRET=${'j'.repeat(64)}`)
+    await stage.run(`cat >${file}`, edited)
+    const drift = await status()
+    await stage.run(`cat >${file}`, kept)
+    expect(drift.code, drift.output).toBe(13)
+    expect(
+      [...drift.output.matchAll(/^my\.votcloud\.com (\w+): DRIFT, ([\w ]+)/gm)].map(m => m.slice(1)),
+    ).toEqual([
+      ['JWT_SECRET', 'the running panel'],
+      ['POSTGRES_PASSWORD', 'the database'],
+      ['POSTGRES_PASSWORD', 'the URL beside it'],
+    ])
+  }, 120_000)
+
   it('leaves no secret in any file of its own', async () => {
     envs.push(await stage.env())
     expect(runs().length).toBeGreaterThan(4)

@@ -37,7 +37,7 @@ async function meanwhile<T>(work: Promise<T>, ask: () => Promise<string | undefi
     const found = await ask()
     asked++
     if (found !== undefined) bad.push(found)
-    await sleep(20)
+    await sleep(50)
   }
   return { done: await done, bad, asked }
 }
@@ -80,6 +80,9 @@ it.skipIf(process.platform !== 'linux')(
         : undefined
     }
     const both = async () => (await cross(0)) ?? (await cross(1))
+    const checked = await run('rotate-signing-key.yml', '--check')
+    expect(checked.code, checked.output).toBe(0)
+    expect(sites.map(({ panel }) => panel.env()['JWT_SECRET'])).toEqual([shared, shared])
     const { done, bad, asked } = await meanwhile(run('rotate-signing-key.yml'), both)
     expect(done.code, done.output).toBe(0)
     expect([bad, asked > 30]).toEqual([[], true])
@@ -145,6 +148,8 @@ it('two users take turns: no connection is refused while the password is rotated
     }
     return undefined
   }
+  const checked = await run('rotate-database-user.yml', '--check')
+  expect(checked.code, checked.output).toBe(0)
   const { done, bad, asked } = await meanwhile(run('rotate-database-user.yml'), answers)
   expect(done.code, done.output).toBe(0)
   expect([bad, asked > 20]).toEqual([[], true])

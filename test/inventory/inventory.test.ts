@@ -106,7 +106,7 @@ describe('a broken inventory', () => {
       'hosts.yml',
       'plugin: aws_ec2\n',
       [
-        '1:1 E_INVENTORY rota has no inventory plugins (save what the plugin finds: ansible-inventory --list --yaml --export)',
+        '1:1 E_INVENTORY rota has no inventory plugin aws_ec2 (save what the plugin finds: ansible-inventory --list --yaml --export)',
       ],
     ],
     [

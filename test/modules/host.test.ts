@@ -270,6 +270,30 @@ describe('git', () => {
     expect(run('git -C dest status -sb')).toBe('## main...origin/main')
   })
 
+  it('takes another git, a umask, a refspec and words for ssh', async () => {
+    const program = (name: string, body: string): string => {
+      writeFileSync(join(folder, name), `#!/bin/sh\n${body}\n`, { mode: 0o755 })
+      return join(folder, name)
+    }
+    const executable = program('my git', `echo "$1" >>'${folder}/calls'\nexec git "$@"`)
+    run('git -C origin update-ref refs/odd/one main')
+    const at2 = { dest: join(folder, 'dest2'), executable, umask: '0077', single_branch: true }
+    expect((await at({ ...at2, refspec: 'refs/odd/one:refs/odd/here' })).changed).toBe(true)
+    expect(readFileSync(join(folder, 'calls'), 'utf8')).toContain('ls-remote\n')
+    expect(run('git -C dest2 rev-parse refs/odd/here')).toBe(run('git -C origin rev-parse main'))
+    expect(run('stat -c %a dest2/f')).toBe('600')
+    program('ssh', `printf '[%s]' "$@" >'${folder}/words'; exit 1`)
+    const t = { ...makeTarget({ session }), environment: { PATH: `${folder}:${process.env['PATH']}` } }
+    const over = { repo: 'me@host.invalid:x', dest: join(folder, 'dest3'), ssh_opts: "-o 'User=a b' -p 23" }
+    await expect(act(t, git, over)).rejects.toThrow(/cannot read me@host.invalid:x/)
+    expect(readFileSync(join(folder, 'words'), 'utf8')).toMatch(
+      /^\[-o\]\[BatchMode=yes\]\[-o\]\[User=a b\]\[-p\]\[23\]/,
+    )
+    await expect(at({ executable: join(folder, 'none') })).rejects.toThrow(
+      /Failed to find required executable/,
+    )
+  })
+
   it('keeps changes of files unless told not to', async () => {
     writeFileSync(join(dest, 'f'), 'mine\n')
     await expect(at()).rejects.toThrow(/Local modifications exist/)

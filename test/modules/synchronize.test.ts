@@ -2,9 +2,13 @@
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createRedactor } from '../../src/core/redact.ts'
 import type { Session } from '../../src/core/remote.ts'
+import { sh } from '../../src/core/script.ts'
 import { synchronize } from '../../src/modules/synchronize.ts'
+import { createConnections } from '../../src/remote/connections.ts'
 import { openLocalSession } from '../support/local-session.ts'
+import { startSshd, whyNoSshd } from '../support/sshd.ts'
 import { makeTarget } from '../support/target.ts'
 import { act, makeFolder, shells, snapshot } from './harness.ts'
 import { hasProgram } from './sandbox.ts'
@@ -82,5 +86,44 @@ describe.skipIf(missing !== undefined).each(['dash', 'bash'])('synchronize under
     await expect(run({ ...args, rsync_opts: ['--rsh=sh'] })).rejects.toMatchObject({ code: 'E_PARAMS' })
     await expect(run({ ...args, src: 'none' })).rejects.toMatchObject({ code: 'E_FILE' })
     await expect(run({ ...args, archive: false, delete: true })).rejects.toMatchObject({ code: 'E_PARAMS' })
+  })
+})
+
+describe.skipIf(missing !== undefined || whyNoSshd())('synchronize through sshd', () => {
+  it('needs no login of its own', { timeout: 60_000 }, async () => {
+    const sshd = await startSshd()
+    const pool = createConnections({ redactor: createRedactor() })
+    const session = await pool.open(
+      {
+        name: 'web1',
+        transport: 'ssh',
+        host: sshd.host,
+        port: sshd.port,
+        user: 'alice',
+        identityFiles: [sshd.identity],
+        hostKeyChecking: 'strict',
+        knownHostsFiles: [sshd.knownHosts],
+        sshArgs: ['-F', 'none'],
+        connectTimeoutMs: 20_000,
+        shell: '/bin/sh',
+      },
+      undefined,
+    )
+    try {
+      const big = Buffer.alloc(3_000_000, 'rota\0\n')
+      const folder = makeFolder({ ...site, 'files/my site/big': big })
+      const run = (args: Record<string, unknown>) => act(makeTarget({ session, folder }), synchronize, args)
+      const to = join('/tmp', `rota-synchronize-${process.pid}`)
+      expect((await run({ src: 'my site/', dest: to })).changed).toBe(true)
+      expect((await run({ src: 'my site/', dest: to })).changed).toBe(false)
+      const back = { mode: 'pull', src: `${to}/`, dest: join(folder, 'back') }
+      expect((await run(back)).changed).toBe(true)
+      expect(readFileSync(join(folder, 'back/big')).equals(big)).toBe(true)
+      expect((await run({ src: 'my site/', dest: '/root/nowhere/x' })).failed).toBe(true)
+      await session.run({ script: sh`rm -rf -- "$p_to"`, params: { to } })
+    } finally {
+      await pool.close()
+      await sshd.close()
+    }
   })
 })

@@ -107,6 +107,13 @@ it('the fingerprint of a state: the same for the same state, another for another
   for (const other of [state('b'), state('a', { mode: '0600' }), { ...state('a'), path: '/x' }])
     expect(fingerprintBase(other, key)).not.toBe(base)
   expect(fingerprintBase(state('a'), Buffer.alloc(32, 2))).not.toBe(base)
+  // A pending value is another one each time.
+  const tried = (text: string) => state('a', { passwords: [new Secret(text, 'DB')] })
+  const pending = (text: string) => new Map([['DB', new Secret(text, 'DB')]])
+  expect(fingerprintBase(tried('n1'), key, pending('n1'))).toBe(
+    fingerprintBase(tried('n2'), key, pending('n2')),
+  )
+  expect(fingerprintBase(tried('n1'), key)).not.toBe(fingerprintBase(tried('n2'), key))
   fc.assert(
     fc.property(fc.jsonValue(), fc.jsonValue(), (a, b) => {
       const isSame = JSON.stringify(sorted(a)) === JSON.stringify(sorted(b))

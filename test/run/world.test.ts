@@ -3,6 +3,9 @@ import { expect, it } from 'vitest'
 import { isSameSecret, Secret } from '../../src/core/secret.ts'
 import type { Apply, Change, RotationWorld } from '../../src/core/transaction.ts'
 import type { RotationPlay } from '../../src/run/deps.ts'
+import { findJoined } from '../../src/run/play-hosts.ts'
+import type { PlayPlan } from '../../src/run/play-plan.ts'
+import type { PlayRun } from '../../src/run/play-run.ts'
 import { at, type Disk, play, rotation, run, T, task, type World } from './fakes.ts'
 
 const specs = [{ name: 'JWT', length: 32, current: T('{{ old }}'), at }]
@@ -202,4 +205,68 @@ it('a rotation without a transaction, or with tasks beside its phases, is refuse
   await expect(run([play([task('1')], { rotation: rotation({}) })])).rejects.toThrow(
     'no tasks and roles beside its phases',
   )
+})
+
+it('what is good only now and then in verify lets the other checks run; what is red besides decides', async () => {
+  const flap = { changed: false, failed: true, flaky: true, msg: '503 now and then' }
+  const modules = { flap: () => flap }
+  const result = await rotate(
+    { verify: [task('health', 'flap'), task('login')], preflight: [task('baseline', 'flap'), task('never')] },
+    async world => {
+      const [one] = (await world.runPhase('verify', ['a'], 'pending', direct)).values()
+      expect(one).toEqual({ status: 'failed', message: 'health: 503 now and then', isFlaky: true })
+      const [two] = (await world.runPhase('preflight', ['a'], 'current', direct)).values()
+      expect(two).toEqual({ status: 'failed', message: 'baseline: 503 now and then' })
+    },
+    { modules },
+  )
+  expect(result.order).toBe('health:a=ignored login:a baseline:a=failed')
+  expect(result.events).toContainEqual({
+    type: 'check',
+    host: 'a',
+    name: 'health',
+    ok: false,
+    message: flap.msg,
+  })
+  await rotate(
+    { verify: [task('health', 'flap'), task('login', 'fail')] },
+    async world => {
+      const [found] = (await world.runPhase('verify', ['a'], 'pending', direct)).values()
+      expect(found).toEqual({ status: 'failed', message: 'login: failed as told' })
+    },
+    { modules },
+  )
+})
+
+it('where values are distributed, both are accepted from then on, and the steps are others than those of change', async () => {
+  const disk: Disk = { a: {}, b: {}, c: {} }
+  await rotate(
+    { distribute: [set('k', '{{ pending.JWT }}')], change: [set('k', '{{ accepted.JWT }}')] },
+    async world => {
+      expect(world.distributes).toBe(true)
+      const steps: string[] = []
+      world.setSecrets('a', values('old', 'new'))
+      for (const [phase, inForce] of [
+        ['distribute', 'both'],
+        ['change', 'pending'],
+      ] as const)
+        await world.runPhase(phase, ['a'], inForce, async change => void steps.push(change.step))
+      expect(steps).toEqual(['0.distribute.0:a', '0.change.0:a'])
+    },
+    { disk },
+  )
+})
+
+it('knows of hosts that have joined the play since it began', async () => {
+  const run = {
+    allHosts: ['a', 'b'],
+    deps: {
+      settings: { limit: 'web' },
+      refreshInventory: async () => ({ hosts: new Map(), groups: new Map() }),
+      selectHosts: (_: unknown, pattern: string, limit: string) =>
+        pattern === 'web' && limit === 'web' ? ['b', 'c', 'a'] : [],
+    },
+  } as unknown as PlayRun
+  const plan = { play: { hosts: 'web' }, reading: {} } as unknown as PlayPlan
+  expect(await findJoined(run, plan)).toEqual(['c'])
 })

@@ -9,8 +9,11 @@ import { isSameState } from '../../src/core/value.ts'
 import { postgresqlUser } from '../../src/modules/postgresql-user.ts'
 import type { RoleState } from '../../src/resources/postgres.ts'
 import { createVerifier, isPasswordOf } from '../../src/resources/scram.ts'
+import { asState } from '../modules/harness.ts'
 import { type Database, missing, startPostgres } from './postgres.ts'
 import { applyState, makeTarget } from './target.ts'
+
+const roles = asState(postgresqlUser)
 
 let db: Database
 beforeAll(async () => {
@@ -101,7 +104,7 @@ describe.each(ways)('by %s', way => {
       const outcomes = await Promise.allSettled(
         passwords.map(async password => {
           const args = { name: role, password: secret(password), ...login(way, folder) }
-          const input = await (postgresqlUser as any).prepare(t, {
+          const input = await roles.prepare!(t, {
             state: 'present',
             role_attr_flags: [],
             encrypted: true,
@@ -117,7 +120,7 @@ describe.each(ways)('by %s', way => {
             compose_project_dir: '',
             ...args,
           })
-          const before = (await (postgresqlUser as any).read(t, input)) as RoleState
+          const before = (await roles.read(t, input)) as RoleState
           return { input, before }
         }),
       ).then(reads =>
@@ -125,7 +128,7 @@ describe.each(ways)('by %s', way => {
           reads.map(async read => {
             if (read.status === 'rejected') throw read.reason
             const { input, before } = read.value
-            await (postgresqlUser as any).write(t, before, (postgresqlUser as any).want(input, before))
+            await roles.write(t, before, roles.want(input, before))
           }),
         ),
       )
@@ -180,7 +183,7 @@ describe.each(ways)('by %s', way => {
       password: secret('new'),
       ...login(way, folder),
     })
-    const found = await (postgresqlUser as any).reread(makeTarget(), done.before)
+    const found = await roles.reread(makeTarget(), done.before)
     expect(isSameState(found, done.after)).toBe(true)
     expect(JSON.stringify(done)).not.toContain('SCRAM-SHA-256')
   })
@@ -341,8 +344,7 @@ it('want is idempotent and never changes what it was not asked for', () => {
   })
   fc.assert(
     fc.property(input, before, (args, state) => {
-      const module = postgresqlUser as any
-      const full = module.prepare(makeTarget(), {
+      const full = roles.prepare!(makeTarget(), {
         encrypted: true,
         login_host: '',
         login_user: '',
@@ -352,9 +354,9 @@ it('want is idempotent and never changes what it was not asked for', () => {
         compose_service: '',
         name: 'x',
         ...args,
-      })
-      const once = module.want(full, { via: full.via, role: 'x', ...state })
-      expect(isSameState(module.want(full, once), once)).toBe(true)
+      }) as { readonly via: RoleState['via'] }
+      const once = roles.want(full, { via: full.via, role: 'x', ...state }) as RoleState
+      expect(isSameState(roles.want(full, once), once)).toBe(true)
       if (args.state === 'present' && args.password === undefined && state.exists)
         expect(isSameState(once.verifier, state.verifier)).toBe(true)
     }),

@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Duplex } from 'node:stream'
+import type { TLSSocket } from 'node:tls'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Target } from '../../src/core/module.ts'
@@ -299,7 +300,7 @@ describe('https', () => {
       rejectUnauthorized: false,
     }
     const server = createTlsServer(options, (request, response) => {
-      const peer = (request.socket as any).getPeerCertificate()
+      const peer = (request.socket as TLSSocket).getPeerCertificate()
       response.end(peer?.subject?.CN ?? 'nobody')
     })
     secure = `https://${await listen(server as unknown as Server, 0)}/`

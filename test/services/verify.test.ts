@@ -38,7 +38,7 @@ describe('verify_http', () => {
   const verify = (codes: readonly number[], more: Record<string, unknown> = {}) => {
     statuses = codes
     asked = 0
-    return runAction(t, verify_http, { url: base, delay: 0, retries: 4, ...more })
+    return runAction(t, verify_http, { url: base, delay: 0, interval: 0, retries: 4, ...more })
   }
   const every = (...codes: number[]): number[] =>
     Array.from({ length: 30 }, (_, i) => codes[i % codes.length]!)
@@ -115,6 +115,7 @@ describe('verify_postgresql', () => {
       successes: 2,
       retries: 2,
       delay: 0,
+      interval: 0,
       ...more,
     })
   async function trustAll(): Promise<void> {
