@@ -4,7 +4,7 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, wr
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Decrypter, Encrypter, generateX25519Identity, identityToRecipient } from 'age-encryption'
-import { afterAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { createRedactor } from '../../src/core/redact.ts'
 import type { Session } from '../../src/core/remote.ts'
 import { Secret } from '../../src/core/secret.ts'
@@ -178,6 +178,7 @@ describe.each(['re-wrap', 're-encrypt'])('power is cut while a file is being mig
     async how => {
       const files = await Files.make([70_000])
       const shims = join(tmpdir(), `rota-shims-${process.pid}-${method}-${how}`)
+      onTestFinished(() => rmSync(shims, { recursive: true, force: true }))
       const putShims = (): void => {
         rmSync(shims, { recursive: true, force: true })
         mkdirSync(shims)
@@ -209,7 +210,6 @@ describe.each(['re-wrap', 're-encrypt'])('power is cut while a file is being mig
         expect(await files.unreadable(files.identities[1])).toEqual([])
         expect(readdirSync(folder)).toEqual(['0.age'])
       }
-      rmSync(shims, { recursive: true })
       console.log(`${method}: power cut ${how} each of ${points} programs`)
       expect(points).toBeGreaterThan(15)
     },

@@ -23,7 +23,9 @@ const docker = (...words: string[]): string =>
 const folder = mkdtempSync(join(tmpdir(), 'rota-image-'))
 beforeAll(() => {
   if (why !== undefined) return
-  for (const [, name, value] of runLab('engine.sh', 'up').matchAll(/^export (\w+)=(.*)$/gm))
+  // One at a time: other test files want the engine too.
+  runLab('setup.sh', 'engine')
+  for (const [, name, value] of runLab('engine.sh', 'env').matchAll(/^export (\w+)=(.*)$/gm))
     process.env[name!] = value!
   mkdirSync(join(folder, 'bin'))
   execFileSync('sh', ['-c', 'cp "$(command -v busybox)" "$1"', 'sh', join(folder, 'bin/busybox')])
