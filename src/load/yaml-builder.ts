@@ -36,6 +36,7 @@ const scalarTags: Readonly<Record<string, ScalarType>> = {
   'tag:yaml.org,2002:bool': 'bool',
   'tag:yaml.org,2002:null': 'null',
 }
+const BINARY = 'tag:yaml.org,2002:binary'
 const containerTags = ['tag:yaml.org,2002:map', 'tag:yaml.org,2002:seq']
 
 /** Turns nodes of the yaml package into Values, and notes where each stands. */
@@ -176,11 +177,21 @@ export class ValueBuilder {
     if (tag === undefined || tag === '!') return this.#untagged(node, text, name)
     if (tag === '!unsafe') return this.#string(node, text, name)
     if (tag === '!vault' || tag === '!vault-encrypted') return this.#vaulted(node, text, name)
+    if (tag === BINARY) return this.#binary(node, text)
     const type = scalarTags[tag]
     const value = type === undefined ? undefined : parseTagged(type, text)
     if (typeof value === 'string') return this.#string(node, value, name)
     if (value === undefined) this.#badTag(node, type)
     return value ?? null
+  }
+
+  /** Bytes in base64; what is no text in UTF-8 no module could take. */
+  #binary(node: Scalar, text: string): Value {
+    const bytes = Buffer.from(text, 'base64')
+    const plain = bytes.toString('utf8')
+    if (!Buffer.from(plain).equals(bytes))
+      this.#say(node, 'the bytes of !!binary are no text in UTF-8', 'keep them in a file, and copy that')
+    return plain
   }
 
   #untagged(node: Scalar, text: string, name: string): Value {
@@ -235,7 +246,7 @@ export class ValueBuilder {
       this.#say(
         node,
         `there is no tag ${shown}`,
-        'rota knows !vault, !unsafe, !!str, !!int, !!float and !!bool',
+        'rota knows !vault, !unsafe, !!binary, !!str, !!int, !!float and !!bool',
       )
   }
 

@@ -27,9 +27,11 @@ export function renderYamlErrors(
   sourceOf: (offset: number) => Source,
 ): Problem[] {
   const problems = errors.map(error => renderYamlError(error, text, sourceOf))
-  return problems.filter(
-    ({ at }, index) => problems.findIndex(other => other.at?.line === at?.line) === index,
-  )
+  const json = errors.length > 0 ? jsonErrorOf(text) : undefined
+  const lines = new Set<number | undefined>()
+  return problems
+    .filter(({ at }) => !lines.has(at?.line) && lines.add(at?.line))
+    .map((problem, index) => (index === 0 && json !== undefined ? { ...problem, hint: json } : problem))
 }
 
 /** A syntax error of the yaml package as a Problem. */
@@ -41,9 +43,8 @@ function renderYamlError(error: YAMLParseError, text: string, sourceOf: (offset:
   const hint = hasBareBraces(text, offset)
     ? QUOTE_BRACES
     : (said?.hint ?? 'check quotes, colons and indentation')
-  const json = jsonErrorOf(text)
   const detail = error.code === 'MISSING_CHAR' ? error.message : said?.message
-  return { code: 'E_YAML', message: detail ?? error.message, at: sourceOf(offset), hint: json ?? hint }
+  return { code: 'E_YAML', message: detail ?? error.message, at: sourceOf(offset), hint }
 }
 
 /** A file that begins with a bracket may be meant as JSON: what JSON says of it. */

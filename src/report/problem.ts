@@ -1,5 +1,5 @@
 import type { ChalkInstance } from 'chalk'
-import { errors, type Problem } from '../core/error.ts'
+import { errors, exits, type Problem } from '../core/error.ts'
 import { renderSource } from '../core/source.ts'
 
 /** Reads a line of a user's file for the caret; undefined when it cannot. Lines count from 1. */
@@ -39,7 +39,7 @@ export function renderProblem(problem: Problem, paint: ChalkInstance, readLine: 
   return lines.join('\n')
 }
 
-/** All problems of a failure, most useful first, and what the code means for scripts. */
+/** All problems of a failure, most useful first, and what they mean for what was asked. */
 export function renderProblems(
   problems: readonly Problem[],
   paint: ChalkInstance,
@@ -47,7 +47,6 @@ export function renderProblems(
 ): string {
   const shown = problems.map(problem => renderProblem(problem, paint, readLine))
   const first = problems[0]
-  const count =
-    problems.length > 1 ? [`${problems.length} problems: ${first ? errors[first.code].say : ''}`] : []
-  return [...shown, ...count].join('\n')
+  if (first === undefined || problems.length === 1) return shown.join('\n')
+  return [...shown, `${problems.length} problems: ${exits[errors[first.code].exit].say}`].join('\n')
 }

@@ -1,6 +1,8 @@
 import { filterMap, type Language, testMap } from './compile/language.ts'
 import { combineFilters } from './filters/combine.ts'
 import { commentFilters } from './filters/comment.ts'
+import { ipaddrFilters } from './filters/ipaddr.ts'
+import { jmespathFilters } from './filters/jmespath.ts'
 import { jsonFilters } from './filters/json.ts'
 import { listFilters } from './filters/list.ts'
 import { mathFilters } from './filters/math.ts'
@@ -41,6 +43,8 @@ export const language: Language = {
     commentFilters,
     urlFilters,
     yamlFilters,
+    jmespathFilters,
+    ipaddrFilters,
     pprintFilters,
     vaultFilters,
   ),

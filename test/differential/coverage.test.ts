@@ -16,19 +16,23 @@ const missing = (names: Iterable<string>, pattern: (name: string) => RegExp): st
   [...names].filter(name => !pattern(name).test(text))
 
 it('keywords', () => {
-  // A play's, a block's, a task's: what is below `rotation` and in a policy is rota's own.
   const { play, import_playbook, block, task, handler, loop_control } = keywords
-  const ansibles = [play, import_playbook, block, task, handler, loop_control]
-  const names = ansibles.flatMap(level => Object.keys(level))
+  const names = [play, import_playbook, block, task, handler, loop_control].flatMap(level =>
+    Object.keys(level),
+  )
   // rota's own.
   expect(missing(names, name => new RegExp(`(^|[ {-])${name}:`, 'm'))).toEqual(['rotation'])
 })
 
 it('filters', () => {
-  // rota's own.
-  expect(missing(language.filters.keys(), name => new RegExp(`\\| *${name}\\b|map\\('${name}'`))).toEqual([
-    'hmac',
-  ])
+  const found = missing(language.filters.keys(), name => new RegExp(`\\| *${name}\\b|map\\('${name}'`))
+  // rota's own, and those of collections that ansible-core lacks: test/template has their cases.
+  expect(found.sort()).toEqual(
+    [
+      ...['hmac', 'json_query', 'ipaddr', 'ipv4', 'ipv6', 'ipsubnet', 'ipmath', 'nthhost'],
+      'network_in_network',
+    ].sort(),
+  )
 })
 
 it('tests', () => {

@@ -57,6 +57,7 @@ afterAll(() => {
   const left = docker('ps', '-aq', '--filter', `name=${tag}`).split('\n').filter(Boolean)
   if (left.length > 0) docker('rm', '-fv', ...left)
   for (const name of ['a', 'b']) docker('network', 'rm', `${tag}-${name}`)
+  docker('volume', 'rm', '-f', `${tag}-volume`)
   docker('rmi', '-f', `${tag}:1`, `${tag}:2`)
   rmSync(folder, { recursive: true })
 })

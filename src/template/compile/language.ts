@@ -40,5 +40,5 @@ export const testMap = (...sets: readonly TestSet[]): Language['tests'] => byNam
 
 /** `ansible.builtin.NAME` and `ansible.legacy.NAME` are NAME. */
 export function plainName(name: string): string {
-  return name.replace(/^ansible\.(?:builtin|legacy)\./, '')
+  return name.replace(/^(?:ansible\.(?:builtin|legacy|utils)|community\.general)\./, '')
 }

@@ -51,11 +51,12 @@ function csvValue(term: Py, given: Args, { session }: Runtime): readonly Py[] {
 interface IniEntry {
   readonly section: string
   readonly key: string
-  readonly value: string
+  /** undefined: the key stands alone. */
+  readonly value: string | undefined
 }
 /** The entries of an INI or properties text. A line that is indented continues the value before it. */
 function parseIni(text: string, isProperties: boolean, allowNoValue: boolean): IniEntry[] {
-  const entries: { section: string; key: string; value: string }[] = []
+  const entries: { section: string; key: string; value: string | undefined }[] = []
   let section = isProperties ? 'java_properties' : ''
   for (const [index, raw] of text.split(/\r?\n/).entries()) {
     const line = raw.trim()
@@ -63,12 +64,12 @@ function parseIni(text: string, isProperties: boolean, allowNoValue: boolean): I
     const last = entries.at(-1)
     if (line === '' || /^[#;]/.test(line)) continue
     if (!isProperties && header) section = header[1]!
-    else if (/^\s/.test(raw) && last?.section === section) last.value += `\n${line}`
+    else if (/^\s/.test(raw) && last?.section === section) last.value = `${last.value ?? ''}\n${line}`
     else {
       const pair = /^([^=:]+?)\s*(?:[=:]\s*(.*))?$/.exec(line)
       if (!pair || (pair[2] === undefined && !allowNoValue))
         throw runtimeFault(`line ${index + 1} of the ini file is no entry`)
-      entries.push({ section, key: pair[1]!, value: pair[2] ?? '' })
+      entries.push({ section, key: pair[1]!, value: pair[2] })
     }
   }
   return entries
@@ -98,6 +99,7 @@ const iniOptions = [
   'allow_no_value',
   'allow_none',
 ]
+const valuesOf = ({ value }: IniEntry): string[] => (value === undefined ? [] : [value])
 const isYes = (options: Args, name: string): boolean => /^(true|yes|on|1)$/i.test(options.text(name))
 function iniValue(term: Py, given: Args, { session }: Runtime): readonly Py[] {
   const { name, options } = splitTerm(termText(term), given, iniOptions, true)
@@ -118,10 +120,10 @@ function iniValue(term: Py, given: Args, { session }: Runtime): readonly Py[] {
   )
   if (isYes(options, 're')) {
     const pattern = new Pattern(name, { ignoreCase: !isYes(options, 'case_sensitive'), type: 'match' })
-    return entries.filter(entry => pattern.first(entry.key) !== null).map(entry => entry.value)
+    return entries.filter(entry => pattern.first(entry.key) !== null).flatMap(valuesOf)
   }
   const found = entries.findLast(entry => fold(entry.key) === fold(name))
-  if (found) return [found.value]
+  if (found) return valuesOf(found)
   return options.text('default') === '' ? [] : [options.value('default')]
 }
 

@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import type { Runtime } from '../compile/runtime.ts'
+import type { Session } from '../compile/session.ts'
 import { runtimeFault } from '../fault.ts'
 import { isDict, type Py, Undefined } from '../python/kinds.ts'
 import type { Args } from '../python/signature.ts'
@@ -21,7 +22,7 @@ const answer = result => process.stdout.write(JSON.stringify(result))
 const get = (url, left) => {
   const { protocol } = new URL(url)
   const client = protocol === 'https:' ? require('node:https') : require('node:http')
-  const tls = protocol === 'https:' ? { rejectUnauthorized: asked.isChecked, ca: asked.ca, ciphers: asked.ciphers } : {}
+  const tls = protocol === 'https:' ? { rejectUnauthorized: asked.isChecked, ca: asked.caFile && require('node:fs').readFileSync(asked.caFile), ciphers: asked.ciphers } : {}
   const place = asked.socket ? { socketPath: asked.socket } : {}
   const request = client.get(url, { headers: asked.headers, timeout: asked.timeoutMs, ...tls, ...place }, response => {
     const { statusCode: status, headers } = response
@@ -55,7 +56,7 @@ function fetchUrl(url: string, options: Args, { session }: Runtime): string {
       input: JSON.stringify({
         url,
         timeoutMs,
-        ...requestOf(options, session.variable('ansible_lookup_url_ciphers')),
+        ...requestOf(options, session),
       }),
     }),
   )
@@ -68,7 +69,7 @@ function fetchUrl(url: string, options: Args, { session }: Runtime): string {
   return body
 }
 
-function requestOf(options: Args, cipherList: Py | undefined): Record<string, unknown> {
+function requestOf(options: Args, session: Session): Record<string, unknown> {
   const given = options.raw('headers')
   const headers = new Map(
     isDict(given) ? [...given].map(([name, value]) => [toText(name), toText(value)]) : [],
@@ -79,15 +80,28 @@ function requestOf(options: Args, cipherList: Py | undefined): Record<string, un
     const login = `${options.text('username')}:${options.has('password') ? options.text('password') : ''}`
     headers.set('Authorization', `Basic ${Buffer.from(login).toString('base64')}`)
   }
-  const ciphers = options.has('ciphers') ? options.value('ciphers') : cipherList
+  const ciphers = options.has('ciphers')
+    ? options.value('ciphers')
+    : session.variable('ansible_lookup_url_ciphers')
   return {
     headers: Object.fromEntries(headers),
     isChecked: options.flag('validate_certs'),
     follows: !/^(?:no|none|false)$/i.test(options.text('follow_redirects')),
-    ...(options.has('ca_path') ? { ca: readFileSync(options.text('ca_path'), 'utf8') } : {}),
+    caFile: options.has('ca_path') ? options.text('ca_path') : authorities(session),
     ...(options.has('unix_socket') ? { socket: options.text('unix_socket') } : {}),
     ...(ciphers === undefined ? {} : { ciphers: ciphersText(ciphers) }),
   }
+}
+
+/** Certificates that this machine trusts; node has only its own list. */
+function authorities({ world }: Session): string | undefined {
+  const places = [
+    world.env('SSL_CERT_FILE'),
+    '/etc/ssl/certs/ca-certificates.crt',
+    '/etc/pki/tls/certs/ca-bundle.crt',
+    '/etc/ssl/cert.pem',
+  ]
+  return places.find(place => place !== undefined && existsSync(place))
 }
 
 function ciphersText(value: Py): string {

@@ -32,6 +32,13 @@ function variableNames(terms: readonly Py[], runtime: Runtime): readonly Py[] {
 
 /** The settings of Ansible's that playbooks ask for, at their documented defaults. */
 const settings: ReadonlyMap<string, Py> = new Map<string, Py>([
+  [
+    'ANSIBLE_COW_ACCEPTLIST',
+    `bud-frogs bunny cheese daemon default dragon elephant-in-snake elephant eyes hellokitty kitty luke-koala meow milk moofasa
+    moose ren sheep small stegosaurus stimpy supermilker three-eyes turkey turtle tux udder vader-koala vader www`.split(
+      /\s+/,
+    ),
+  ],
   ['DEFAULT_BECOME', false],
   ['DEFAULT_BECOME_METHOD', 'sudo'],
   ['DEFAULT_BECOME_USER', 'root'],
