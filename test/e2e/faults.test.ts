@@ -76,7 +76,7 @@ describe('a playbook that is wrong: exit 65, and no host is asked', () => {
       'an option that is missing',
       tasks('- copy: { content: a }'),
       [4, 7],
-      /E_PARAMS copy needs dest/,
+      /E_PARAMS dest is required/,
       /add dest/,
     ],
     [
