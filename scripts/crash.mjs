@@ -5,7 +5,7 @@
 //   npm run crash -- --real N         trials with the built program on a real host (root on Debian; makes the lab)
 // Exit 0: everything was whole, or every mutant was found. Exit 1: not.
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, readFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { build } from 'esbuild'
@@ -65,8 +65,9 @@ async function playMutants() {
   const chosen = mutants.filter(({ rule }) => !values.only || rule.includes(values.only))
   let survivors = 0
   for (const mutant of chosen) {
-    const program = await bundle('main.ts', '.rota/crash-mutant.mjs', mutant)
+    const program = await bundle('main.ts', `.rota/crash-mutant-${process.pid}.mjs`, mutant)
     const { status, stdout, stderr } = play(program, ['--first', '--trials', values.trials], 'pipe')
+    rmSync(program)
     const found = stdout.split('\n').find(line => line.startsWith('NOT WHOLE'))
     // A crash of the harness itself finds nothing.
     const isKilled = status === 1 && found !== undefined
@@ -88,5 +89,7 @@ else if (values.real) {
   ]).status
 } else {
   const trials = values.trials === 'all' ? '1000000' : values.trials
-  process.exitCode = play(await bundle('main.ts', '.rota/crash.mjs'), ['--trials', trials]).status
+  const program = await bundle('main.ts', `.rota/crash-${process.pid}.mjs`)
+  process.exitCode = play(program, ['--trials', trials]).status
+  rmSync(program)
 }

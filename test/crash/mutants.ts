@@ -35,8 +35,8 @@ export const mutants: readonly Mutant[] = [
   {
     rule: 'nothing is written before its intent',
     file: 'src/rotation/steps.ts',
-    from: 'const step = await announce(run, change)\n  try {\n    await attempt(run, step, write)',
-    to: "await write()\n  const step = await announce(run, change)\n  try {\n    await mark(run, step, 'done')",
+    from: 'const step = await announce(run, change, inForce)',
+    to: 'await write()\n  const step = await announce(run, change, inForce)',
   },
   {
     rule: 'a write without an answer is probed',
@@ -89,8 +89,8 @@ export const mutants: readonly Mutant[] = [
   {
     rule: 'a red verify undoes the run',
     file: 'src/rotation/wave.ts',
-    from: "for (const phase of ['change', 'converge', 'verify'] as const) {",
-    to: "for (const phase of ['change', 'converge'] as const) {",
+    from: "[inForce === 'both' ? 'distribute' : 'change', 'converge', 'verify'] as const",
+    to: "[inForce === 'both' ? 'distribute' : 'change', 'converge'] as const",
   },
   {
     rule: 'what cannot be undone comes after the commit',
@@ -124,8 +124,8 @@ export const mutants: readonly Mutant[] = [
   },
   {
     rule: 'a run that has ended gives its hosts back',
-    file: 'src/rotation/run.ts',
-    from: "if (type === 'end') await freeHosts(run)",
+    file: 'src/rotation/end.ts',
+    from: "if (type === 'end') await freeHosts(run, state)",
     to: '',
   },
   {
@@ -133,11 +133,5 @@ export const mutants: readonly Mutant[] = [
     file: 'src/rotation/host-journal.ts',
     from: 'const batch = [...unkept]',
     to: 'const batch = [lines]',
-  },
-  {
-    rule: 'nothing is changed on a host that has no copy of the intent',
-    file: 'src/rotation/run.ts',
-    from: 'if (options.required) await Promise.all(sent)\n  else for',
-    to: 'for',
   },
 ]

@@ -121,7 +121,10 @@ class Site {
       const { isHeld, journal } = await takeCopy(host, owner)
       if (journal !== undefined || isHeld) copies.set(host, journal ?? '')
     }
-    if ([...copies.values()].some(journal => journal.includes('"type":"begin"'))) {
+    const has = (type: string): boolean =>
+      [...copies.values()].some(journal => journal.includes(`"type":"${type}"`))
+    // The run is over, and of a copy only its end may be left: `rota recover HOST` gives the host back.
+    if (has('begin') && !has('end')) {
       await rebuildJournal('/run', copies, watchDisk(machine.disk, wire))
       return true
     }

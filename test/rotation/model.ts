@@ -56,7 +56,6 @@ export const rules = {
   intent: 'the intent is durable, here and on the host, before the write',
   epoch: 'a takeover raises the epoch',
   guard: 'a script proves its epoch',
-  fresh: 'copies are read after the epoch is raised',
   kept: 'a record that no host has confirmed goes along with the next',
   told: 'committed is said only when a host knows of it',
   probe: 'an undo asks the target what is true',
@@ -181,8 +180,6 @@ class Steps {
     switch (verb) {
       case 'fetch':
         return this.#fetch(host)
-      case 'raise':
-        return [this.#move(`raises ${host}`, this.#raise(host, this.#state))]
       case 'choose':
         return this.#choose()
       case 'take':
@@ -254,7 +251,6 @@ class Steps {
   #fetch(host: HostName): readonly Move[] {
     const { copy } = this.#state.hosts[host]
     const read = this.#with({ journal: add(this.#process.journal ?? [], copy) })
-    if (this.#broken.has('fresh')) return [this.#move(`reads ${host}`, this.#to(`raise ${host}`, read))]
     return [this.#move(`raises and reads ${host}`, this.#raise(host, read))]
   }
   #raise(host: HostName, state: State): State {
@@ -376,7 +372,11 @@ class Steps {
     const { late, value } = this.#state.hosts[host]
     // Only then has it to have happened.
     if (late) return []
-    const isLate = value === 'new' && this.#has(`intent ${host}`) && !this.#broken.has('late')
+    const isLate =
+      value === 'new' &&
+      this.#has(`intent ${host}`) &&
+      !this.#broken.has('late') &&
+      !this.#broken.has('probe')
     return [this.#move(`looks again at ${host}`, this.#to(isLate ? `unwrite ${host}` : next))]
   }
   /** Gives back what this process holds; after the end, what any process of the run held. */

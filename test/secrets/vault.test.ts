@@ -118,7 +118,9 @@ describe('passwords', () => {
     expect(saidBy(() => createVaultOpener(passwords, { isMatched: true }).open(other, 'v'))).toContain(
       'no password has that id',
     )
-    expect(saidBy(() => createVaultOpener([]).open(other, 'v'))).toContain('no vault password was given')
+    expect(saidBy(() => createVaultOpener([]).open(other, 'v'))).toContain(
+      'A vault password or secret must be specified to decrypt',
+    )
   })
   it.each([
     ['missing', () => join(folder, 'nowhere'), 'there is no such file'],

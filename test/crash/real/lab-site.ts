@@ -241,6 +241,11 @@ export class LabSite {
       return undefined
     }
   }
+  /** All that the first operator has of rota's: runs, keys. */
+  loseLaptop(): void {
+    for (const name of ['state', 'config', 'cache'])
+      rmSync(join(this.alice.inventory, '..', name), { recursive: true, force: true })
+  }
   forget(): void {
     for (const { runs } of [this.alice, this.bob]) rmSync(runs, { recursive: true, force: true })
     // Folders of runs: the locks stay, as they do in life.
@@ -259,7 +264,11 @@ export class LabSite {
     appendFileSync(join(this.#folder, 'log'), `${text}\n`)
   }
   close(): void {
-    stopLabHosts([this.#host])
+    try {
+      stopLabHosts([this.#host])
+    } catch {
+      // The lab has ended it before.
+    }
     rmSync(this.#folder, { recursive: true, force: true })
   }
 }

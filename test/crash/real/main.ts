@@ -12,6 +12,13 @@ const { values } = parseArgs({
 const wanted = Number(values.trials)
 const began = Date.now()
 let trials = await RealTrials.open()
+/** A new host, also where the lab took the old one away: that trial says nothing. */
+async function reopen(error?: Error): Promise<undefined> {
+  if (error) console.log(`the lab failed: ${error.message}`)
+  trials.close()
+  trials = await RealTrials.open()
+  await trials.census()
+}
 for (const signal of ['SIGINT', 'SIGTERM'] as const)
   process.once(signal, () => {
     trials.close()
@@ -27,7 +34,8 @@ try {
   for (const trial of listTrials(operator.length, host.length)) {
     if (skip-- > 0) continue
     if (made.length === wanted) break
-    const verdict = await trials.tryOut(trial)
+    const verdict = await trials.tryOut(trial).catch(reopen)
+    if (verdict === undefined) continue
     const where = `${trial.fault} at ${trial.onHost ? 'host ' : ''}point ${trial.at} (${verdict.point || 'not reached'}), ${trial.way}${trial.again ? ` killed at ${trial.again}` : ''}`
     console.log(
       `${((Date.now() - began) / 1000).toFixed(0).padStart(5)} s  ${where}: ${verdict.wrong.length > 0 ? `NOT WHOLE ${verdict.wrong.join('; ')}` : verdict.state}`,
@@ -36,9 +44,7 @@ try {
     if (verdict.isStruck) made.push({ trial, verdict })
     if (verdict.wrong.length === 0) continue
     // What is not whole would make the next trials wrong too.
-    trials.close()
-    trials = await RealTrials.open()
-    await trials.census()
+    await reopen()
   }
 } finally {
   trials.close()

@@ -12,6 +12,7 @@ export const realFaults = {
   shell: 'kill -9 of the remote shells',
   session: 'kill -9 of sshd’s sessions',
   stop: 'SIGSTOP; another operator finishes; SIGCONT',
+  laptop: 'kill -9, and the operator’s files are gone; another operator finishes',
   'full-operator': 'the operator’s disk is full',
   'full-host': 'the host’s disk is full',
 } as const
@@ -76,14 +77,18 @@ export class RealTrials {
     const env = site.env()
     const before: Before = { env, token: (await site.login(env)).accessToken }
     this.#remember(env)
-    const life = site.rotate(trial)
+    const life = site.rotate(trial.fault === 'laptop' ? { ...trial, fault: 'kill' } : trial)
     if (trial.fault === 'stop' && !trial.onHost && (await life.frozen))
-      return this.#tryStopped(trial, before, life)
+      return this.#tryTakenOver(trial, before, life.points()[0] ?? '?', () => {
+        process.kill(life.pid, 'SIGCONT')
+        return life.ended
+      })
     const ran = await life.ended
     const host = site.takeHostPoints()
     const isStruck = trial.onHost ? host.isStruck : life.points().length === 1
     if (!isStruck) return { isStruck, point: '', state: '', wrong: [], output: ran.output }
     const point = trial.onHost ? `host ${host.names[trial.at - 1]}` : life.points()[0]!
+    if (trial.fault === 'laptop') return this.#tryTakenOver(trial, before, point)
     const recovered = await this.#recover(trial)
     const wrong = await this.#look(before, recovered.code)
     return { isStruck, point, state: stateOf(recovered), wrong, output: ran.output + recovered.output }
@@ -106,13 +111,16 @@ export class RealTrials {
     return { code: ran.code === 64 && /never began|there is no/.test(output) ? 3 : ran.code, output }
   }
 
-  async #tryStopped(
+  /** The other operator, with another age key and another login, finishes from the host. `wake`: then the first one goes on. */
+  async #tryTakenOver(
     { way }: RealTrial,
     before: Before,
-    life: { readonly pid: number; readonly ended: Promise<Ran>; points(): readonly string[] },
+    point: string,
+    wake?: () => Promise<Ran>,
   ): Promise<RealVerdict> {
     const site = this.#site
     const run = site.newestRun(site.alice)!
+    if (wake === undefined) site.loseLaptop()
     const from = [way, run, '--from-host', 'crash.example', '-i', site.bob.inventory]
     let bobs = await site.start(site.bob, from).ended
     let output = bobs.output
@@ -127,19 +135,23 @@ export class RealTrials {
     const isTaken = !/had changed nothing|has no journal of run|no lock/.test(output)
     const wrong = isTaken ? await this.#look(before, bobs.code) : []
     const taken = site.env()
-    process.kill(life.pid, 'SIGCONT')
-    const woken = await life.ended
-    output += woken.output
-    const point = life.points()[0] ?? '?'
+    const woken = await wake?.()
+    output += woken?.output ?? ''
     if (isTaken) {
       if (JSON.stringify(site.env()) !== JSON.stringify(taken)) wrong.push('whoever woke wrote something')
       wrong.push(...(await this.#look(before, bobs.code)))
       return { isStruck: true, point, state: stateOf(bobs), wrong, output }
     }
-    const last =
-      woken.code === 0 ? woken : await this.#recover({ fault: 'stop', at: 0, onHost: false, way: 'rollback' })
+    const last = await this.#endUntaken(woken)
     wrong.push(...(await this.#look(before, last.code)))
     return { isStruck: true, point, state: stateOf(last), wrong, output: output + last.output }
+  }
+
+  /** Nobody took anything over: the first operator committed, or is asked to go back; without one nothing had begun. */
+  async #endUntaken(woken: Ran | undefined): Promise<Ran> {
+    if (woken === undefined) return { code: 3, output: '' }
+    if (woken.code === 0) return woken
+    return this.#recover({ fault: 'stop', at: 0, onHost: false, way: 'rollback' })
   }
 
   #remember(env: Env): void {
