@@ -54,7 +54,7 @@ function jsonErrorOf(text: string): string | undefined {
     JSON.parse(text)
     return undefined
   } catch (error) {
-    return `as JSON: ${(error as Error).message}`
+    return `check quotes and brackets; read as JSON: ${(error as Error).message}`
   }
 }
 

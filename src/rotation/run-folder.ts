@@ -53,6 +53,8 @@ export async function nextRunId(
 /** As in `20261123T034500Z`. */
 const TIME_CHARS = 16
 
+const MEND = 'mend the folder, or put runs elsewhere with XDG_STATE_HOME'
+
 /**
  * Makes the folder of a run, mode 0700, with the folders above it, so that its name would survive a power cut; a folder that is
  * there stays as it is. Throws E_FILE.
@@ -67,7 +69,7 @@ export async function makeRunFolder(folder: string): Promise<void> {
       'E_FILE',
       `cannot make the run folder ${folder}: ${(cause as NodeJS.ErrnoException).code}`,
       {
-        hint: 'mend the folder, or put runs elsewhere with XDG_STATE_HOME',
+        hint: MEND,
         cause,
       },
     )
@@ -114,7 +116,7 @@ export async function listRuns(state: string): Promise<readonly RunFolder[]> {
   const runs = join(state, 'runs')
   const names = await readdir(runs).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return []
-    throw problem('E_FILE', `cannot read ${runs}: ${error.code}`, { cause: error })
+    throw problem('E_FILE', `cannot read ${runs}: ${error.code}`, { hint: MEND, cause: error })
   })
   const ids = names.filter(name => ID.test(name)).sort()
   return ids.reverse().map(id => ({ id, folder: join(runs, id) }))

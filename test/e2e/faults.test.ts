@@ -515,7 +515,7 @@ describe('a disk that is full', () => {
     const other: Site = { ...site, desk: openDesk(odd, { 'my.votcloud.com': site.variables }) }
     const ended = await runRota(other, ['run', rotation, '-i', other.desk.inventory])
     expect(ended.code, ended.all).toBe(65)
-    expect(ended.stderr).toMatch(/E_FILE cannot make the run folder \S+: ENOTDIR\n {2}→ mend the folder, or/)
+    expect(ended.stderr).toMatch(/E_FILE cannot read \S+: ENOTDIR\n {2}→ mend the folder, or/)
   })
 })
 
