@@ -28,11 +28,13 @@ command -v ssh-keygen >/dev/null 2>&1 || rt_fail "this host has no ssh-keygen, w
 dir=\${p_path%/*}
 if [ -L "$dir" ]; then rt_fail "$dir is a link"; fi
 umask 077
-if ! [ -d "$dir" ]; then mkdir -m 0700 -- "$dir" && chown -- "$p_own" "$dir" || rt_fail "cannot make $dir"; fi
+if ! [ -d "$dir" ]; then
+  if ! { mkdir -m 0700 -- "$dir" && chown -- "$p_own" "$dir"; }; then rt_fail "cannot make $dir"; fi
+fi
 set --
 if [ "$p_bits" -gt 0 ]; then set -- -b "$p_bits"; fi
 ssh-keygen -q -t "$p_type" "$@" -C "$p_comment" -N '' -f "$p_path" </dev/null || rt_fail "cannot make the key $p_path"
-chown -- "$p_own" "$p_path" "$p_path.pub" && chmod 0644 "$p_path.pub" || rt_fail "cannot give the key to its user"
+if ! { chown -- "$p_own" "$p_path" "$p_path.pub" && chmod 0644 "$p_path.pub"; }; then rt_fail "cannot give the key to its user"; fi
 `
 const removeScript = sh`
 rm -f -- "$p_path" "$p_path.pub" || rt_fail "cannot remove the key $p_path"

@@ -96,6 +96,7 @@ if [ -n "$(find "$p_folder" -type f -name "*$nl*" | head -n 1)" ]; then
 fi
 is_wanted() {
   printf '%s\n' "$p_patterns" | while IFS= read -r pattern; do
+    # shellcheck disable=SC2254 # patterns are meant as such
     case $1 in $pattern) exit 7 ;; esac
   done
   [ "$?" = 7 ]

@@ -92,6 +92,7 @@ environment() {
 '
   i=0
   while [ "$i" -lt "$p_envc" ]; do
+    name='' value=''
     eval "name=\$p_envn$i value=\$p_envv$i"
     case $value in *"$newline"*) printf '%s\n' "env $name holds a line end, which docker cannot take" >&2; return 1 ;; esac
     printf '%s=%s\n' "$name" "$value"
@@ -108,6 +109,7 @@ if [ "$p_create" = 1 ]; then
   environment | take "$p_argc" p_arg create || rt_fail "docker cannot create $p_name"
   network=0
   while [ "$network" -lt "$p_netc" ]; do
+    words=0
     eval "words=\$p_net\${network}c"
     take "$words" "p_net\${network}w" quiet network connect
     network=$((network + 1))

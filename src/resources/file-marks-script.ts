@@ -15,6 +15,7 @@ context_of() {
   context=$(stat -c %C -- "$1" 2>/dev/null) || return 1
   case $context in *:*:*) ;; *) return 1 ;; esac
 }
+# shellcheck disable=SC2154 # now, real and up are of the script that this is a part of
 read_marks() {
   if [ "$p_flags" = 1 ] && [ "$now" != absent ] && flags_of "$real"; then rt_set flags "$flags"; fi
   if [ "$p_times" = 1 ]; then
@@ -31,10 +32,10 @@ read_marks() {
 
 same_marks() {
   if [ -n "\${p_was_flags+x}" ]; then
-    flags_of "$p_path" && [ "$flags" = "$p_was_flags" ] || { rt_set now "other attributes"; exit 75; }
+    if ! { flags_of "$p_path" && [ "$flags" = "$p_was_flags" ]; }; then rt_set now "other attributes"; exit 75; fi
   fi
   if [ -n "\${p_was_context+x}" ]; then
-    context_of "$p_path" && [ "$context" = "$p_was_context" ] || { rt_set now "another SELinux context"; exit 75; }
+    if ! { context_of "$p_path" && [ "$context" = "$p_was_context" ]; }; then rt_set now "another SELinux context"; exit 75; fi
   fi
 }
 # Fractions of a second are GNU's.

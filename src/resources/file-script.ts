@@ -156,7 +156,8 @@ stage() {
   trap 'exit 143' TERM
   if tmp=$(mktemp "$dir/.rota.XXXXXX" 2>/dev/null); then return; fi
   # Into a folder that takes no new file only the file itself can be written.
-  [ "$p_unsafe" = 1 ] && tmp=$(mktemp "\${TMPDIR:-/tmp}/.rota.XXXXXX") || rt_fail "Destination \${dir:-/} not writable"
+  if [ "$p_unsafe" = 1 ] && tmp=$(mktemp "\${TMPDIR:-/tmp}/.rota.XXXXXX"); then return; fi
+  rt_fail "Destination \${dir:-/} not writable"
 }
 # For a file that is a mount of its own. Its owner and mode change too.
 overwrite() {

@@ -19,7 +19,7 @@ expand_names() {
     esac
     case $name in
       *[!A-Za-z0-9_]*) expanded=$expanded\$$as ;;
-      *) if [ -n "$(env | grep "^$name=")" ]; then eval "expanded=\$expanded\$$name"; else expanded=$expanded\$$as; fi ;;
+      *) if env | grep -q "^$name="; then eval "expanded=\$expanded\$$name"; else expanded=$expanded\$$as; fi ;;
     esac
     rest=$after
   done

@@ -50,6 +50,7 @@ job=$p_job_folder/$p_job_id
 date +%s >"$job" || exit 1
 alone=
 if command -v setsid >/dev/null 2>&1; then alone=setsid; fi
+# shellcheck disable=SC2016 # the inner shell expands it
 {
   for n in $p_job_names; do
     eval "v=\$p_$n"
