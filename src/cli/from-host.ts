@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { problem, type RotaError } from '../core/error.ts'
 import type { Inventory } from '../core/vars.ts'
 import { readHold } from '../rotation/host-hold.ts'
-import { rebuildJournal } from '../rotation/host-journal.ts'
+import { readCopy, rebuildJournal } from '../rotation/host-journal.ts'
 import { type Found, freeHost, type Owner, takeCopy } from '../rotation/host-lock.ts'
 import { type JournalRecord, parseLine } from '../rotation/journal.ts'
 import { isRunId, type RunFolder } from '../rotation/run-folder.ts'
@@ -17,8 +17,8 @@ export type FetchMode = Exclude<Mode, 'run'>
 
 /**
  * Takes a run over from its hosts and makes its folder here: HOST's copy of the journal names the others, whose copies are
- * needed too. The process that had the run can change nothing on them any more. undefined: the run had changed nothing, and
- * the rollback of it is to give HOST back, which is done. Throws E_USAGE, E_HOSTS, E_JOURNAL, E_SEAL
+ * needed too. The process that had the run can change nothing on them any more. GivenBack: there was nothing left to do but to
+ * give HOST back, which is done. Throws E_USAGE, E_HOSTS, E_JOURNAL, E_SEAL
  * when this operator is no recipient of the run, and what connecting throws.
  */
 export async function fetchRun(
@@ -27,7 +27,7 @@ export async function fetchRun(
   run: string | undefined,
   host: string,
   given: RunFlags,
-): Promise<RunFolder | undefined> {
+): Promise<RunFolder | GivenBack> {
   if (run === undefined || !isRunId(run))
     throw problem('E_USAGE', '--from-host needs the whole id of the run', {
       hint: `rota recover ${host} names it`,
@@ -37,7 +37,7 @@ export async function fetchRun(
   try {
     const inventory = await reach.loadInventory([])
     const fetch = { reach, run, mode, folder, state: createRunState(run, folder, []) }
-    return (await fetchCopies(fetch, host, inventory)) ? { id: run, folder } : undefined
+    return (await fetchCopies(fetch, host, inventory)) ?? { id: run, folder }
   } finally {
     await reach.close()
   }
@@ -52,18 +52,28 @@ export interface Fetch {
   readonly state: RunState
 }
 
-/** False: the run had changed nothing, and HOST was given back. `inventory` has to name HOST. */
-export async function fetchCopies(fetch: Fetch, host: string, inventory: Inventory): Promise<boolean> {
+/** A host that a run no longer needs is free again. */
+export interface GivenBack {
+  /** Said of the run: `had changed nothing`. */
+  readonly why: string
+}
+
+/** Undefined: the run's folder is here now. `inventory` has to name HOST. */
+export async function fetchCopies(
+  fetch: Fetch,
+  host: string,
+  inventory: Inventory,
+): Promise<GivenBack | undefined> {
   const { reach, run, folder } = fetch
   await requireRecipient(fetch, host, inventory)
   const found = await takeFrom(fetch, host, inventory)
   const begin = findBegin(found.journal ?? '')
   if (begin === undefined) {
-    if (!found.isHeld && (await learnEnd(fetch.state, folder, found.journal ?? ''))) return true
+    if (!found.isHeld && (await learnEnd(fetch.state, folder, found.journal ?? ''))) return undefined
     // Every host has a copy before any is changed, so nothing was changed anywhere.
     if (!found.isHeld || fetch.mode !== 'rollback') throw nothingOf(run, host, found)
     await freeHost(host, found.owner)
-    return false
+    return { why: 'had changed nothing' }
   }
   const invocation = await openInvocation(fetch.state, [begin])
   const base = selectFolder(invocation, process.cwd(), true)
@@ -71,15 +81,30 @@ export async function fetchCopies(fetch: Fetch, host: string, inventory: Invento
   const whole = await reach.loadInventory(files, invocation.flags.inventory)
   const others = begin.hosts.filter(other => other !== host)
   const copies = await Promise.all(
-    others.map(async (other): Promise<[string, Found]> => [other, await takeFrom(fetch, other, whole)]),
+    others.map(async (other): Promise<[string, Taken]> => [other, await takeFrom(fetch, other, whole)]),
   )
-  const texts = [[host, found] as const, ...copies].flatMap(([name, { journal, isHeld }]) => {
+  const all = [[host, found] as const, ...copies]
+  const end = all.map(([, { journal }]) => findRemains(journal ?? '')).find(record => record !== undefined)
+  if (end?.type === 'end') return giveBack(all, end.state)
+  const texts = all.flatMap(([name, { journal, isHeld }]) => {
     // A host that the run holds and that has no copy got none: nothing was changed there.
     const text = journal ?? (isHeld ? '' : undefined)
     return text === undefined ? [] : [[name, text] as const]
   })
   await rebuildJournal(folder, new Map(texts))
-  return true
+  return undefined
+}
+
+/** The last record of a run, where that is all that a host keeps of it: the run was over before the host was given back. */
+function findRemains(journal: string): JournalRecord | undefined {
+  const records = readCopy(journal)
+  return records.length === 1 && records[0]?.type === 'end' ? records[0] : undefined
+}
+
+/** Of a machine that was lost while it gave its hosts back: every host is as the run left it, and only those that it kept are held. */
+async function giveBack(hosts: readonly (readonly [string, Taken])[], state: string): Promise<GivenBack> {
+  for (const [host, { isHeld, owner }] of hosts) if (isHeld) await freeHost(host, owner, { isOver: true })
+  return { why: `is over (${state})` }
 }
 
 /** Before anything is taken over: who is no recipient cannot go on, and must not stop whoever can. Throws E_SEAL. */

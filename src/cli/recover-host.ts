@@ -100,8 +100,8 @@ async function takeOver(found: Case): Promise<number> {
   if (begin) await openInvocation(state, [begin]).catch(error => Promise.reject(nameWayOut(error, found)))
   await confirm('Take it over? The process that has it can change nothing any more', found)
   const fetch = { reach, run, folder, state, mode: begin ? ('resume' as const) : ('rollback' as const) }
-  if (!(await fetchCopies(fetch, host, inventory)))
-    say(`run ${run} had changed nothing: ${host} is free again`)
+  const givenBack = await fetchCopies(fetch, host, inventory)
+  if (givenBack) say(`run ${run} ${givenBack.why}: ${host} is free again`)
   else say(`run ${run} is here now. Forward: rota resume ${run}\n  back: rota rollback ${run}`)
   return exits.ok.code
 }

@@ -4,6 +4,7 @@ import { readJournal } from '../rotation/journal.ts'
 import { findNewestRotation, findRun, type RunFolder, stateFolder } from '../rotation/run-folder.ts'
 import { configureFlags } from './config-flags.ts'
 import { executePlaybooks } from './execute.ts'
+import type { GivenBack } from './from-host.ts'
 import { openInvocation, placePlaybooks, selectFolder } from './invocation.ts'
 import type { RunFlags } from './options.ts'
 import type { Mode } from './rotation.ts'
@@ -26,8 +27,8 @@ export async function recoverCommand(
   version: string,
 ): Promise<number> {
   const found = await selectRun(mode, name, fromHost, flags)
-  if (found === undefined) {
-    process.stdout.write(`run ${name} had changed nothing: ${fromHost} is free again\n`)
+  if ('why' in found) {
+    process.stdout.write(`run ${name} ${found.why}: ${fromHost} is free again\n`)
     return exits.ok.code
   }
   const { id, folder } = found
@@ -60,7 +61,7 @@ async function selectRun(
   name: string | undefined,
   fromHost: string | undefined,
   flags: RunFlags,
-): Promise<RunFolder | undefined> {
+): Promise<RunFolder | GivenBack> {
   const state = stateFolder(process.env)
   if (fromHost === undefined) {
     if (name !== undefined) return findRun(state, name)

@@ -1,5 +1,5 @@
 // Who holds a host, how its run stands, and taking it over: `rota recover`, `rota journal show`, as an operator types them.
-import { appendFileSync, readFileSync, rmSync } from 'node:fs'
+import { appendFileSync, cpSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { type Operator, openDesks, type Site } from './desks.ts'
@@ -142,4 +142,26 @@ it('finalise goes on from a host when the machine that committed is gone', async
   const last = await site.rota(erin, ['finalise', run, '--from-host', 'one', '-i', site.inventory])
   expect(last.exit, last.stderr + last.stdout).toBe(0)
   for (const host of ['one', 'two']) readFileSync(join(site.folder, host, 'finalised'))
+}, 60_000)
+
+it('a machine that is lost while it gives its hosts back: the one that it kept is given back from elsewhere', async () => {
+  const frank = await site.operator('frank')
+  const gina = await site.operator('gina')
+  await site.die(frank, rotate('--recipient', gina.recipient), 'two')
+  const run = frank.lastRun()
+  // What host two looks like when the process is cut off after host one was given back, and before host two was.
+  const kept = join(site.folder, 'kept')
+  cpSync(join(site.folder, 'two', 'rota'), kept, { recursive: true })
+  const back = await site.rota(frank, ['rollback', run])
+  expect(back.exit, back.stderr).toBe(10)
+  rmSync(join(site.folder, 'two', 'rota'), { recursive: true })
+  cpSync(kept, join(site.folder, 'two', 'rota'), { recursive: true })
+  rmSync(frank.runs, { recursive: true })
+
+  const two = ['recover', 'two', '-i', site.inventory]
+  expect((await site.rota(gina, two)).stdout).toMatch(/^two is held/)
+  const freed = await site.rota(gina, ['resume', run, '--from-host', 'two', '-i', site.inventory])
+  expect([freed.exit, freed.stderr]).toEqual([0, ''])
+  expect(freed.stdout).toBe(`run ${run} is over (rolled_back): two is free again\n`)
+  expect((await site.rota(gina, two)).stdout).toMatch(/^two is held by no run/)
 }, 60_000)

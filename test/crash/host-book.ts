@@ -1,5 +1,6 @@
 // What rota keeps on a host (locks, copies of journals), in memory: the four scripts of src/rotation as TypeScript, one point a
-// line that changes something. host-book.test.ts holds it against the scripts themselves.
+// line that changes something. The scripts themselves are tried in test/rotation/host-lock.test.ts and host-journal.test.ts, and struck
+// by the real trials; doors.test.ts fails when one gets a line that is not here.
 import { fenceParams } from '../../src/core/fence.ts'
 import type { Ran, ScriptParams } from '../../src/core/remote.ts'
 
