@@ -4,10 +4,10 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { cpSync, existsSync, mkdirSync, openSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseEnv } from 'node:util'
+import { freePort } from './free-port.ts'
 import { type Postgres, startPostgres } from './postgres.ts'
 
 /** The repository, found from here whether this file runs as it is or bundled into a folder below it. */
@@ -147,15 +147,6 @@ async function healthy(url: string): Promise<void> {
     if (Date.now() > deadline) throw new Error('the panel is not healthy after 30 s')
     await new Promise(resolve => setTimeout(resolve, 50))
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as { port: number }
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 function findUp(folder: string, name: string): string {

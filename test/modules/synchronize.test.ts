@@ -1,5 +1,5 @@
 // synchronize with the real rsync at both ends, over a session of rota's.
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createRedactor } from '../../src/core/redact.ts'
@@ -47,6 +47,8 @@ describe.skipIf(missing !== undefined).each(['dash', 'bash'])('synchronize under
     expect(snapshot(args.dest)).toEqual(expected)
     expect((await run(args)).changed).toBe(false)
     writeFileSync(join(args.dest, 'extra'), 'x')
+    // The folder's time tells rsync of it only in whole seconds.
+    utimesSync(args.dest, 1, 1)
     expect((await run(args)).values?.['stdout_lines']).toEqual(['.d..t...... ./'])
     expect((await run({ ...args, delete: true })).values?.['stdout_lines']).toContain('*deleting   extra')
     expect(existsSync(join(args.dest, 'extra'))).toBe(false)

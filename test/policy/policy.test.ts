@@ -91,7 +91,13 @@ describe('the loader', () => {
       4,
     ],
     ['a module that is none', but('lineinfile', 'lineinfil'), 'E_MODULE', /no module/, 16],
-    ['an option that is none', but('line:', 'lime:'), 'E_PARAMS', /lineinfile has no option lime/, 16],
+    [
+      'an option that is none',
+      but('line:', 'lime:'),
+      'E_PARAMS',
+      /Unsupported parameters for \(lineinfile\) module: lime/,
+      16,
+    ],
     [
       'an include',
       but('lineinfile: { path: /y, line: "{{ now.env.KEY }}" }', 'include_tasks: x.yml'),

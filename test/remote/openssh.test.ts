@@ -4,13 +4,14 @@ import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFil
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { freePort } from '../../demo/free-port.ts'
 import { createRedactor, type Redactor } from '../../src/core/redact.ts'
 import type { Address, Become, Connections, Session } from '../../src/core/remote.ts'
 import { sh } from '../../src/core/script.ts'
 import { Secret } from '../../src/core/secret.ts'
 import { createConnections } from '../../src/remote/connections.ts'
 import { type EmbeddedHost, startEmbeddedHost } from '../support/embedded-host.ts'
-import { freePort, kill, passwords, type Sshd, startSshd, whyNoSshd } from '../support/sshd.ts'
+import { kill, passwords, type Sshd, startSshd, whyNoSshd } from '../support/sshd.ts'
 import { testSession, text, until } from './session-suite.ts'
 
 const pools: Connections[] = []

@@ -6,11 +6,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { freePort } from '../../demo/free-port.ts'
 import { Secret } from '../../src/core/secret.ts'
 import { redis } from '../../src/modules/redis.ts'
 import { redisUser } from '../../src/modules/redis-user.ts'
 import { converse, parseReply, renderCommand } from '../../src/resources/resp.ts'
-import { freePort } from './postgres.ts'
 import { applyState, makeTarget, runAction, shells } from './target.ts'
 
 // Debian's redis-tools holds the server under the name of its checker: it goes by the name it is called by.

@@ -12,10 +12,10 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { freePort } from '../../demo/free-port.ts'
 
 /**
  * Users of every such host; home folders are empty, shells /bin/sh. `alice` may sudo without a password, `carol` with
@@ -92,14 +92,6 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
 function makeKey(path: string, type: string): string {
   execFileSync('ssh-keygen', ['-q', '-t', type, '-N', '', '-C', 'rota-test', '-f', path])
   return readFileSync(`${path}.pub`, 'utf8').split(' ').slice(0, 2).join(' ')
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as { port: number }
-  await new Promise(resolve => server.close(resolve))
-  return port
 }
 
 const users = ['alice', 'bob', 'carol', 'dave']
