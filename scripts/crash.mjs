@@ -5,7 +5,8 @@
 //   npm run crash -- --real N         trials with the built program on a real host (root on Debian; makes the lab)
 // Exit 0: everything was whole, or every mutant was found. Exit 1: not.
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { build } from 'esbuild'
@@ -60,20 +61,48 @@ function play(program, args, stdio = 'inherit') {
   return spawnSync(process.execPath, [program, ...args], { cwd: root, stdio, encoding: 'utf8' })
 }
 
+/** What says that a mutant was found, as the trials or its own test print it; `said` is all that they printed. */
+async function findMutant(mutant) {
+  if (mutant.test) return findByTest(mutant)
+  const program = await bundle('main.ts', `.rota/crash-mutant-${process.pid}.mjs`, mutant)
+  const { status, stdout, stderr } = play(program, ['--first', '--trials', values.trials], 'pipe')
+  rmSync(program)
+  const found = status === 1 ? stdout.split('\n').find(line => line.startsWith('NOT WHOLE')) : undefined
+  return { found, said: stderr || stdout }
+}
+
+/** Runs the mutant's own test on a copy of the tree in which the rule is broken. */
+function findByTest({ file, from, to, test }) {
+  const copy = mkdtempSync(join(tmpdir(), 'rota-mutant-'))
+  for (const name of ['src', 'test', 'package.json', 'tsconfig.json', 'vitest.config.ts'])
+    cpSync(join(root, name), join(copy, name), { recursive: true })
+  symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'))
+  writeFileSync(
+    join(copy, file),
+    readFileSync(join(root, file), 'utf8').replace(from, () => to),
+  )
+  const runner = join(root, 'node_modules/vitest/vitest.mjs')
+  const env = { ...process.env, NO_COLOR: '1' }
+  const { stdout, stderr } = spawnSync(process.execPath, [runner, 'run', test], {
+    cwd: copy,
+    env,
+    encoding: 'utf8',
+  })
+  rmSync(copy, { recursive: true })
+  const lines = (stdout + stderr).split('\n')
+  return { found: lines.find(line => /^ *FAIL .* > /.test(line))?.trim(), said: stdout + stderr }
+}
+
 async function playMutants() {
   const { mutants } = await import(join(root, await bundle('mutants.ts', '.rota/mutants.mjs')))
   const chosen = mutants.filter(({ rule }) => !values.only || rule.includes(values.only))
   let survivors = 0
   for (const mutant of chosen) {
-    const program = await bundle('main.ts', `.rota/crash-mutant-${process.pid}.mjs`, mutant)
-    const { status, stdout, stderr } = play(program, ['--first', '--trials', values.trials], 'pipe')
-    rmSync(program)
-    const found = stdout.split('\n').find(line => line.startsWith('NOT WHOLE'))
     // A crash of the harness itself finds nothing.
-    const isKilled = status === 1 && found !== undefined
-    if (!isKilled) survivors++
+    const { found, said } = await findMutant(mutant)
+    if (found === undefined) survivors++
     console.log(
-      `${isKilled ? 'found   ' : 'SURVIVED'} ${mutant.rule}\n           ${found ?? (stderr || stdout).trim().slice(-400)}`,
+      `${found ? 'found   ' : 'SURVIVED'} ${mutant.rule}\n           ${found ?? said.trim().slice(-400)}`,
     )
   }
   console.log(`${chosen.length - survivors} of ${chosen.length} mutants found`)

@@ -5,6 +5,8 @@ export interface Mutant {
   /** Stands in the file exactly once. */
   readonly from: string
   readonly to: string
+  /** A test that has to fail, where the trials cannot see it: their machines lose no disk for good. */
+  readonly test?: string
 }
 
 export const mutants: readonly Mutant[] = [
@@ -133,5 +135,6 @@ export const mutants: readonly Mutant[] = [
     file: 'src/rotation/host-journal.ts',
     from: 'const batch = [...unkept]',
     to: 'const batch = [lines]',
+    test: 'test/rotation/host-journal.test.ts',
   },
 ]
