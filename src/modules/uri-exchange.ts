@@ -59,7 +59,8 @@ async function speak(channel: Duplex, route: Route, request: HttpRequest): Promi
       body: Buffer.from(await response.body.arrayBuffer()),
     }
   } finally {
-    await client.destroy()
+    // Not awaited: it waits for the channel to close, for ever when the server was quicker and that has passed.
+    client.destroy().catch(() => {})
     channel.destroy()
   }
 }
