@@ -51,8 +51,8 @@ export type Entry =
   | { readonly type: 'confirm'; readonly by: string }
   /** Until when the value of before still counts, by secret name: RFC 3339 UTC. */
   | { readonly type: 'grace'; readonly until: Readonly<Record<string, string>> }
-  /** What was sealed is gone; `head` is the sha256 of the last line when it was there. */
-  | { readonly type: 'forgotten'; readonly head: string }
+  /** What was sealed is gone; `head` is the sha256 of the last line when it was there, `sums` are the sums of all lines. */
+  | { readonly type: 'forgotten'; readonly head: string; readonly sums: readonly string[] }
   | {
       readonly type: 'held' | 'end'
       readonly state: RotationState
