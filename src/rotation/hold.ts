@@ -31,9 +31,10 @@ export async function takeHosts(run: Run): Promise<void> {
   await Promise.all(others.map(take))
 }
 
-/** The hosts of the run, and those outside of it where changes were delegated to. */
-function selectHeld({ world, ledger }: Run): readonly string[] {
-  return [...new Set([...world.hosts, ...ledger.steps.map(({ change }) => change.host)])]
+/** The hosts of the run, and those outside of it where changes were delegated to; but for those that were given up. */
+export function selectHeld({ world, ledger }: Run): readonly string[] {
+  const all = new Set([...world.hosts, ...ledger.steps.map(({ change }) => change.host)])
+  return [...all].filter(host => !ledger.abandoned.has(host))
 }
 
 /**
