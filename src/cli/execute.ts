@@ -1,4 +1,4 @@
-import { exits, problem } from '../core/error.ts'
+import { problem } from '../core/error.ts'
 import type { Rotation } from '../core/play.ts'
 import { createRedactor } from '../core/redact.ts'
 import type { Secret } from '../core/secret.ts'
@@ -25,6 +25,7 @@ import type { RunState } from './run-state.ts'
 import { selectReason, selectSettings } from './settings.ts'
 import { openRunVault } from './vault-passwords.ts'
 import { loadOperator } from './who.ts'
+import { createDeps } from './wiring.ts'
 
 export interface Execution {
   readonly mode: Mode
@@ -84,11 +85,29 @@ async function loadExecution({ files, flags, config }: Execution) {
 export async function executePlaybooks(execution: Execution): Promise<number> {
   const { flags } = execution
   const loaded = await loadExecution(execution)
-  if (flags.syntaxCheck) return exits.ok.code
-  if (flags.listHosts || flags.listTasks || flags.listTags)
-    return showLists(loaded.playbooks, loaded.inventory, flags)
+  if (flags.syntaxCheck || flags.listHosts || flags.listTasks || flags.listTags)
+    return listLoaded(execution, loaded)
   checkApproved(execution, loaded.rotation)
   return runLoaded(execution, loaded)
+}
+
+/** Nothing is run, so nobody is asked for anything and no connection is made. */
+function listLoaded({ flags, config, state, version }: Execution, loaded: Loaded): number {
+  const { playbooks, extraVars } = loaded
+  const deps = createDeps({
+    ...loaded,
+    flags,
+    config: config.values,
+    credentials: { password: undefined, becomePassword: undefined },
+    settings: selectSettings(flags, config.values, { id: state.id, version, extraVars }),
+    state,
+    emit(event) {
+      if (event.type === 'note') process.stderr.write(`[WARNING]: ${event.text}\n`)
+    },
+    stop: new AbortController().signal,
+    now,
+  })
+  return showLists(playbooks, deps, flags)
 }
 
 async function runLoaded(execution: Execution, loaded: Loaded): Promise<number> {

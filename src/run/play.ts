@@ -59,7 +59,8 @@ export async function runPlay(context: RunContext, plan: PlayPlan, index: number
   return { isBroken: false }
 }
 
-function playName({ play, reading }: PlayPlan): string {
+/** Its `name`, or else the hosts it names. */
+export function playName({ play, reading }: PlayPlan): string {
   return renderText(reading, 'name', play.name) ?? patternOf(play.hosts, reading)
 }
 
@@ -72,7 +73,7 @@ function selectPlayHosts(context: RunContext, { play, reading }: PlayPlan): stri
   const { deps, fleet } = context
   const pattern = patternOf(play.hosts, reading)
   if (pattern.trim() === '')
-    throw problem('E_PLAYBOOK', 'hosts names no host', {
+    throw problem('E_PLAYBOOK', 'Hosts list cannot be empty. Please check your playbook', {
       at: play.at,
       hint: 'look at the variables that it is made of',
     })

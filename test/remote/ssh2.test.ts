@@ -110,9 +110,12 @@ describe.skipIf(whyNoSshd())('a real sshd', () => {
     await new Promise<void>(resolve => echo.listen(0, '127.0.0.1', resolve))
     const { port } = echo.address() as { port: number }
     const session = await connections().open(addressFor(server), undefined)
+    const channel = await session.forward({ host: '127.0.0.1', port })
     let heard = ''
-    for await (const chunk of await session.forward({ host: '127.0.0.1', port })) heard += chunk
+    for await (const chunk of channel) heard += chunk
     expect(heard).toBe('hello')
+    // Its other half is open until it is destroyed, and the server waits for that.
+    channel.destroy()
     await new Promise(resolve => echo.close(resolve))
     expect(await codeOf(session.forward({ host: '127.0.0.1', port }))).toMatch(
       /^E_UNREACHABLE: web1 .*refused/,
