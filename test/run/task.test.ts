@@ -267,7 +267,7 @@ it('a detached task is refused by name, and a role that is not there names every
   const result = await run([play([task('1', 'ok', {}, { async: 10, poll: 0 })], one)])
   expect(result.order).toBe('1:a=failed')
   await expect(run([play([task('1', 'import_role', { name: 'x' })], one)])).rejects.toMatchObject({
-    message: 'there is no role x',
+    message: "the role 'x' was not found",
     hint: 'looked for /plays/roles/x, /plays/x',
   })
 })
