@@ -86,7 +86,7 @@ async function restoreService(
       const isAsked = (host: string): boolean => hosts.has(host) && !run.ledger.abandoned.has(host)
       const touched = wave.filter(host => isAsked(host) && isTouched(run.ledger, host) && !stuck.has(host))
       if (touched.length === 0) break
-      const red = await runPhase(run, phase, touched, inForce)
+      const red = await runPhase(run, phase, touched, inForce, { isBack: true })
       for (const [host, { status, message }] of red)
         stuck.set(host, {
           state: status === 'failed' ? 'held' : 'in_doubt',
@@ -144,6 +144,20 @@ function isStillDistributed(steps: readonly Step[]): boolean {
 }
 
 /**
+ * The hosts that stop using what was made ready before that is taken back: all together where the new values were distributed,
+ * else each for itself.
+ */
+function selectUsers(run: Run, hosts: ReadonlySet<string>, steps: readonly Step[]): ReadonlySet<string> {
+  if (run.world.distributes) return isPromoted(run.ledger) && isStillDistributed(steps) ? hosts : new Set()
+  return new Set(
+    [...hosts].filter(host => {
+      const own = steps.filter(step => ownerOf(step) === host)
+      return isStillDistributed(own) && own.some(step => !step.isDistributed)
+    }),
+  )
+}
+
+/**
  * Undoes what belongs to some hosts: changes in reverse order by what the target says, then converge and verify with the old
  * values. Where the new values were distributed, first every host stops sending them (a barrier), then they are forgotten.
  * Resolves with the hosts where that is not possible; a change may be on a host outside the run, where it was delegated to.
@@ -154,9 +168,12 @@ async function undoHosts(
   steps: readonly Step[],
 ): Promise<ReadonlyMap<string, Stuck>> {
   const stuck = new Map<string, Stuck>()
-  if (isPromoted(run.ledger) && isStillDistributed(steps)) {
-    const promoted = steps.filter(step => !step.isDistributed)
-    await undoSteps(run, hosts, promoted, stuck, 'both')
+  const users = selectUsers(run, hosts, steps)
+  if (users.size > 0) {
+    const used = steps.filter(step => !step.isDistributed && users.has(ownerOf(step)))
+    await undoSteps(run, users, used, stuck, 'both')
+  }
+  if (run.world.distributes && users.size > 0) {
     const senders = [...stuck.keys()].join(', ')
     const message = run.deps.clean(`accepts both values, since ${senders} may still send the new ones`)
     if (stuck.size > 0)

@@ -43,7 +43,7 @@ async function prepare(run: Run): Promise<RotationOutcome | undefined> {
     for (const phase of ['preflight', 'backup'] as const) {
       if (run.deps.stop?.aborted) return refuse(run, new Map(), 'stopped by the operator')
       const apply = phase === 'preflight' ? refuseChange : undefined
-      const red = await runPhase(run, phase, hosts, 'current', apply)
+      const red = await runPhase(run, phase, hosts, 'current', { apply })
       if (red.size > 0)
         return refuse(run, toMessages(red), `${phase} is red on ${[...red.keys()].join(', ')}`)
     }

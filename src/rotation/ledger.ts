@@ -11,7 +11,7 @@ import { dropTerms } from './terms.ts'
 /** How far a change has come, as the journal says. Only `undone` says that nothing of it stands. */
 export interface Step {
   readonly change: Change
-  /** It makes the host accept both values (distribute); it is undone only when no host sends the new one any more. */
+  /** It makes accepted what is not yet used (distribute; the idle user); it is undone only when nobody uses that any more. */
   readonly isDistributed: boolean
   progress: 'intent' | 'done' | 'undo-intent' | 'undone'
 }

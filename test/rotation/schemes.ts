@@ -20,6 +20,8 @@ export interface Task {
   readonly name: string
   readonly phase: 'distribute' | 'change' | 'finalise'
   readonly changes: 'env' | 'role'
+  /** Nobody uses it before another task says so. */
+  readonly isReadying?: boolean
   /** The new text of what it changes. */
   readonly edit: (text: string, known: Known) => string
 }
@@ -123,9 +125,15 @@ export const alternating: Scheme = {
       name: 'ready b',
       phase: 'change',
       changes: 'role',
+      isReadying: true,
       edit: (text, { pending }) => edited(text, 'b', scram(pending['DB']!)),
     },
-    { name: 'env', phase: 'change', changes: 'env', edit: (_, { pending }) => renderUser('b', pending['DB']!) },
+    {
+      name: 'env',
+      phase: 'change',
+      changes: 'env',
+      edit: (_, { pending }) => renderUser('b', pending['DB']!),
+    },
   ],
   env: renderUser('a', DB),
   role: `a=${scram(DB)}\nb=\n`,

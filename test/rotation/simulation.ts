@@ -199,6 +199,9 @@ export class World implements RotationWorld {
     this.#faults = faults
   }
 
+  isReadying({ what }: Change): boolean {
+    return this.#fleet.scheme.tasks.some(task => task.name === what && task.isReadying)
+  }
   async runPhase(phase: Phase, hosts: readonly string[], inForce: InForce, apply: Apply) {
     this.log.push(`${phase} ${hosts.join(',')} ${inForce}`)
     const results = new Map<string, PhaseResult>()

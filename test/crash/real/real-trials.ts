@@ -146,14 +146,18 @@ export class RealTrials {
       wrong.push(...(await this.#look(before, bobs.code)))
       return { isStruck: true, point, state: stateOf(bobs), wrong, output }
     }
-    const last = await this.#endUntaken(woken)
+    const last = await this.#endUntaken(before, woken)
     wrong.push(...(await this.#look(before, last.code)))
     return { isStruck: true, point, state: stateOf(last), wrong, output: output + last.output }
   }
 
-  /** Nobody took anything over: the first operator committed, or is asked to go back; without one nothing had begun. */
-  async #endUntaken(woken: Ran | undefined): Promise<Ran> {
-    if (woken === undefined) return { code: 3, output: '' }
+  /**
+   * Nobody took anything over: the first operator committed, or is asked to go back. Without one nothing had begun, or everything was
+   * over and nothing is owed: all is as the env file says.
+   */
+  async #endUntaken({ env }: Before, woken: Ran | undefined): Promise<Ran> {
+    const isNew = this.#site.env()['JWT_SECRET'] !== env['JWT_SECRET']
+    if (woken === undefined) return { code: isNew ? 0 : 3, output: '' }
     if (woken.code === 0) return woken
     return this.#recover({ fault: 'stop', at: 0, onHost: false, way: 'rollback' })
   }
