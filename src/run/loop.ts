@@ -64,8 +64,9 @@ export async function runLoop(act: Act, items: List): Promise<TaskResult> {
     setItem(act, names, items, index)
     const result = await runItem({ ...act, index })
     const label = renderItemLabel(act, item)
-    results.push({ ...result, values: new Map([...result.values, ...itemValues(act, names)]) })
-    showItem(act, result, label)
+    const labelled = { ...result, values: new Map([...result.values, ...itemValues(act, names)]) }
+    results.push(labelled)
+    showItem(act, labelled, label)
     if (result.status === 'unreachable' || result.status === 'unknown') break
   }
   clearItem(act, names)
