@@ -139,7 +139,8 @@ function startSupervisor(folder: string): ChildProcess {
 async function healthy(url: string): Promise<void> {
   const deadline = Date.now() + 30_000
   while (
-    !(await fetch(`${url}/api/health`).then(
+    // Over a connection of its own: one that is kept may be the one to a panel that has just been stopped.
+    !(await fetch(`${url}/api/health`, { headers: { connection: 'close' } }).then(
       answer => answer.ok,
       () => false,
     ))

@@ -27,6 +27,8 @@ export type RotationState =
   | 'awaiting_provider'
   /** Committed; previous values still count, until they are finalised. */
   | 'in_grace'
+  /** The run ended without this host: a person gave it up, and nobody knows what is true there. */
+  | 'abandoned'
 
 /** Counts of PLAY RECAP, by host. */
 export interface Recap {

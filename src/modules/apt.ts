@@ -4,6 +4,7 @@ import type { Args } from '../core/params.ts'
 import { sh } from '../core/script.ts'
 import { accept } from '../resources/file.ts'
 import {
+  isOlderVersion,
   type PackageState,
   readPackageState,
   requireNoUpgrade,
@@ -93,8 +94,7 @@ function optionsOf(args: AptArgs): readonly string[] {
 
 const inFile = sh`
 command -v dpkg-deb >/dev/null 2>&1 || rt_fail "this host has no dpkg-deb"
-# shellcheck disable=SC2016 # dpkg-deb expands it
-dpkg-deb -W --showformat='\${Package}=\${Version}' -- "$p_deb" || rt_fail "Unable to install package: $p_deb is no package file"
+dpkg-deb -f "$p_deb" || rt_fail "Unable to install package: $p_deb is no package file"
 `
 
 /** Names to look for, and the file that one of them comes from. */
@@ -102,8 +102,11 @@ async function namesOf(t: Target, args: AptArgs) {
   if (args.deb === undefined) return { names: args.name, files: {} }
   if (/^[a-z]+:\/\//.test(args.deb))
     throw problem('E_PARAMS', 'apt: deb is a file of the target', { hint: 'fetch it first, with get_url' })
-  const name = accept(t, await t.run(inFile, { deb: args.deb })).stdout.toString()
-  return { names: [name], files: { [name.split('=')[0]!]: args.deb } }
+  const fields = accept(t, await t.run(inFile, { deb: args.deb })).stdout.toString()
+  const [name, version] = ['Package', 'Version'].map(
+    field => new RegExp(`^${field}: *(\\S+)`, 'm').exec(fields)?.[1] ?? '',
+  )
+  return { names: [`${name}=${version}`], files: { [name!]: args.deb } }
 }
 
 const isUpdating = (args: AptArgs): boolean => args.update_cache || args.cache_valid_time > 0
@@ -137,7 +140,7 @@ const isStale = ({ cache_valid_time }: AptArgs, { terms }: PackageState): boolea
   terms.listedSeconds >= cache_valid_time || terms.listedAt === 0
 
 function want(args: AptArgs, before: PackageState): PackageState {
-  const after = wantPackages(args.state, before, args.only_upgrade)
+  const after = wantPackages({ state: args.state, isOnlyUpgraded: args.only_upgrade }, before)
   const older = Object.entries(before.terms.versions).find(
     ([name]) => before.packages[name] !== null && after.packages[name] !== before.packages[name],
   )
@@ -145,7 +148,7 @@ function want(args: AptArgs, before: PackageState): PackageState {
     older !== undefined &&
     !args.allow_downgrade &&
     args.deb === undefined &&
-    isOlder(older[1], before.packages[older[0]]!)
+    isOlderVersion(older[1], before.packages[older[0]]!)
   )
     throw problem(
       'E_TASK',
@@ -156,11 +159,6 @@ function want(args: AptArgs, before: PackageState): PackageState {
     )
   const isOnlyFetched = Object.keys(after.packages).length === 0 && !isUpgrading(args) && !args.autoremove
   return isUpdating(args) && isOnlyFetched && isStale(args, before) ? { ...after, isFetched: true } : after
-}
-
-/** Whether a version is plainly older: compared number by number, as far as both have the same form. */
-function isOlder(a: string, b: string): boolean {
-  return a.localeCompare(b, 'en', { numeric: true }) < 0
 }
 
 export const apt = defineState<typeof params, PackageState>({

@@ -21,6 +21,28 @@ const params = {
   allowerasing: { type: 'bool', default: false, doc: 'Remove installed packages that are in the way.' },
   install_weak_deps: { type: 'bool', default: true, doc: 'Install what a package recommends too.' },
   autoremove: { type: 'bool', default: false, doc: 'Remove packages that nothing needs any more.' },
+  allow_downgrade: {
+    type: 'bool',
+    default: false,
+    doc: 'A version that is asked for may be older than the installed one; without it the newer one stays.',
+  },
+  update_only: { type: 'bool', default: false, doc: 'Do not install what is not there.' },
+  cacheonly: {
+    type: 'bool',
+    default: false,
+    doc: 'Use the package lists that the host has, whatever their age.',
+  },
+  enable_plugin: { type: 'list', default: [], doc: 'Plugins to use for this.' },
+  disable_plugin: { type: 'list', default: [], doc: 'Plugins not to use for this.' },
+  disable_excludes: { type: 'string', doc: '`all`, `main` or a repository: ignore what is excluded there.' },
+  sslverify: { type: 'bool', default: true, doc: 'Check the certificates of repositories.' },
+  validate_certs: { type: 'bool', default: true, doc: 'Check the certificates of repositories.' },
+  use_backend: {
+    type: 'string',
+    choices: ['auto', 'dnf', 'dnf4', 'yum', 'yum4'],
+    default: 'auto',
+    doc: 'Taken for compatibility: the program of that name on the host decides.',
+  },
 } as const
 
 /** Options of dnf(8) and yum(8), by those of the module. */
@@ -36,6 +58,11 @@ function optionsOf(args: Args<typeof params>): readonly string[] {
     ...(args.nobest ? ['--nobest'] : []),
     ...(args.allowerasing ? ['--allowerasing'] : []),
     ...(args.install_weak_deps ? [] : ['--setopt=install_weak_deps=False']),
+    ...(args.cacheonly ? ['--cacheonly'] : []),
+    ...args.enable_plugin.map(name => `--enableplugin=${name}`),
+    ...args.disable_plugin.map(name => `--disableplugin=${name}`),
+    ...(args.disable_excludes === undefined ? [] : [`--disableexcludes=${args.disable_excludes}`]),
+    ...(args.sslverify && args.validate_certs ? [] : ['--setopt=sslverify=False']),
   ]
 }
 
@@ -43,8 +70,10 @@ function particular(use: PackageManager) {
   return (args: Args<typeof params>): Particular => ({
     use,
     options: optionsOf(args),
-    isUpgrade: false,
+    isUpgrade: args.name.includes('*') && args.state === 'latest',
     isAutoremoved: args.autoremove,
+    isOnlyUpgraded: args.update_only,
+    isNewerKept: !args.allow_downgrade,
   })
 }
 
@@ -52,7 +81,15 @@ const examples = (name: string): string => `
 - name: What the panel needs
   ${name}: { name: [nodejs, postgresql], state: present }
 `
-const notes = ['`name: "*"`, groups, files and URLs are refused by name: use command for them.']
+const notes = [
+  '`name: nginx-1.20` asks for a version; `name: "*"` with `state: latest` upgrades everything, which cannot be undone.',
+  'Undoing an installation removes the packages named, not those that came along.',
+  'Groups, files and URLs are refused by name: use command for them.',
+]
+const refused = refuseAll(
+  'use the module command: dnf …',
+  'bugfix download_dir download_only install_repoquery installroot list lock_timeout security',
+)
 
 export const dnf = defineState<typeof params, PackageState>(
   createPackageModule<typeof params>(
@@ -61,10 +98,7 @@ export const dnf = defineState<typeof params, PackageState>(
       summary: 'Install, upgrade or remove packages with dnf.',
       notes,
       params,
-      refused: refuseAll(
-        'use the module command: dnf …',
-        'allow_downgrade bugfix cacheonly disable_excludes disable_plugin download_dir download_only enable_plugin install_repoquery installroot list lock_timeout security sslverify update_only use_backend validate_certs',
-      ),
+      refused,
       examples: examples('dnf'),
     },
     particular('dnf'),
@@ -78,10 +112,7 @@ export const yum = defineState<typeof params, PackageState>(
       summary: 'Install, upgrade or remove packages with yum.',
       notes,
       params,
-      refused: refuseAll(
-        'use the module command: dnf …',
-        'allow_downgrade bugfix cacheonly disable_excludes disable_plugin download_dir download_only enable_plugin install_repoquery installroot list lock_timeout security sslverify update_only use_backend validate_certs',
-      ),
+      refused,
       examples: examples('yum'),
     },
     particular('yum'),

@@ -74,6 +74,8 @@ export interface Particular {
   readonly options: readonly string[]
   readonly isUpgrade: boolean
   readonly isAutoremoved: boolean
+  readonly isOnlyUpgraded?: boolean
+  readonly isNewerKept?: boolean
 }
 
 type CommonArgs = Args<typeof commonPackageParams>
@@ -101,7 +103,7 @@ export function createPackageModule<P extends typeof commonPackageParams>(
       const { use, options, isUpgrade, isAutoremoved } = particular(args)
       const { name, state, update_cache } = common(args)
       return readPackageState(t, {
-        names: name,
+        names: isUpgrade ? name.filter(one => one !== '*') : name,
         use,
         options,
         upgrade: isUpgrade ? 'upgrade' : '',
@@ -113,7 +115,10 @@ export function createPackageModule<P extends typeof commonPackageParams>(
     },
     reread: rereadPackages,
     want: (args: Args<P>, before: PackageState) =>
-      withFetch(common(args), wantPackages(stateOf(common(args).state), before)),
+      withFetch(
+        common(args),
+        wantPackages({ ...particular(args), state: stateOf(common(args).state) }, before),
+      ),
     write: writePackageState,
     result: (_args: Args<P>, before: PackageState, after: PackageState) => ({
       packages: after.packages,

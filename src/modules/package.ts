@@ -42,7 +42,7 @@ export const packageModule = defineState<typeof params, PackageState>({
       isWanted: stateOf(state) !== 'absent',
     }),
   reread: rereadPackages,
-  want: ({ state }, before) => wantPackages(stateOf(state), before),
+  want: ({ state }, before) => wantPackages({ state: stateOf(state) }, before),
   write: writePackageState,
   result: (_args, before, after) => ({ packages: after.packages, msg: renderChange(before, after) }),
   show: showPackages,

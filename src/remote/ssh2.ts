@@ -1,10 +1,11 @@
 import type { Duplex } from 'node:stream'
-import type { Client, ClientChannel, ConnectConfig } from 'ssh2'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Client, ConnectConfig } from 'ssh2'
 import { problem, RotaError } from '../core/error.ts'
-import type { AcceptedLogin, Ended, Session } from '../core/remote.ts'
+import type { AcceptedLogin } from '../core/remote.ts'
 import { type Auth, type KeyCache, loadAuth } from './auth.ts'
 import { certificateAlgorithm } from './certificate.ts'
-import type { Channel, Connection } from './connection.ts'
+import type { Connection } from './connection.ts'
 import { checkHostKey } from './host-key.ts'
 import {
   type KnownHost,
@@ -14,6 +15,7 @@ import {
   selectKnown,
 } from './known-hosts.ts'
 import { type Login, renderSsh } from './login.ts'
+import { MOST_TRIES, Ssh2Connection } from './ssh2-connection.ts'
 import { extendClient } from './ssh2-internals.ts'
 
 export interface Ssh2Options {
@@ -37,14 +39,6 @@ const HOST_KEY_ALGORITHMS = [
   'rsa-sha2-256',
 ] as const
 
-/** sshd refuses connections at random while many are logging in (MaxStartups); so many are tried again. */
-const MOST_TRIES = 6
-/** sshd refuses channels beyond MaxSessions (10 by default) until one ends; so often one is tried again. */
-const MOST_CHANNEL_TRIES = 100
-const CHANNEL_RETRY_MS = 100
-
-const wait = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms))
-
 /** Connects and logs in. Throws E_UNREACHABLE, E_HOST_KEY or E_AUTH. */
 export async function openSsh2(options: Ssh2Options): Promise<Connection> {
   const { default: ssh2 } = await import('ssh2')
@@ -54,7 +48,7 @@ export async function openSsh2(options: Ssh2Options): Promise<Connection> {
     const attempt = await login(new ssh2.Client(), options, auth, socket)
     if (!(attempt instanceof Refused)) return attempt
     if (left === 0 || !attempt.isWorthRetrying) throw attempt.error
-    await wait(100 + Math.random() * 400 * (MOST_TRIES - left))
+    await sleep(100 + Math.random() * 400 * (MOST_TRIES - left))
   }
 }
 
@@ -173,124 +167,4 @@ function explain(cause: Error & { level?: string; code?: string }, login: Login,
       : `try: ${renderSsh(login)}`,
     cause,
   })
-}
-
-class Ssh2Connection implements Connection {
-  isOver = false
-  readonly #client: Client
-  readonly #login: Login
-  readonly #closed: Promise<undefined>
-  #why: string | undefined
-
-  constructor(client: Client, login: Login) {
-    this.#client = client
-    this.#login = login
-    this.#closed = new Promise(resolve => {
-      client.once('close', () => resolve(undefined))
-    })
-  }
-
-  /** The first reason is the true one. */
-  fail(why: string): void {
-    this.isOver = true
-    this.#why ??= why
-  }
-
-  async start(command: string): Promise<Channel> {
-    for (let tried = 1; ; tried++)
-      try {
-        return await this.#open(
-          done => this.#client.exec(command, done),
-          channel => this.#link(channel),
-        )
-      } catch (cause) {
-        if (this.isOver || !isWorthRetrying(cause, tried)) throw this.#refused(cause)
-        await wait(CHANNEL_RETRY_MS)
-      }
-  }
-
-  async forward(to: Parameters<Session['forward']>[0]): Promise<Duplex> {
-    try {
-      return await this.#open(
-        done => {
-          if ('socket' in to) this.#client.openssh_forwardOutStreamLocal(to.socket, done)
-          else this.#client.forwardOut('127.0.0.1', 0, to.host, to.port, done)
-        },
-        channel => {
-          channel.stderr.resume()
-          return channel
-        },
-      )
-    } catch (cause) {
-      throw this.#refused(cause)
-    }
-  }
-
-  close(): void {
-    this.fail('the connection was closed')
-    this.#client.end()
-  }
-
-  /** `use` is called at once: data, exit status and close may come in the same packet as the confirmation. */
-  async #open<T extends object>(
-    ask: (done: (error: Error | undefined, channel: ClientChannel) => void) => void,
-    use: (channel: ClientChannel) => T,
-  ): Promise<T> {
-    if (this.isOver) throw new Error(this.#why)
-    const opened = new Promise<T>((resolve, reject) => {
-      ask((error, channel) => (error ? reject(error) : resolve(use(channel))))
-    })
-    const used = await Promise.race([this.#closed, opened])
-    if (used === undefined) throw new Error(this.#why)
-    return used
-  }
-
-  #refused(cause: unknown): RotaError {
-    const { name } = this.#login
-    const why = cause instanceof Error ? cause.message : String(cause)
-    const message = this.isOver
-      ? `the connection to ${name} is lost: ${why}`
-      : `${name} does not open a channel: ${why}`
-    return problem('E_UNREACHABLE', message, { cause })
-  }
-
-  #link(channel: ClientChannel): Channel {
-    let exit: Ended | undefined
-    const exited = new Promise<void>(resolve => {
-      channel.on('exit', (code: number | null, signal?: string) => {
-        exit = code === null ? { signal: signal ?? 'an unknown signal' } : { code }
-        resolve()
-      })
-    })
-    channel.on('error', () => {})
-    let close = (): void => {}
-    const ended = new Promise<Ended>(resolve => {
-      const end = (): void => resolve(exit ?? { unknown: this.#unknown() })
-      close = () => {
-        channel.close()
-        channel.destroy()
-        end()
-      }
-      channel.on('close', end)
-      void this.#closed.then(end)
-    })
-    return { stdin: channel, stdout: channel, stderr: channel.stderr, ended, exited, close }
-  }
-
-  #unknown(): string {
-    const why = this.#why ?? 'the channel closed without an exit status'
-    return `the link to ${this.#login.name} was lost after it was sent: ${why}`
-  }
-}
-
-/**
- * Reason 2 with these words, or 4 (RESOURCE_SHORTAGE), is what a server at its MaxSessions answers. Dropbear now and
- * then closes a channel that takes the number of one just closed, without an answer to `exec`; trying that again does
- * no harm, since what is started does nothing before it is written to.
- */
-function isWorthRetrying(cause: unknown, tried: number): boolean {
-  if (!(cause instanceof Error)) return false
-  if (cause.message === 'Unable to exec') return tried < MOST_TRIES
-  if (!('reason' in cause) || tried >= MOST_CHANNEL_TRIES) return false
-  return cause.reason === 4 || (cause.reason === 2 && cause.message.endsWith(': open failed'))
 }

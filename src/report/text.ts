@@ -118,6 +118,7 @@ function rotationHandlers({ line, heading, paint, verbosity }: Printer): Handler
     finalised: paint.green.bold,
     awaiting_provider: paint.yellow.bold,
     in_grace: paint.green.bold,
+    abandoned: paint.red.bold,
   }
   return {
     'phase.start': event => heading(`PHASE ${event.phase}`),

@@ -1,9 +1,10 @@
 import { joinScripts, sh } from '../core/script.ts'
 
 /**
- * One set of functions for each package manager: installed and candidate print the version of one package (nothing: there is none),
- * refresh, install, remove, pending (what an upgrade would change), upgrade, orphans (what autoremove would remove). Their output is
- * made for programs or is as their manuals show it. `$p_use` names one, or is empty.
+ * One set of functions for each package manager: installed and candidate print name and version of one package (nothing: there is none;
+ * the name is another where dnf was asked for a version, an architecture or what a package provides), refresh, install, remove, pending
+ * (what an upgrade would change), upgrade, orphans (what autoremove would remove). Their output is made for programs or is as their
+ * manuals show it. `$p_use` names one, or is empty.
  */
 const managers = sh`
 PATH=$PATH:/usr/sbin:/sbin
@@ -48,23 +49,38 @@ apk_do() {
   unset IFS
   apk "$@" </dev/null 8>&-
 }
+# Puts the name before a version.
+named() { if read -r version; then printf '%s %s\n' "$1" "$version"; fi; }
+version_format='%{NAME} %|EPOCH?{%{EPOCH}:}:{}|%{VERSION}-%{RELEASE}\n'
+# Not rpm -q: busybox has an rpm of its own, which knows less.
+rpm_query() { found=$(rpmquery --qf "$version_format" "$@" 2>/dev/null) && printf '%s\n' "$found" | tail -n 1; }
 installed() {
   case $manager in
-    apt) dpkg-query -W -f '\${db:Status-Status} \${Version}\n' -- "$1" 2>/dev/null | sed -n 's/^installed //p' | head -n 1 ;;
-    apk) apk list --installed "$1" 2>/dev/null | sed -n 's/ .*//; 1p' | sed "s/^.*-\([^-]*-r[0-9]*\)$/\1/" ;;
-    *) rpm -q --qf '%|EPOCH?{%{EPOCH}:}:{}|%{VERSION}-%{RELEASE}\n' -- "$1" 2>/dev/null | grep -v 'not installed' | tail -n 1 ;;
+    apt) dpkg-query -W -f '\${db:Status-Status} \${Version}\n' -- "$1" 2>/dev/null | sed -n 's/^installed //p' | named "$1" ;;
+    apk) apk list --installed "$1" 2>/dev/null | sed -n 's/ .*//; 1p' | sed 's/^.*-\([^-]*-r[0-9]*\)$/\1/' | named "$1" ;;
+    *) rpm_query "$1" || rpm_query --whatprovides "$1" ;;
   esac
 }
+# yum of before dnf has no repoquery of its own.
+repoquery() {
+  found=$(dnf_do repoquery --latest-limit=1 --qf '%{name} %{evr}' "$@" 2>/dev/null | grep . | tail -n 1)
+  [ -n "$found" ] && printf '%s\n' "$found"
+}
+listed() { dnf_do list available "$1" 2>/dev/null | sed -n 's/^[^ ]*\.[a-z0-9_]*  *\([^ ]*[0-9][^ ]*\)  *[^ ]*$/\1/p' | tail -n 1 | named "$1"; }
 candidate() {
   case $manager in
     apt)
-      if [ -n "\${p_release-}" ]; then set -- -t "$p_release" policy "$1"; else set -- policy "$1"; fi
-      apt-cache "$@" 2>/dev/null | sed -n 's/^  Candidate: //p' | sed '/^(none)$/d' ;;
+      if [ -n "\${p_release-}" ]; then apt-cache -t "$p_release" policy "$1"; else apt-cache policy "$1"; fi 2>/dev/null |
+        sed -n '/^  Candidate: (none)/!s/^  Candidate: //p' | named "$1" ;;
     apk)
       apk_do add --simulate --upgrade "$1" 2>/dev/null |
         sed -n "s/^([0-9/]*) [A-Z][a-z]* \([^ ]*\) (\(.* -> \)\{0,1\}\([^ )]*\)).*/\1 \3/p" |
-        while read -r name version; do if [ "$name" = "\${1%%[=<>~]*}" ]; then printf '%s\n' "$version"; fi; done ;;
-    *) dnf_do list --available -- "$1" 2>/dev/null | sed -n '/^[^ ]*\.[a-z0-9_]* .*[0-9]/p' | tail -n 1 | { read -r _ version _; printf '%s\n' "$version"; } ;;
+        while read -r name version; do if [ "$name" = "\${1%%[=<>~]*}" ]; then printf '%s %s\n' "$name" "$version"; fi; done ;;
+    *)
+      # Of what is installed only what is newer: a host may have more than its repositories.
+      if [ -n "$2" ]; then repoquery --upgrades "$1" || listed "$1"
+      else repoquery "$1" || repoquery --whatprovides "$1" || listed "$1"
+      fi ;;
   esac
 }
 refresh() {
@@ -78,7 +94,7 @@ pending() {
   case $manager in
     apt) apt_get -s "$1" 2>/dev/null | sed -n 's/^Inst \([^ ]*\) .*/\1/p' ;;
     apk) apk_do upgrade --simulate 2>/dev/null | sed -n 's/^([0-9/]*) [A-Z][a-z]* \([^ ]*\) .*/\1/p' ;;
-    *) dnf_do check-update 2>/dev/null | sed -n 's/^\([^ ]*\)\.[a-z0-9_]* .*[0-9].*/\1/p' ;;
+    *) dnf_do check-update 2>/dev/null | sed -n '/^Obsoleting/q; s/^\([^ ]*\)\.[a-z0-9_]* .*[0-9].*/\1/p' ;;
   esac
 }
 orphans() {
@@ -103,10 +119,15 @@ set -f
 IFS=$nl
 for name in $p_names; do
   unset IFS
-  version=$(installed "$name")
+  found=$(installed "$name")
   newest=
-  if [ "$p_newest" = 1 ] || { [ -z "$version" ] && [ "$p_wanted" = 1 ]; }; then newest=$(candidate "$name"); fi
-  printf '%s\t%s\t%s\n' "$name" "$version" "$newest"
+  if [ -n "$found" ]; then real=\${found% *}; else real=$name; fi
+  if [ "$p_newest" = 1 ] || { [ -z "$found" ] && [ "$p_wanted" = 1 ]; }; then newest=$(candidate "$real" "$found"); fi
+  if [ -z "$found" ] && [ -n "$newest" ] && [ "\${newest% *}" != "$name" ]; then
+    real=\${newest% *}
+    found=$(installed "$real")
+  fi
+  printf '%s\t%s\t%s\t%s\n' "$real" "\${found##* }" "\${newest##* }" "$name"
 done
 unset IFS
 if [ -n "$p_upgrade" ]; then rt_set pending "$(pending "$p_upgrade")"; fi
@@ -138,7 +159,7 @@ if [ -n "$p_remove" ]; then
   case $manager in
     apt) if [ "$p_purge" = 1 ]; then apt_get purge "$@"; else apt_get remove "$@"; fi ;;
     apk) apk_do del "$@" ;;
-    *) dnf_do remove "$@" ;;
+    *) dnf_do remove --setopt=clean_requirements_on_remove=False "$@" ;;
   esac || rt_fail "cannot remove: $*"
 fi
 if [ -n "$p_install" ]; then

@@ -41,7 +41,7 @@ export type PackageState = {
 }
 
 export interface PackagesAsked {
-  /** Names, with a version behind = for apt and apk. */
+  /** Names, with a version behind = for apt and apk, behind - for dnf. */
   readonly names: readonly string[]
   /** Package files of the target, by the name of the package, whose version stands in `names`. */
   readonly files?: Readonly<Record<string, string>>
@@ -101,6 +101,7 @@ export async function readPackageState(t: Target, asked: PackagesAsked): Promise
     terms: {
       ...terms,
       newest,
+      versions: { ...terms.versions, ...versionsOf(rows) },
       manager: values['manager'] as PackageManager,
       isRefreshed: values['refreshed'] === '1',
       listedAt: Number(values['listed'] || 0),
@@ -122,19 +123,36 @@ function lookParams(terms: Looked, names: readonly string[], use: PackageManager
   }
 }
 
-function parseRows(stdout: Buffer): readonly (readonly [string, string, string])[] {
+/** Name, installed version, newest version, name as asked for. */
+type Row = readonly [string, string, string, string]
+
+function parseRows(stdout: Buffer): readonly Row[] {
   return stdout
     .toString()
     .split('\n')
     .filter(line => line.includes('\t'))
     .map(line => {
-      const [name = '', version = '', newest = ''] = line.split('\t')
-      return [name, version, newest]
+      const [name = '', version = '', newest = '', asked = ''] = line.split('\t')
+      return [name, version, newest, asked]
     })
 }
 
+const withoutEpoch = (version: string): string => version.replace(/^\d+:/, '')
+
+/** Versions that dnf was asked for behind the name, as `nginx-1.20`: what its repositories or the host have of that. */
+function versionsOf(rows: readonly Row[]): Readonly<Record<string, string>> {
+  const versions = rows.flatMap(([name, version, newest, asked]) => {
+    const rest = asked.startsWith(`${name}-`) ? withoutEpoch(asked.slice(name.length + 1)) : ''
+    const found = newest || version
+    const isVersion =
+      rest !== '' && (withoutEpoch(found).startsWith(rest) || rest.startsWith(withoutEpoch(found)))
+    return isVersion && found !== '' ? [[name, found]] : []
+  })
+  return Object.fromEntries(versions)
+}
+
 function parseState(
-  rows: readonly (readonly [string, string, string])[],
+  rows: readonly Row[],
   values: Readonly<Record<string, string>>,
   terms: Looked,
 ): Omit<PackageState, 'terms'> {
@@ -190,20 +208,35 @@ function renderSpec(
   if (files[name] !== undefined && versions[name] === version) return files[name]
   if (manager === 'apt') return `${name}=${version}`
   if (manager === 'apk') return newest[name] === version ? name : `${name}=${version}`
-  return `${name}-${version.replace(/^\d+:/, '')}`
+  return `${name}-${withoutEpoch(version)}`
+}
+
+/** Whether a version is plainly older: compared number by number, as far as both have the same form. */
+export function isOlderVersion(a: string, b: string): boolean {
+  const [old, other] = [a, b].map(one => (/^\d+:/.test(one) ? one : `0:${one}`))
+  return old!.localeCompare(other!, 'en', { numeric: true }) < 0
+}
+
+export interface PackagesWanted {
+  readonly state: 'present' | 'latest' | 'absent'
+  /** Nothing is installed that is not there. */
+  readonly isOnlyUpgraded?: boolean
+  /** A version that is older than what is there counts as there. */
+  readonly isNewerKept?: boolean
 }
 
 /** The packages as asked for. Throws E_TASK for one that the host cannot get. */
 export function wantPackages(
-  state: 'present' | 'latest' | 'absent',
+  { state, isOnlyUpgraded, isNewerKept }: PackagesWanted,
   before: PackageState,
-  isOnlyUpgraded = false,
 ): PackageState {
   const { terms } = before
   const packages = Object.entries(before.packages).map(([name, version]) => {
     if (state === 'absent') return [name, null] as const
-    if (version === null && isOnlyUpgraded) return [name, null] as const
+    if (version === null && isOnlyUpgraded === true) return [name, null] as const
     const asked = terms.versions[name]
+    if (asked !== undefined && version !== null && isNewerKept && isOlderVersion(asked, version))
+      return [name, version] as const
     if (asked !== undefined) return [name, matchesVersion(version, asked) ? version : asked] as const
     if (version !== null && state === 'present') return [name, version] as const
     const newest = terms.newest[name] ?? version

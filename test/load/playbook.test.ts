@@ -241,7 +241,7 @@ describe('files', () => {
     )
     expect(loadTasks(file('e.yml', ''), { registry })).toEqual([])
     expect(codeOf(() => loadTasks(file('l.yml', '- command: ls\n  listen: x\n'), { registry }))).toMatch(
-      /no keyword listen/,
+      /'listen' is not a valid attribute/,
     )
     expect(
       loadTasks(file('h.yml', '- command: ls\n  listen: x\n'), { registry, isHandlers: true }),

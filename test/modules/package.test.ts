@@ -1,5 +1,8 @@
-// package, apt, apk, dnf: the real apt and dpkg with a repository made here; stand-ins that print what the manuals of apk and dnf show.
-import { describe, expect, it } from 'vitest'
+// package, apt, dnf: the real programs with repositories made here. apk: a stand-in that prints what its manual shows.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, it } from 'vitest'
 import { apk } from '../../src/modules/apk.ts'
 import { apt } from '../../src/modules/apt.ts'
 import { aptRepository } from '../../src/modules/apt-repository.ts'
@@ -7,12 +10,14 @@ import { dnf } from '../../src/modules/dnf.ts'
 import { packageModule } from '../../src/modules/package.ts'
 import { packageFacts } from '../../src/modules/package-facts.ts'
 import { makeTarget } from '../support/target.ts'
-import { act, apply } from './harness.ts'
+import { act, apply, shells } from './harness.ts'
 import { live, look } from './lifecycle.ts'
-import { hasProgram, hasSandbox, useSandbox } from './sandbox.ts'
+import { hasProgram, hasSandbox, unpackedPackages, useSandbox } from './sandbox.ts'
 
-/** A repository in a folder: rota-a 1 and 2, rota-b that needs rota-a. */
+/** A repository in a folder: rota-a 1 and 2, rota-b that needs rota-a. The list of installed packages is empty: a long one takes long. */
 const repository = `
+mount -t tmpfs rota /var/lib/dpkg; mount -t tmpfs rota /etc/apt/apt.conf.d
+mkdir /var/lib/dpkg/info /var/lib/dpkg/updates /var/lib/dpkg/triggers; : >/var/lib/dpkg/status
 mkdir -p /srv.rota 2>/dev/null; repo=/var/rota-repo; mkdir -p $repo; cd $repo
 make() {
   mkdir -p "p/DEBIAN" "p/usr/share/rota-test"
@@ -36,8 +41,8 @@ const world = `dpkg-query -W -f '\${Package} \${Version} \${db:Status-Status}\\n
 const hasApt = hasProgram('apt-get') && hasProgram('dpkg-deb')
 if (!hasApt) console.log('skipped: apt-get is not installed')
 
-describe.skipIf(!hasSandbox || !hasApt)('apt', () => {
-  const { session } = useSandbox('dash', { setUp: repository })
+describe.skipIf(!hasSandbox || !hasApt).each(Object.keys(shells))('apt under %s', shell => {
+  const { session } = useSandbox(shell, { setUp: repository, isDebian: true })
   const base = () => ({ session: session(), world })
 
   it('fetches the lists when they are old', { timeout: 60_000 }, async () => {
@@ -198,8 +203,8 @@ esac
 `
 const apkWorld = 'cd /run/apk 2>/dev/null && grep . * 2>/dev/null; exit 0'
 
-describe.skipIf(!hasSandbox)('apk', () => {
-  const { session } = useSandbox('busybox', {
+describe.skipIf(!hasSandbox).each(Object.keys(shells))('apk under %s', shell => {
+  const { session } = useSandbox(shell, {
     programs: { apk: apkProgram },
     setUp: 'rm -rf /run/apk; mkdir -p /run/apk',
   })
@@ -218,32 +223,98 @@ describe.skipIf(!hasSandbox)('apk', () => {
   })
 })
 
-const rpmProgram = `#!/bin/sh
-for n; do :; done
-[ -f "/run/rpm/$n" ] && cat "/run/rpm/$n" || { echo "package $n is not installed"; exit 1; }
-`
-const dnfProgram = `#!/bin/sh
-verb=; names=
-for one; do case $one in -*) ;; *) if [ -z "$verb" ]; then verb=$one; else names="$names $one"; fi ;; esac; done
-case $verb in
-  list) for n in $names; do [ "$n" = nginx ] && printf 'Available Packages\\nnginx.x86_64    1:1.20.1-14.el9    appstream\\n'; done ;;
-  install) for n in $names; do name=\${n%%-[0-9]*}; echo "1:\${n#"$name"-}" >"/run/rpm/$name"; done ;;
-  remove) for n in $names; do rm -f "/run/rpm/$n"; done ;;
-esac
-`
+const rpms = mkdtempSync(join(tmpdir(), 'rota-rpms-'))
+afterAll(() => rmSync(rpms, { recursive: true }))
 
-// busybox's own rpm stands before any other on the PATH of a busybox host, which has no dnf anyway.
-describe.skipIf(!hasSandbox).each(['dash', 'bash'])('dnf under %s', shell => {
+/** Packages like those for apt, and one whose name does not fit a column. */
+const rpmRepository = `
+mkdir -p /etc/yum.repos.d
+printf '[rota]\\nname=rota\\nbaseurl=file://${rpms}\\nenabled=1\\ngpgcheck=0\\n' >/etc/yum.repos.d/rota.repo
+make() {
+  printf 'Name: %s\\nVersion: %s\\nRelease: 1\\nSummary: x\\nLicense: MIT\\nBuildArch: noarch\\n%s\\n%%description\\nx\\n' "$1" "$2" "$3" >x.spec
+  printf '%%install\\nmkdir -p %%{buildroot}/usr/share\\necho x >%%{buildroot}/usr/share/%s\\n%%files\\n/usr/share/%s\\n' "$1" "$1" >>x.spec
+  rpmbuild -bb --quiet --define '_topdir /var/rpmbuild' --define '_rpmdir ${rpms}' x.spec >/dev/null 2>&1
+}
+if ! [ -d ${rpms}/repodata ]; then
+cd ${rpms}
+make rota-a 1.0 'Epoch: 1'; make rota-a 2.0 'Epoch: 1'
+make rota-b 1.0 'Requires: rota-a
+Provides: rota-virtual'
+make rota-with-a-name-that-is-very-long-indeed-for-a-column 1.0.0.20240101.git0123456789abcdef ''
+createrepo_c -q .
+cd /
+fi
+`
+const rpmWorld = 'rpmquery -a | sort'
+const dnfFolder = unpackedPackages('dnf')
+
+describe.skipIf(!hasSandbox || dnfFolder === undefined).each(Object.keys(shells))('dnf under %s', shell => {
   const { session } = useSandbox(shell, {
-    programs: { dnf: dnfProgram, rpm: rpmProgram },
-    setUp: 'rm -rf /run/rpm; mkdir -p /run/rpm',
+    setUp: rpmRepository,
+    unpacked: dnfFolder!,
+    isDebian: true,
   })
-  it('lives', async () => {
-    const world = 'cd /run/rpm; grep . * /dev/null 2>/dev/null; exit 0'
-    const one = { session: session(), world, module: dnf }
-    expect((await live({ ...one, args: { name: ['nginx'] }, keep: true })).world).toBe(
-      'nginx:1:1.20.1-14.el9\n',
+
+  it('lives', { timeout: 120_000 }, async () => {
+    const old = await live({
+      session: session(),
+      world: rpmWorld,
+      module: dnf,
+      args: { name: ['rota-a-1.0'] },
+    })
+    expect(old.world).toBe('rota-a-1.0-1.noarch\n')
+    expect(old.result).toMatchObject({ packages: { 'rota-a': '1:1.0-1' } })
+  })
+})
+
+describe.skipIf(!hasSandbox || dnfFolder === undefined)('dnf', () => {
+  const { session } = useSandbox('dash', { setUp: rpmRepository, unpacked: dnfFolder! })
+  const installed = () => look(session(), 'rpm -qa --qf "%{NAME} " | tr " " "\\n" | sort | tr "\\n" " "')
+
+  it('upgrades and goes back', { timeout: 120_000 }, async () => {
+    const one = { session: session(), world: rpmWorld, module: dnf }
+    const t = makeTarget({ session: session() })
+    await apply(t, dnf, { name: ['rota-a-1.0'] })
+    expect((await apply(t, dnf, { name: ['rota-a', 'rota-a-1.0'] })).changed).toBe(false)
+    const latest = await live({ ...one, args: { name: ['rota-a'], state: 'latest' }, keep: true })
+    expect(latest.world).toBe('rota-a-2.0-1.noarch\n')
+    expect((await apply(t, dnf, { name: ['rota-a-1.0'] })).changed).toBe(false)
+    await apply(t, dnf, { name: ['rota-a-1.0'], allow_downgrade: true })
+    await live({ ...one, module: packageModule, args: { name: ['rota-a'], use: 'dnf', state: 'absent' } })
+    await apply(t, dnf, { name: ['rota-a'], state: 'absent' })
+  })
+
+  it('takes names as dnf does', { timeout: 60_000 }, async () => {
+    const t = makeTarget({ session: session() })
+    const long = 'rota-with-a-name-that-is-very-long-indeed-for-a-column'
+    const done = await apply(t, dnf, { name: ['rota-virtual', long] })
+    expect(done.result['packages']).toEqual({
+      'rota-b': '1.0-1',
+      [long]: expect.stringContaining('1.0.0.2024'),
+    })
+    expect((await apply(t, dnf, { name: ['rota-virtual', 'rota-b.noarch'] })).changed).toBe(false)
+    expect(await installed()).toBe(`rota-a rota-b ${long} `)
+    await apply(t, dnf, { name: ['rota-virtual', long], state: 'absent' })
+    expect(await installed()).toBe('rota-a ')
+    expect((await apply(t, dnf, { autoremove: true })).changed).toBe(true)
+    expect(await installed()).toBe('')
+    expect((await apply(t, dnf, { name: ['rota-a'], state: 'latest', update_only: true })).changed).toBe(
+      false,
     )
-    expect((await live({ ...one, args: { name: ['nginx'], state: 'absent' } })).world).toBe('')
+    await expect(apply(t, dnf, { name: ['no-such'] })).rejects.toThrow(/No package matching 'no-such'/)
+  })
+
+  it('upgrades all', { timeout: 60_000 }, async () => {
+    const t = makeTarget({ session: session() })
+    await apply(t, dnf, { name: ['rota-a-1.0'] })
+    const all = { name: ['*'], state: 'latest' }
+    await expect(apply(makeTarget({ session: session(), undoable: true }), dnf, all)).rejects.toThrow(
+      /cannot be undone/,
+    )
+    expect((await apply(makeTarget({ session: session(), check: true }), dnf, all)).changed).toBe(true)
+    expect((await apply(t, dnf, all)).changed).toBe(true)
+    expect(await look(session(), 'rpm -q rota-a')).toBe('rota-a-2.0-1.noarch\n')
+    expect((await apply(t, dnf, all)).changed).toBe(false)
+    await expect(apply(t, dnf, { name: ['*'] })).rejects.toThrow(/is no name of a package/)
   })
 })

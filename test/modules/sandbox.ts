@@ -1,7 +1,7 @@
 // A session whose /etc, /usr, /var, /home, /root and /run are private copies: accounts, packages and services can be changed in it, and
 // the machine stays as it is. Its host name and network are its own too. Made of namespaces and overlays, so it needs root on Linux.
 import { execFileSync, spawnSync } from 'node:child_process'
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll } from 'vitest'
@@ -14,7 +14,9 @@ set -e
 mount -t tmpfs rota "$1"
 for dir in etc usr var home root run; do
   mkdir "$1/$dir" "$1/$dir.work"
-  mount -t overlay rota -o "lowerdir=/$dir,upperdir=$1/$dir,workdir=$1/$dir.work" "/$dir"
+  lower=/$dir
+  if [ -n "$2" ] && [ -d "$2/$dir" ]; then lower=$2/$dir:/$dir; fi
+  mount -t overlay rota -o "lowerdir=$lower,upperdir=$1/$dir,workdir=$1/$dir.work" "/$dir"
 done
 `
 
@@ -25,7 +27,7 @@ const namespaces = ['-m', '-u', '-n']
 function whyNot(): string | undefined {
   if (process.getuid?.() !== 0) return 'it needs root'
   const folder = mkdtempSync(join(tmpdir(), 'rota-sandbox-'))
-  const tried = spawnSync('unshare', [...namespaces, 'sh', '-c', mounts, 'sh', folder])
+  const tried = spawnSync('unshare', [...namespaces, 'sh', '-c', mounts, 'sh', folder, ''])
   rmSync(folder, { recursive: true })
   return tried.status === 0 ? undefined : 'mount namespaces with overlays are not allowed'
 }
@@ -39,14 +41,31 @@ export interface Sandbox {
   readonly session: () => Session
 }
 
-/**
- * A sandbox for the tests of this describe. `setUp` is a script that runs in it before the session's shell; `programs` are stand-ins
- * that go before all others on PATH, by name.
- */
-export function useSandbox(
-  shell: string,
-  options: { readonly setUp?: string; readonly programs?: Readonly<Record<string, string>> } = {},
-): Sandbox {
+interface SandboxOptions {
+  /** A script that runs in it before the session's shell. */
+  readonly setUp?: string
+  /** Stand-ins that go before all others on PATH, by name. */
+  readonly programs?: Readonly<Record<string, string>>
+  /** Under busybox too: the programs of this machine, and not busybox's own. */
+  readonly isDebian?: boolean
+  /** Unpacked packages that are laid over the machine. */
+  readonly unpacked?: string
+}
+
+/** The folder in which packages lie unpacked (scripts/setup.mjs); undefined, said and in CI an error, when they are not there. */
+export function unpackedPackages(name: string): string | undefined {
+  const lab = process.env['ROTA_LAB'] ?? join(import.meta.dirname, '../../.lab')
+  const folder = join(lab, 'unpacked', name)
+  if (existsSync(folder)) return folder
+  if (process.env['CI']) throw new Error(`${folder} is not there: run scripts/test.mjs`)
+  console.log(`skipped: ${name}: it is not in ${folder}`)
+  return undefined
+}
+
+const debianPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+
+/** A sandbox for the tests of this describe. */
+export function useSandbox(shell: string, options: SandboxOptions = {}): Sandbox {
   const folder = mkdtempSync(join(tmpdir(), 'rota-sandbox-'))
   const programs = mkdtempSync(join(tmpdir(), 'rota-programs-'))
   let session: Session
@@ -57,11 +76,12 @@ export function useSandbox(
     }
     const start = join(programs, '.start')
     // A busybox-only host sets PATH itself, so what is added to it has to be added behind that.
-    const path = `${programs}:${shell === 'busybox' ? execPath() : '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'}`
+    const isTiny = shell === 'busybox' && options.isDebian !== true
+    const path = `${programs}:${isTiny ? execPath() : debianPath}`
     const [program, ...words] = shell === 'busybox' ? [`${execPath()}/sh`] : shells[shell]!
     writeFileSync(
       start,
-      `#!/bin/sh\nset -- '${folder}' "$@"\n${mounts}\n${options.setUp ?? ''}\nset +e\nshift\nPATH='${path}'\nexport PATH\nexec ${program} ${words.join(' ')} "$@"\n`,
+      `#!/bin/sh\nset -- '${folder}' '${options.unpacked ?? ''}' "$@"\n${mounts}\n${options.setUp ?? ''}\nset +e\nshift 2\nPATH='${path}'\nexport PATH\nexec ${program} ${words.join(' ')} "$@"\n`,
     )
     chmodSync(start, 0o755)
     writeFileSync(

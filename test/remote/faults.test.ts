@@ -146,6 +146,22 @@ it('a host that accepts and says nothing runs into the connect time-out', async 
   ])
 })
 
+it('a host that stays alive but opens no channel runs into the same time-out', async () => {
+  const host = await start()
+  const session = await open(host, { connectTimeoutMs: 300 })
+  host.faults.silentChannels = true
+  const silent = ['E_UNREACHABLE', 'box does not open a channel: no answer within 0.3 s']
+  for (const asked of [
+    session.forward({ host: '127.0.0.1', port: host.port }),
+    session.pipe({ script: sh`:` }, {}),
+  ]) {
+    const error = await failure(asked)
+    expect([error.code, error.message]).toEqual(silent)
+  }
+  host.faults.silentChannels = false
+  expect(text(await session.run({ script: sh`printf here` }))).toBe('here')
+})
+
 it('connections that a busy sshd drops before the handshake are tried again', async () => {
   const host = await start({ faults: { dropConnections: 2 } })
   expect(text(await (await open(host)).run({ script: sh`printf in` }))).toBe('in')

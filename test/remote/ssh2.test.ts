@@ -8,29 +8,9 @@ import type { AcceptedLogin, Address, Become, Connections } from '../../src/core
 import { sh } from '../../src/core/script.ts'
 import { Secret } from '../../src/core/secret.ts'
 import { createConnections } from '../../src/remote/connections.ts'
-import { kill, passwords, type Sshd, startSshd, whyNoSshd } from '../support/sshd.ts'
+import { addressFor, kill, passwords, type Sshd, startSshd, whyNoSshd } from '../support/sshd.ts'
 import { ran, testSession, text, until } from './session-suite.ts'
 
-export function addressFor(
-  server: Pick<Sshd, 'host' | 'port' | 'identity' | 'knownHosts'>,
-  more: Partial<Address> = {},
-): Address {
-  return {
-    name: 'web1',
-    transport: 'ssh',
-    host: server.host,
-    port: server.port,
-    user: 'alice',
-    identityFiles: [server.identity],
-    hostKeyChecking: 'strict',
-    knownHostsFiles: [server.knownHosts],
-    // No config file of the machine's.
-    sshArgs: ['-F', 'none'],
-    connectTimeoutMs: 20_000,
-    shell: '/bin/sh',
-    ...more,
-  }
-}
 const secret = (value: string): Secret => new Secret(value, 'password')
 const codeOf = (promise: Promise<unknown>): Promise<string> =>
   promise.then(
@@ -110,9 +90,12 @@ describe.skipIf(whyNoSshd())('a real sshd', () => {
     await new Promise<void>(resolve => echo.listen(0, '127.0.0.1', resolve))
     const { port } = echo.address() as { port: number }
     const session = await connections().open(addressFor(server), undefined)
+    const channel = await session.forward({ host: '127.0.0.1', port })
     let heard = ''
-    for await (const chunk of await session.forward({ host: '127.0.0.1', port })) heard += chunk
+    for await (const chunk of channel) heard += chunk
     expect(heard).toBe('hello')
+    // Its other half is open until it is destroyed, and the server waits for that.
+    channel.destroy()
     await new Promise(resolve => echo.close(resolve))
     expect(await codeOf(session.forward({ host: '127.0.0.1', port }))).toMatch(
       /^E_UNREACHABLE: web1 .*refused/,

@@ -1,6 +1,6 @@
 // The services through a real sshd: channels that it forwards, an sshd that forwards nothing, a link that is gone.
 import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, createServer as createPlainServer } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Target } from '../../src/core/module.ts'
 import { createRedactor } from '../../src/core/redact.ts'
@@ -13,7 +13,7 @@ import { postgresqlUser } from '../../src/modules/postgresql-user.ts'
 import { uri } from '../../src/modules/uri.ts'
 import { waitFor } from '../../src/modules/wait-for.ts'
 import { createConnections } from '../../src/remote/connections.ts'
-import { kill, type Sshd, startSshd, whyNoSshd } from '../support/sshd.ts'
+import { addressFor, kill, type Sshd, startSshd, whyNoSshd } from '../support/sshd.ts'
 import { makeTarget } from '../support/target.ts'
 import { type Database, missing, startPostgres } from './postgres.ts'
 import { applyState, runAction } from './target.ts'
@@ -25,22 +25,7 @@ const pools: Connections[] = []
 async function targetOn(sshd: Sshd): Promise<Target> {
   const pool = createConnections({ redactor: createRedactor() })
   pools.push(pool)
-  const session = await pool.open(
-    {
-      name: 'web1',
-      transport: 'ssh',
-      host: sshd.host,
-      port: sshd.port,
-      user: 'alice',
-      identityFiles: [sshd.identity],
-      hostKeyChecking: 'strict',
-      knownHostsFiles: [sshd.knownHosts],
-      sshArgs: ['-F', 'none'],
-      connectTimeoutMs: 20_000,
-      shell: '/bin/sh',
-    },
-    undefined,
-  )
+  const session = await pool.open(addressFor(sshd), undefined)
   return makeTarget({ session })
 }
 
@@ -91,6 +76,22 @@ describe.skipIf(whyNoSshd())('through sshd', () => {
     expect((await runAction(t, waitFor, { port, timeout: 5 })).failed).toBeUndefined()
     expect((await runAction(t, waitFor, { port: 1, timeout: 0 })).failed).toBe(true)
     expect((await runAction(t, waitFor, { port: 1, state: 'stopped', timeout: 0 })).failed).toBeUndefined()
+  })
+
+  it('an answer that comes together with the end of the connection does not hold the task up', async () => {
+    // HTTP/1.0 as the simplest servers speak it: the answer and the end in one go.
+    const hasty = createPlainServer(socket => {
+      socket.on('error', () => {})
+      socket.once('data', () => socket.end('HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok'))
+    })
+    await new Promise<void>(resolve => hasty.listen(0, '127.0.0.1', resolve))
+    const { port } = hasty.address() as AddressInfo
+    const t = await targetOn(open)
+    for (let i = 0; i < 40; i++) {
+      const { values } = await runAction(t, uri, { url: `http://127.0.0.1:${port}/`, return_content: true })
+      expect([values['status'], values['content']]).toEqual([200, 'ok'])
+    }
+    hasty.close()
   })
 
   it.skipIf(missing('curl'))(

@@ -24,6 +24,8 @@ export interface Faults {
   dropConnections?: number
   /** Refuses exec channels beyond this number on one connection, as sshd's MaxSessions does. */
   maxSessions?: number
+  /** Neither opens channels nor refuses them from now on, while it answers keepalives. */
+  silentChannels?: boolean
   /** Runs the command, but never reports its exit status. */
   noExitStatus?: boolean
   /** Text before the command's output, as a noisy ~/.bashrc prints it. */
@@ -159,6 +161,7 @@ function serve(world: World, connection: Connection): void {
   connection.on('close', () => world.connections.delete(connection))
   connection.on('authentication', context => authenticate(world, context))
   connection.on('session', (accept, reject) => {
+    if (world.faults.silentChannels) return
     if (world.faults.maxSessions !== undefined && sessions >= world.faults.maxSessions) {
       reject()
       return
@@ -170,9 +173,9 @@ function serve(world: World, connection: Connection): void {
     })
     serveSession(world, session, connection)
   })
-  connection.on('tcpip', (accept, reject, { destIP, destPort }) =>
-    forward(connect(destPort, destIP), accept, reject),
-  )
+  connection.on('tcpip', (accept, reject, { destIP, destPort }) => {
+    if (!world.faults.silentChannels) forward(connect(destPort, destIP), accept, reject)
+  })
   // Unknown to the types: a Unix socket instead of a port.
   connection.on('openssh.streamlocal' as 'tcpip', (accept, reject, info) =>
     forward(connect((info as unknown as { socketPath: string }).socketPath), accept, reject),
