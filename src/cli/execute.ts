@@ -8,6 +8,7 @@ import { selectHosts } from '../inventory/pattern.ts'
 import { loadText } from '../load/text-file.ts'
 import { modules } from '../modules/index.generated.ts'
 import { createRegistry } from '../modules/registry.ts'
+import type { RotationDeps } from '../rotation/run.ts'
 import type { RunDeps, Settings } from '../run/engine.ts'
 import type { Config } from './config.ts'
 import { type Credentials, readCredentials } from './credentials.ts'
@@ -39,6 +40,8 @@ export interface Execution {
   /** Values of `--secret` and passwords that were read already. */
   readonly given?: ReadonlyMap<string, Secret>
   readonly credentials?: Credentials
+  /** Hosts of an open run that are given up. */
+  readonly abandon?: RotationDeps['abandon']
   /** By whom what is run was approved, for the evidence. */
   readonly approved?: Readonly<Record<string, string>>
 }
@@ -192,7 +195,7 @@ function checkRotationFlags(flags: RunFlags, rotation: Rotation | undefined): vo
 }
 
 async function prepareRotation(
-  { mode, files, flags, state, given: read, collector }: Execution,
+  { mode, files, flags, state, given: read, collector, abandon }: Execution,
   parts: {
     readonly inventory: Inventory
     readonly operator: Readonly<Record<string, string>>
@@ -218,6 +221,7 @@ async function prepareRotation(
     redactor: parts.redactor,
     operator: parts.operator,
     invocation,
+    abandon,
   })
 }
 

@@ -1,4 +1,4 @@
-import { renderResult } from './result-text.ts'
+import { renderSorted } from './result-text.ts'
 
 type Json = string | number | boolean | null | readonly Json[] | { readonly [name: string]: Json }
 type Stats = { [name: string]: Json }
@@ -24,12 +24,8 @@ export function createCustomStats(): CustomStats {
         stats[name] = said.aggregate === false ? value : join(stats[name], value)
     },
     render() {
-      const lines = [...byHost]
-        .sort()
-        .map(([host, stats]) => `${host}: ${renderResult(JSON.stringify(stats))}`)
-      return Object.keys(ofRun).length === 0
-        ? lines
-        : [...lines, `RUN: ${renderResult(JSON.stringify(ofRun))}`]
+      const lines = [...byHost].sort().map(([host, stats]) => `${host}: ${renderSorted(stats)}`)
+      return Object.keys(ofRun).length === 0 ? lines : [...lines, `RUN: ${renderSorted(ofRun)}`]
     },
   }
 }

@@ -1,5 +1,5 @@
 import type { HostStatus, Stamped } from '../core/event.ts'
-import { renderLines, renderResult, renderSaid } from './result-text.ts'
+import { IN_LINES, renderResult, renderSaid } from './result-text.ts'
 
 type HostEvent = Extract<Stamped, { type: 'host.end' | 'host.item' }>
 
@@ -21,7 +21,7 @@ const words: Readonly<Record<HostStatus, string>> = {
 export function renderHostLine(event: HostEvent, module: string | undefined, verbosity: number): string {
   const item = event.type === 'host.item' ? event.label : undefined
   const isBad = words[event.status] === 'fatal' || event.status === 'unknown'
-  if (isBad) return renderFailure(event, item)
+  if (isBad) return renderFailure(event, item, verbosity)
   const ofItem = item === undefined ? '' : ` => (item=${item})`
   if (event.status === 'ok' && module === 'include_role') return ''
   if (event.status === 'ok' && event.message?.startsWith('included: '))
@@ -31,8 +31,12 @@ export function renderHostLine(event: HostEvent, module: string | undefined, ver
   return more === '' ? head : `${head} => ${more}`
 }
 
-function renderFailure({ status, host, result, message }: HostEvent, item: string | undefined): string {
-  const told = result === undefined ? (message ?? '') : renderResult(result)
+function renderFailure(
+  { status, host, result, message }: HostEvent,
+  item: string | undefined,
+  verbosity: number,
+): string {
+  const told = result === undefined ? (message ?? '') : renderResult(result, verbosity)
   if (status === 'unknown')
     return `unknown: [${host}]${item === undefined ? '' : ` (item=${item})`} => ${told}`
   if (item !== undefined) return `failed: [${host}] (item=${item}) => ${told}`
@@ -48,7 +52,7 @@ function renderMore(
   // These are there to say something: Ansible shows it without `-v`.
   if (isSaid && module === 'debug') return renderSaid(message)
   if (isSaid && module === 'assert' && result !== undefined)
-    return message === '' && verbosity === 0 ? '' : renderLines(result)
-  if (verbosity > 0 && result !== undefined) return renderResult(result)
+    return message === '' && verbosity === 0 ? '' : renderResult(result, IN_LINES)
+  if (verbosity > 0 && result !== undefined) return renderResult(result, verbosity)
   return isSaid ? message : ''
 }

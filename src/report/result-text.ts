@@ -1,16 +1,14 @@
-/** A result's JSON as ansible-playbook prints it: keys sorted, a blank after commas and colons; text that is no JSON stays as it is. */
-export function renderResult(json: string): string {
-  try {
-    return renderSorted(sortMembers(selectShown(JSON.parse(json))))
-  } catch {
-    return json
-  }
-}
+/** The verbosity from which on results are shown in lines. */
+export const IN_LINES = 3
 
-/** The same in lines. */
-export function renderLines(json: string): string {
+/**
+ * A result's JSON as ansible-playbook prints it: keys sorted, and in one line with a blank after commas and colons, from `-vvv` on in
+ * lines; text that is no JSON stays as it is.
+ */
+export function renderResult(json: string, verbosity: number): string {
   try {
-    return JSON.stringify(sortMembers(selectShown(JSON.parse(json))), null, 4)
+    const value = selectShown(JSON.parse(json))
+    return verbosity >= IN_LINES ? JSON.stringify(sortKeys(value), null, 4) : renderSorted(value)
   } catch {
     return json
   }
@@ -24,19 +22,20 @@ function selectShown(result: unknown): unknown {
   )
 }
 
-function sortMembers(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sortMembers)
+function sortKeys(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sortKeys)
   if (typeof value !== 'object' || value === null) return value
   const members = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))
-  return Object.fromEntries(members.map(([name, member]) => [name, sortMembers(member)]))
+  return Object.fromEntries(members.map(([key, member]) => [key, sortKeys(member)]))
 }
 
-function renderSorted(value: unknown): string {
+/** A value in one line, as Python's json module writes it; keys sorted. */
+export function renderSorted(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(renderSorted).join(', ')}]`
   if (typeof value !== 'object' || value === null) return JSON.stringify(value)
-  const members = Object.entries(value).map(
-    ([key, member]) => `${JSON.stringify(key)}: ${renderSorted(member)}`,
-  )
+  const members = Object.entries(value)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([key, member]) => `${JSON.stringify(key)}: ${renderSorted(member)}`)
   return `{${members.join(', ')}}`
 }
 

@@ -165,7 +165,8 @@ async function runRotationPlay(run: PlayRun, plan: PlayPlan, waves: readonly str
   startPlay(deps, run.id, run.playName, run.hosts)
   const name = renderText(plan.reading, 'rotation name', rotation!.name) ?? run.playName
   await driveHosts(run, plan, plan.nodes)
-  if (!run.hosts.every(run.fleet.isIn)) return { isBroken: true }
+  // A run that is taken up again goes on without a host that does not answer; its facts are in the journal.
+  if (!deps.settings.rotationOnly && !run.hosts.every(run.fleet.isIn)) return { isBroken: true }
   const world = createWorld(run, plan, waves)
   const exit = await deps.runRotation(world, { name, play: plan.play })
   return { isBroken: exit !== 'ok', exit }
