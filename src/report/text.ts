@@ -95,7 +95,8 @@ function taskHandlers({ line, heading, host, paint, readLine }: Printer): Handle
     },
     'host.retry': event => line(paint.dim(`RETRYING: [${event.host}] (${event.left} retries left)`)),
     'host.end': event => {
-      const isShown = looped.delete(`${event.task} ${event.host}`) && event.status !== 'skipped'
+      const wasLooped = looped.delete(`${event.task} ${event.host}`)
+      const isShown = wasLooped && event.status !== 'skipped' && !event.censored
       const isChecked = checked.delete(event.host) && (event.status === 'ok' || event.status === 'failed')
       if (!isShown && !isChecked) host(event, modules.get(event.task))
       if (event.problem) line(indent(renderProblem(event.problem, paint, readLine)))

@@ -29,6 +29,17 @@ function textOf(events: readonly RunEvent[], verbosity = 0): string {
 const recap = { ok: 2, changed: 1, unreachable: 0, failed: 0, skipped: 0, rescued: 0, ignored: 0, unknown: 0 }
 
 describe('the text reporter', () => {
+  it('shows results in lines from -vvv on, and says once more of a loop that no_log hides that it does', () => {
+    const task = { task: '1', host: 'a' } as const
+    const end = { type: 'host.end', ...task, status: 'ok', elapsedMs: 1 } as const
+    const said = clean('{"b":1,"a":{"c":[]}}')
+    const ok = 'ok: [a] => {\n    "a": {\n        "c": []\n    },\n    "b": 1\n}\n'
+    expect(textOf([{ ...end, result: said }], 3)).toBe(ok)
+    const item = { type: 'host.item', ...task, status: 'ok', label: clean('x') } as const
+    expect(textOf([item, { ...end, result: said }], 1)).toBe('ok: [a] => (item=x)\n')
+    expect(textOf([item, { ...end, result: said, censored: true }], 3)).toBe(`ok: [a] => (item=x)\n${ok}`)
+  })
+
   it('prints a play as an Ansible user knows it', () => {
     const task = { task: '1', host: 'web1' } as const
     expect(
