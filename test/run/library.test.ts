@@ -44,7 +44,7 @@ it('one that gives no JSON has failed, and one in Ansible’s Python is no modul
 })
 
 it('facts of several gatherers are merged; none says how a host is reached', async () => {
-  const shown = '{{ [l, d, k, ansible_host == 'elsewhere', ansible_facts.ansible_facts is defined] | to_json }}'
+  const shown = `{{ [l, d, k, ansible_host == 'elsewhere', ansible_facts.ansible_facts is defined] | to_json }}`
   const tasks = `  tasks: [{debug: {msg: "= ${shown}"}}]\n`
   const gathered = await run(`  gather_facts: true\n  vars: {ansible_facts_modules: [one, two]}\n${tasks}`)
   expect(gathered.at(-1)).toBe('ok: = [[1, 2, 3], {"x": 1, "y": 2}, "two", false, false]')
