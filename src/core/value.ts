@@ -95,6 +95,13 @@ export function fromValue(value: Value): unknown {
   return value
 }
 
+/** Whether there is a Secret anywhere in it. */
+export function holdsSecret(value: Value): boolean {
+  if (value instanceof Secret) return true
+  if (Array.isArray(value)) return (value as readonly Value[]).some(holdsSecret)
+  return isDict(value) && [...value].some(([key, member]) => holdsSecret(key) || holdsSecret(member))
+}
+
 /** Plain data that can be journaled: JSON plus Secrets. The S of a state module. */
 export type State =
   | null
