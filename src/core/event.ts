@@ -98,6 +98,8 @@ export type RunEvent =
       readonly diff?: Clean
       /** The registered result as redacted JSON text, for `-v` and debug. */
       readonly result?: Clean
+      /** Hidden by `no_log`. */
+      readonly censored?: boolean
     } & TaskRef)
   | {
       readonly type: 'change'

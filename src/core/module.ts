@@ -88,6 +88,8 @@ export interface Target {
   readonly diff: boolean
   /** How many `-v` were given. */
   readonly verbosity: number
+  /** `jinja2_native`: texts that look like booleans stay texts. */
+  readonly keepsText?: boolean | undefined
   /** True inside a rotation's change phase: `read` must then return all that undoing needs (file content). */
   readonly undoable: boolean
   readonly stop: AbortSignal
@@ -229,4 +231,6 @@ export function defineAction<const P extends Params>(module: Omit<ActionModule<P
 export interface Registry {
   get(name: string): Module | undefined
   names(): readonly string[]
+  /** Makes the programs in a folder modules. One that is not there has none. */
+  addLibrary?(folder: string): void
 }

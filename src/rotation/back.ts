@@ -1,7 +1,7 @@
 import type { Clean } from '../core/redact.ts'
 import { endRun, holdRun } from './end.ts'
 import { endOwing, openGates, openGrace } from './grace.ts'
-import { isCommittedOn, isPromoted, isSuperseded, isTouched, ownerOf, type Step } from './ledger.ts'
+import { isCommittedOn, isSuperseded, isTouched, ownerOf, type Step } from './ledger.ts'
 import type { HostOutcome, RotationOutcome } from './outcome.ts'
 import {
   emitStates,
@@ -148,13 +148,13 @@ function isStillDistributed(steps: readonly Step[]): boolean {
  * else each for itself.
  */
 function selectUsers(run: Run, hosts: ReadonlySet<string>, steps: readonly Step[]): ReadonlySet<string> {
-  if (run.world.distributes) return isPromoted(run.ledger) && isStillDistributed(steps) ? hosts : new Set()
-  return new Set(
-    [...hosts].filter(host => {
-      const own = steps.filter(step => ownerOf(step) === host)
-      return isStillDistributed(own) && own.some(step => !step.isDistributed)
-    }),
-  )
+  const isSender = (host: string): boolean =>
+    run.ledger.started.has(`change ${host}`) && isStillDistributed(steps)
+  const isUser = (host: string): boolean => {
+    const own = steps.filter(step => ownerOf(step) === host)
+    return isStillDistributed(own) && own.some(step => !step.isDistributed)
+  }
+  return new Set([...hosts].filter(run.world.distributes ? isSender : isUser))
 }
 
 /**
@@ -168,17 +168,15 @@ async function undoHosts(
   steps: readonly Step[],
 ): Promise<ReadonlyMap<string, Stuck>> {
   const stuck = new Map<string, Stuck>()
+  const { distributes = false } = run.world
   const users = selectUsers(run, hosts, steps)
-  if (users.size > 0) {
-    const used = steps.filter(step => !step.isDistributed && users.has(ownerOf(step)))
-    await undoSteps(run, users, used, stuck, 'both')
-  }
-  if (run.world.distributes && users.size > 0) {
+  const used = steps.filter(step => !step.isDistributed && (distributes || users.has(ownerOf(step))))
+  if (users.size > 0) await undoSteps(run, users, used, stuck, 'both')
+  if (distributes && stuck.size > 0) {
     const senders = [...stuck.keys()].join(', ')
     const message = run.deps.clean(`accepts both values, since ${senders} may still send the new ones`)
-    if (stuck.size > 0)
-      for (const host of hosts) if (!stuck.has(host)) stuck.set(host, { state: 'held', message })
-    if (stuck.size > 0) return stuck
+    for (const host of hosts) if (!stuck.has(host)) stuck.set(host, { state: 'held', message })
+    return stuck
   }
   await undoSteps(run, hosts, steps, stuck)
   return stuck

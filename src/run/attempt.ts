@@ -6,38 +6,47 @@ import { actions } from './actions.ts'
 import { renderArguments, UndefinedOption } from './arguments.ts'
 import { passBadInput } from './bad-input.ts'
 import { runDetached, selectJob, withJob } from './detach.ts'
+import { mergeGathered, selectFactModules } from './fact-modules.ts'
 import { searchPath } from './host-vars.ts'
 import { renderBoolean, renderName, renderNumber, renderText } from './keyword.ts'
 import { shortName } from './module-name.ts'
 import { createOperator } from './operator.ts'
-import { failedBy, fromOutcome, skipped, type TaskResult } from './result.ts'
+import { failedBy, fromOutcome, skipped, type TaskResult, toMap } from './result.ts'
 import { runStateModule } from './state-change.ts'
 import { createTarget } from './target.ts'
 
 /** Runs the module once. Every error becomes the result: it never throws. */
 export async function attempt(act: Act): Promise<TaskResult> {
-  const { run, step } = act
   const warnings: string[] = []
   try {
     const name = shortName(renderModuleName(act))
+    const gatherers = name === 'gather_facts' ? selectFactModules(act) : undefined
+    if (gatherers) {
+      const gathered: TaskResult[] = []
+      for (const each of gatherers) gathered.push(await runNamed(act, shortName(each), warnings))
+      return withWarnings(mergeGathered(gathered), warnings)
+    }
     const action = actions.get(name)
     if (action) return await action(act, renderArguments(act, name, actionSignature(name)))
-    const module = run.deps.registry.get(name)
-    if (!module)
-      throw problem('E_MODULE', `there is no module "${name}"`, {
-        at: step.node.task.moduleAt,
-        hint: '`rota doc` lists the modules',
-      })
-    return withWarnings(await runModule(act, name, module, warnings), warnings)
+    return withWarnings(await runNamed(act, name, warnings), warnings)
   } catch (error) {
     passBadInput(error)
     const failed = failedBy(error, act.at)
     const explained =
       error instanceof UndefinedOption
-        ? { ...failed, values: new Map(failed.values).set('msg', error.msg) }
+        ? { ...failed, values: new Map(failed.values).set('msg', error.msg), isUnrendered: true }
         : failed
     return withWarnings(explained, warnings)
   }
+}
+
+function runNamed(act: Act, name: string, warnings: string[]): Promise<TaskResult> {
+  const module = act.run.deps.registry.get(name)
+  if (module) return runModule(act, name, module, warnings)
+  throw problem('E_MODULE', `there is no module "${name}"`, {
+    at: act.step.node.task.moduleAt,
+    hint: '`rota doc` lists the modules',
+  })
 }
 
 /** Free text is `_raw`; what has variables for options takes none. */
@@ -98,6 +107,7 @@ async function runModule(act: Act, name: string, module: Module, warnings: strin
   showBackups(act, where.name, outcome)
   const result: TaskResult = {
     ...fromOutcome(job?.isDetached === false ? withJob(outcome, job) : outcome, isDiff),
+    ...(run.deps.settings.verbosity > 2 && { invocation: toMap(args) }),
     factsKind: module.name !== 'set_fact' ? 'facts' : args['cacheable'] === true ? 'cacheable' : 'set_fact',
   }
   return where.name === act.host ? result : { ...result, factsOf: where.name }

@@ -22,7 +22,8 @@ export async function runItem(act: Act, loopError?: unknown): Promise<TaskResult
     if (unmet !== undefined)
       return skipped({
         skip_reason: 'Conditional result was False',
-        false_condition: typeof unmet === 'boolean' ? unmet : unmet.text,
+        // Of an item it is the task's, over and over.
+        ...(act.index === undefined && { false_condition: typeof unmet === 'boolean' ? unmet : unmet.text }),
       })
     if (loopError !== undefined) throw loopError
     const result = keepFacts(act, await runUntil(act))

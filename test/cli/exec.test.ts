@@ -34,7 +34,7 @@ describe('rota exec', () => {
   it.each([
     [['a', '-m', 'nosuch'], 65, 'ERROR! there is no module nosuch'],
     [['a', '-m', 'copy', '-a', 'dset=/x'], 65, 'ERROR! Unsupported parameters for (copy) module: dset'],
-    [['a', '-m', 'include_tasks', '-a', 'x.yml'], 64, 'ERROR! include_tasks makes no sense by itself'],
+    [['a', '-m', 'import_playbook', '-a', 'x.yml'], 64, 'ERROR! import_playbook makes no sense by itself'],
     [['a', '-a', '{"cmd"'], 64, 'ERROR! -a begins with { and is not JSON'],
     [['nobody', '-m', 'ping'], 65, 'E_HOSTS'],
   ])('refuses %j', (args, exit, said) => {

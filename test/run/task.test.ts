@@ -51,6 +51,16 @@ it('a loop gives results with their items; it fails if one fails and goes on to 
   ])
 })
 
+it('a loop ends at the first item whose options cannot be rendered, and that is the result', async () => {
+  const options = { value: T('{{ nothere }}') }
+  const result = await run([
+    play([task('1', 'say', options, { register: 'r', loop: loop(['x', 'y', 'z']) })], one),
+  ])
+  const items = result.events.filter(event => event.type === 'host.item')
+  expect(items).toHaveLength(0)
+  expect(recapOf(result, 'a')).toBe('failed=1')
+})
+
 it('loop_control names the variables', async () => {
   const control = { loopVar: 'it', indexVar: 'i', extended: true, label: T('L{{ it }}'), at }
   const looped = await run([

@@ -90,8 +90,9 @@ if wants ssh_pub_keys; then
 fi
 if wants local && [ -d "$p_fact_path" ]; then
   for file in "$p_fact_path"/*.fact; do
-    [ -f "$file" ] || continue
     name=\${file##*/}
+    if [ -h "$file" ] && [ ! -e "$file" ]; then rt_set "local_\${name%.fact}" 'dead '; fi
+    [ -f "$file" ] || continue
     if [ -x "$file" ]; then
       text=$("$file" 2>&1) && status=0 || status=$?
     else
