@@ -1,5 +1,6 @@
 import type { ChalkInstance } from 'chalk'
 import type { HostStatus, Recap, Reporter, RotationState, Stamped } from '../core/event.ts'
+import { CustomStats } from './custom-stats.ts'
 import { paintDiff } from './diff.ts'
 import { renderHostLine } from './host-line.ts'
 import { type ReadLine, renderProblem } from './problem.ts'
@@ -33,6 +34,7 @@ export function createTextReporter(options: TextOptions): Reporter {
 }
 
 interface Printer extends TextOptions {
+  readonly stats: CustomStats
   line(text: string): void
   heading(text: string): void
   /** The line of a host's result, with a diff above. */
@@ -54,6 +56,7 @@ function createPrinter(options: TextOptions): Printer {
   const line = (text: string): void => write(`${text}\n`)
   return {
     ...options,
+    stats: new CustomStats(),
     line,
     heading: text =>
       line(`\n${paint.bold(text)} ${paint.dim('*'.repeat(Math.max(3, options.columns - text.length - 1)))}`),
@@ -68,7 +71,7 @@ function indent(text: string): string {
   return text.replace(/^(?=.)/gm, '    ').replace(/\n+$/, '')
 }
 
-function taskHandlers({ line, heading, host, paint, readLine }: Printer): Handlers {
+function taskHandlers({ line, heading, host, paint, readLine, stats }: Printer): Handlers {
   /** Hosts whose task was shown as a check: the same is not said again as `ok`. */
   const checked = new Set<string>()
   const modules = new Map<string, string>()
@@ -95,6 +98,7 @@ function taskHandlers({ line, heading, host, paint, readLine }: Printer): Handle
     },
     'host.retry': event => line(paint.dim(`RETRYING: [${event.host}] (${event.left} retries left)`)),
     'host.end': event => {
+      if (event.result && modules.get(event.task) === 'set_stats') stats.add(event.host, event.result)
       const isShown = looped.delete(`${event.task} ${event.host}`) && event.status !== 'skipped'
       const isChecked = checked.delete(event.host) && (event.status === 'ok' || event.status === 'failed')
       if (!isShown && !isChecked) host(event, modules.get(event.task))
@@ -141,7 +145,7 @@ function rotationHandlers({ line, heading, paint, verbosity }: Printer): Handler
   }
 }
 
-function runHandlers({ line, heading, paint, readLine }: Printer): Handlers {
+function runHandlers({ line, heading, paint, readLine, stats }: Printer): Handlers {
   return {
     note: event => line(event.level === 'warn' ? paint.yellow(`[WARNING]: ${event.text}`) : event.text),
     problem: event => line(renderProblem(event.problem, paint, readLine)),
@@ -151,6 +155,10 @@ function runHandlers({ line, heading, paint, readLine }: Printer): Handlers {
       heading('PLAY RECAP')
       const width = Math.max(...hosts.map(name => name.length))
       for (const name of hosts) line(renderRecap(name.padEnd(width), event.recap[name]!, paint))
+      line('')
+      if (stats.lines().length === 0) return
+      heading('CUSTOM STATS:')
+      for (const text of stats.lines()) line(text)
       line('')
     },
   }

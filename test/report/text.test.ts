@@ -29,6 +29,32 @@ function textOf(events: readonly RunEvent[], verbosity = 0): string {
 const recap = { ok: 2, changed: 1, unreachable: 0, failed: 0, skipped: 0, rescued: 0, ignored: 0, unknown: 0 }
 
 describe('the text reporter', () => {
+  it('shows what set_stats said at the end, added up', () => {
+    const said = (task: string, host: string, stats: object): RunEvent[] => [
+      { type: 'task.start', task, name: clean('s'), module: 'set_stats', at: 'a.yml:1:1', handler: false },
+      {
+        type: 'host.end',
+        task,
+        host,
+        status: 'ok',
+        elapsedMs: 1,
+        result: clean(JSON.stringify({ ansible_stats: stats })),
+      },
+    ]
+    const both = { per_host: false, aggregate: true }
+    const text = textOf([
+      ...said('1', 'a', { ...both, data: { n: 10, list: [1], name: 'x', dict: { a: 1 }, kind: 1 } }),
+      ...said('2', 'b', { ...both, data: { n: 15, list: [2], name: 'y', dict: { b: 2 }, kind: 'text' } }),
+      ...said('3', 'b', { per_host: true, aggregate: false, data: { own: true } }),
+      { type: 'run.end', run: 'r', exit: 0, recap: { a: recap, b: recap } },
+    ])
+    expect(text).toContain('CUSTOM STATS: ')
+    expect(text).toContain(
+      '\tRUN: { "n": 25, "list": [  1,  2 ], "name": "xy", "dict": {  "a": 1,  "b": 2 }, "kind": 1}\n',
+    )
+    expect(text).toContain('\tb: { "own": true}\n')
+  })
+
   it('prints a play as an Ansible user knows it', () => {
     const task = { task: '1', host: 'web1' } as const
     expect(

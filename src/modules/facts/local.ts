@@ -13,6 +13,7 @@ function parseFact(name: string, answer: string): unknown {
   const at = answer.indexOf(' ')
   const [status, text] = [answer.slice(0, at), answer.slice(at + 1)]
   const file = `${name.slice('local_'.length)}.fact`
+  if (status === 'gone') return `Could not stat fact (${text}): it is a link to nothing`
   if (status !== '0') return `Failure executing fact script (${file}), rc: ${status}, err: ${text}`
   try {
     return JSON.parse(text)

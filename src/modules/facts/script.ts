@@ -90,9 +90,12 @@ if wants ssh_pub_keys; then
 fi
 if wants local && [ -d "$p_fact_path" ]; then
   for file in "$p_fact_path"/*.fact; do
-    [ -f "$file" ] || continue
     name=\${file##*/}
-    if [ -x "$file" ]; then
+    if [ -L "$file" ] && ! [ -e "$file" ]; then
+      text=$file status=gone
+    elif ! [ -f "$file" ]; then
+      continue
+    elif [ -x "$file" ]; then
       text=$("$file" 2>&1) && status=0 || status=$?
     else
       text=$(cat -- "$file" 2>&1) && status=0 || status=$?
