@@ -112,6 +112,12 @@ export const settings = define({
   verbosity: { type: 'int', ini: ['defaults.verbosity'], env: ['ANSIBLE_VERBOSITY'] },
   noColor: { type: 'bool', ini: ['defaults.nocolor'], env: ['ANSIBLE_NOCOLOR'] },
   forceColor: { type: 'bool', ini: ['defaults.force_color'], env: ['ANSIBLE_FORCE_COLOR'] },
+  duplicateDictKey: {
+    type: 'text',
+    ini: ['defaults.duplicate_dict_key'],
+    env: ['ANSIBLE_DUPLICATE_YAML_DICT_KEY'],
+  },
+  jinja2Native: { type: 'bool', ini: ['defaults.jinja2_native'], env: ['ANSIBLE_JINJA2_NATIVE'] },
   moduleName: { type: 'text', ini: ['defaults.module_name'], env: [] },
 })
 export type SettingName = keyof typeof settings

@@ -106,7 +106,7 @@ function makePlaybook(
   flags: ExecFlags,
   options: { readonly file: string; readonly registry: Registry; readonly vault: RunVault },
 ): Playbook {
-  if (/^(ansible\.builtin\.)?(include_(?:role|tasks)$|import_|meta$)/.test(module))
+  if (/^(ansible\.builtin\.)?(import_playbook|meta)$/.test(module))
     throw problem('E_USAGE', `${module} makes no sense by itself`, {
       hint: 'write a playbook, and use rota run',
     })

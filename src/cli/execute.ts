@@ -1,4 +1,4 @@
-import { exits, problem } from '../core/error.ts'
+import { problem } from '../core/error.ts'
 import type { Rotation } from '../core/play.ts'
 import { createRedactor } from '../core/redact.ts'
 import type { Secret } from '../core/secret.ts'
@@ -8,6 +8,7 @@ import { selectHosts } from '../inventory/pattern.ts'
 import { loadText } from '../load/text-file.ts'
 import { modules } from '../modules/index.generated.ts'
 import { createRegistry } from '../modules/registry.ts'
+import type { RotationDeps } from '../rotation/run.ts'
 import type { RunDeps, Settings } from '../run/engine.ts'
 import type { Config } from './config.ts'
 import { type Credentials, readCredentials } from './credentials.ts'
@@ -24,6 +25,7 @@ import type { RunState } from './run-state.ts'
 import { selectReason, selectSettings } from './settings.ts'
 import { openRunVault } from './vault-passwords.ts'
 import { loadOperator } from './who.ts'
+import { createDeps } from './wiring.ts'
 
 export interface Execution {
   readonly mode: Mode
@@ -38,6 +40,8 @@ export interface Execution {
   /** Values of `--secret` and passwords that were read already. */
   readonly given?: ReadonlyMap<string, Secret>
   readonly credentials?: Credentials
+  /** Hosts of an open run that are given up. */
+  readonly abandon?: RotationDeps['abandon']
   /** By whom what is run was approved, for the evidence. */
   readonly approved?: Readonly<Record<string, string>>
 }
@@ -81,11 +85,29 @@ async function loadExecution({ files, flags, config }: Execution) {
 export async function executePlaybooks(execution: Execution): Promise<number> {
   const { flags } = execution
   const loaded = await loadExecution(execution)
-  if (flags.syntaxCheck) return exits.ok.code
-  if (flags.listHosts || flags.listTasks || flags.listTags)
-    return showLists(loaded.playbooks, loaded.inventory, flags)
+  if (flags.syntaxCheck || flags.listHosts || flags.listTasks || flags.listTags)
+    return listLoaded(execution, loaded)
   checkApproved(execution, loaded.rotation)
   return runLoaded(execution, loaded)
+}
+
+/** Nothing is run, so nobody is asked for anything and no connection is made. */
+function listLoaded({ flags, config, state, version }: Execution, loaded: Loaded): number {
+  const { playbooks, extraVars } = loaded
+  const deps = createDeps({
+    ...loaded,
+    flags,
+    config: config.values,
+    credentials: { password: undefined, becomePassword: undefined },
+    settings: selectSettings(flags, config.values, { id: state.id, version, extraVars }),
+    state,
+    emit(event) {
+      if (event.type === 'note') process.stderr.write(`[WARNING]: ${event.text}\n`)
+    },
+    stop: new AbortController().signal,
+    now,
+  })
+  return showLists(playbooks, deps, flags)
 }
 
 async function runLoaded(execution: Execution, loaded: Loaded): Promise<number> {
@@ -173,7 +195,7 @@ function checkRotationFlags(flags: RunFlags, rotation: Rotation | undefined): vo
 }
 
 async function prepareRotation(
-  { mode, files, flags, state, given: read, collector }: Execution,
+  { mode, files, flags, state, given: read, collector, abandon }: Execution,
   parts: {
     readonly inventory: Inventory
     readonly operator: Readonly<Record<string, string>>
@@ -199,6 +221,7 @@ async function prepareRotation(
     redactor: parts.redactor,
     operator: parts.operator,
     invocation,
+    abandon,
   })
 }
 

@@ -9,7 +9,7 @@ import { parseYaml } from '../load/yaml.ts'
 const FLAG = '--extra-vars'
 
 /**
- * All `-e` flags as variables, later ones on top: `@file`, YAML or JSON in braces, or `k=v k2="v 2"` whose values are
+ * All `-e` flags as variables, later ones on top: `@file`, YAML or JSON (`{k: v}`, `k: v`), or `k=v k2="v 2"` whose values are
  * texts. Throws E_VARS, E_FILE, E_YAML.
  */
 export function parseExtraVars(flags: readonly string[], vault?: Vault): ReadonlyMap<string, Value> {
@@ -19,7 +19,7 @@ export function parseExtraVars(flags: readonly string[], vault?: Vault): Readonl
 function parseOne(flag: string, vault: Vault | undefined): ReadonlyMap<string, Value> {
   const text = flag.trim()
   if (text.startsWith('@')) return loadVarsFile(resolve(text.slice(1)), { vault }).values
-  if (text.startsWith('{') || text.startsWith('[')) {
+  if (/^[{[]|^[\w.]+:(?:\s|$)/.test(text)) {
     const { value } = parseYaml(text, FLAG, { vault })
     if (isDict(value)) return new Map([...value].map(([key, member]) => [String(key), member]))
     throw problem('E_VARS', `${FLAG} takes a mapping, not a list`, {

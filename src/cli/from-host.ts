@@ -79,13 +79,19 @@ export async function fetchCopies(
   const base = selectFolder(invocation, process.cwd(), true)
   const files = placePlaybooks(invocation, base)
   const whole = await reach.loadInventory(files, invocation.flags.inventory)
-  const others = begin.hosts.filter(other => other !== host)
+  const abandoned = readCopy(found.journal ?? '').flatMap(record =>
+    record.type === 'abandon' ? record.hosts : [],
+  )
+  const others = begin.hosts.filter(other => other !== host && !abandoned.includes(other))
   const copies = await Promise.all(
     others.map(async (other): Promise<[string, Taken]> => [other, await takeFrom(fetch, other, whole)]),
   )
   const all = [[host, found] as const, ...copies]
   const end = all.map(([, { journal }]) => findRemains(journal ?? '')).find(record => record !== undefined)
-  if (end?.type === 'end') return giveBack(all, end.state)
+  if (end?.type === 'end') {
+    if (end.hosts[host] === 'abandoned') throw wasAbandoned(run, host)
+    return giveBack(all, end.state)
+  }
   const texts = all.flatMap(([name, { journal, isHeld }]) => {
     // A host that the run holds and that has no copy got none: nothing was changed there.
     const text = journal ?? (isHeld ? '' : undefined)
@@ -96,9 +102,19 @@ export async function fetchCopies(
 }
 
 /** The last record of a run, where that is all that a host keeps of it: the run was over before the host was given back. */
-function findRemains(journal: string): JournalRecord | undefined {
+export function findRemains(journal: string): JournalRecord | undefined {
   const records = readCopy(journal)
   return records.length === 1 && records[0]?.type === 'end' ? records[0] : undefined
+}
+
+function wasAbandoned(run: string, host: string): RotaError {
+  return problem(
+    'E_HELD',
+    `run ${run} ended without ${host}, which was given up: nothing of it can be finished there`,
+    {
+      hint: `look at ${host}, then: rota recover ${host}`,
+    },
+  )
 }
 
 /** Of a machine that was lost while it gave its hosts back: every host is as the run left it, and only those that it kept are held. */

@@ -1,78 +1,82 @@
-import { exits } from '../core/error.ts'
-import type { Item, Play, Playbook } from '../core/play.ts'
-import { phases } from '../core/play.ts'
-import { Template, type Value } from '../core/value.ts'
-import type { Inventory } from '../core/vars.ts'
-import { selectHosts } from '../inventory/pattern.ts'
+import { exits, RotaError } from '../core/error.ts'
+import type { Playbook } from '../core/play.ts'
+import { planPlaybooks, type RunDeps } from '../run/engine.ts'
+import { renderName, renderTexts } from '../run/keyword.ts'
+import type { Node, TaskNode } from '../run/plan.ts'
+import { playName } from '../run/play.ts'
+import { patternOf } from '../run/play-hosts.ts'
+import type { PlayPlan } from '../run/play-plan.ts'
 import type { RunFlags } from './options.ts'
 
-/** `--list-hosts`, `--list-tasks`, `--list-tags`: what is in the playbooks, as written; nothing is run or rendered. */
-export function showLists(playbooks: readonly Playbook[], inventory: Inventory, flags: RunFlags): number {
-  for (const playbook of playbooks) {
-    process.stdout.write(`\nplaybook: ${playbook.file}\n`)
-    for (const [index, play] of playbook.plays.entries()) {
-      if (play.kind === 'import_playbook') {
-        process.stdout.write(`\n  import #${index + 1}: ${renderField(play.playbook)}\n`)
-        continue
-      }
-      const tags = (play.tags ?? []).map(renderField)
-      const hosts = renderField(play.hosts)
-      process.stdout.write(
-        `\n  play #${index + 1} (${hosts}): ${renderField(play.name ?? hosts)}\tTAGS: [${tags.join(', ')}]\n`,
-      )
-      if (flags.listHosts) showHosts(play, inventory, flags.limit)
-      if (flags.listTasks) showTasks(play, tags)
-      if (flags.listTags) process.stdout.write(`      TASK TAGS: [${collectTags(play, tags).join(', ')}]\n`)
-    }
+/**
+ * `--list-hosts`, `--list-tasks`, `--list-tags` as ansible-playbook prints them, and `--syntax-check`: what would run, with roles and
+ * imports in place and tags selected. What is included while running is not known yet. Throws what planning throws.
+ */
+export function showLists(playbooks: readonly Playbook[], deps: RunDeps, flags: RunFlags): number {
+  for (const { file, plays } of planPlaybooks(playbooks, deps)) {
+    process.stdout.write(`\nplaybook: ${file}\n`)
+    if (!flags.syntaxCheck) for (const [index, plan] of plays.entries()) showPlay(plan, index, deps, flags)
   }
   return exits.ok.code
 }
 
-function showHosts(play: Play, inventory: Inventory, limit: string | undefined): void {
-  if (play.hosts instanceof Template) return
-  const hosts = selectHosts(inventory, renderField(play.hosts), limit)
-  process.stdout.write(`    hosts (${hosts.length}):\n${hosts.map(host => `      ${host}\n`).join('')}`)
+function showPlay(plan: PlayPlan, index: number, deps: RunDeps, flags: RunFlags): void {
+  const { play, reading } = plan
+  const pattern = patternOf(play.hosts, reading)
+  const tags = renderTexts(reading, 'tags', play.tags ?? [])
+  const lines = ['', `  play #${index + 1} (${pattern}): ${playName(plan)}\tTAGS: [${tags.join(',')}]`]
+  if (flags.listHosts) lines.push(...listHosts(pattern, deps))
+  const tasks = [...plan.nodes, ...[...plan.phases.values()].flat()].flatMap(node => collectTasks(node, plan))
+  if (flags.listTasks)
+    lines.push('    tasks:', ...tasks.map(({ name, tags }) => `      ${name}\tTAGS: [${tags.join(', ')}]`))
+  if (flags.listTags)
+    lines.push(`      TASK TAGS: [${sortTags(tasks.flatMap(({ tags }) => tags)).join(', ')}]`)
+  process.stdout.write(`${deps.redactor.clean(lines.join('\n'))}\n`)
 }
 
-function showTasks(play: Play, tags: readonly string[]): void {
-  process.stdout.write('    tasks:\n')
-  for (const item of itemsOf(play))
-    walkItems(
-      item,
-      tags,
-      (name, all) => void process.stdout.write(`      ${name}\tTAGS: [${all.join(', ')}]\n`),
+function listHosts(pattern: string, deps: RunDeps): string[] {
+  const hosts = selectKnown(pattern, deps)
+  const names = pattern.split(',').map(name => `'${name}'`)
+  return [
+    `    pattern: [${names.join(', ')}]`,
+    `    hosts (${hosts.length}):`,
+    ...hosts.map(host => `      ${host}`),
+  ]
+}
+
+/** An earlier play might make the group: naming one that is not there is no mistake here. */
+function selectKnown(pattern: string, { selectHosts, inventory, settings }: RunDeps): readonly string[] {
+  try {
+    return selectHosts(inventory, pattern, settings.limit)
+  } catch (error) {
+    if (error instanceof RotaError && error.code === 'E_HOSTS') return []
+    throw error
+  }
+}
+
+interface ListedTask {
+  readonly name: string
+  readonly tags: readonly string[]
+}
+
+/** The tasks of a node in the order in which they stand; those that the play has of itself (facts, handlers) are left out. */
+function collectTasks(node: Node, plan: PlayPlan): ListedTask[] {
+  if (node.kind === 'block')
+    return [...node.block, ...(node.rescue ?? []), ...(node.always ?? [])].flatMap(each =>
+      collectTasks(each, plan),
     )
+  return node.task.at === plan.play.at ? [] : [listTask(node, plan)]
 }
 
-function collectTags(play: Play, tags: readonly string[]): string[] {
-  const found = new Set<string>()
-  for (const item of itemsOf(play))
-    walkItems(item, tags, (_, all) => {
-      for (const tag of all) found.add(tag)
-    })
-  return [...found].sort()
+function listTask({ task, keywords }: TaskNode, { reading }: PlayPlan): ListedTask {
+  const name = renderName(reading, task)
+  const isOfRole = keywords.role && task.name !== undefined
+  return {
+    name: isOfRole ? `${keywords.role.name} : ${name}` : name,
+    tags: sortTags(renderTexts(reading, 'tags', keywords.tags)),
+  }
 }
 
-function itemsOf(play: Play): readonly Item[] {
-  const { rotation } = play
-  const inPhases = rotation ? phases.flatMap(phase => rotation.phases[phase]) : []
-  return [...play.preTasks, ...play.tasks, ...play.postTasks, ...inPhases]
-}
-
-/** Every task with the tags it inherits. */
-function walkItems(
-  item: Item,
-  above: readonly string[],
-  visit: (name: string, tags: readonly string[]) => void,
-): void {
-  const tags = [...new Set([...above, ...(item.tags ?? []).map(renderField)])]
-  if (item.kind === 'task') visit(renderField(item.name ?? item.module), tags)
-  else
-    for (const inner of [...item.block, ...(item.rescue ?? []), ...(item.always ?? [])])
-      walkItems(inner, tags, visit)
-}
-
-function renderField(value: Value): string {
-  if (Array.isArray(value)) return (value as readonly Value[]).map(renderField).join(',')
-  return value instanceof Template ? value.toJSON() : String(value)
+function sortTags(tags: readonly string[]): string[] {
+  return [...new Set(tags)].sort()
 }

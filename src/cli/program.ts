@@ -2,7 +2,7 @@ import { inspect } from 'node:util'
 import { Command, CommanderError } from 'commander'
 import { errors, exits, type Problem, problemsOf } from '../core/error.ts'
 import { addIntegrationFlags } from './integration-flags.ts'
-import { addConnectionFlags, addOutputFlags, addRunFlags, addVaultFlags } from './options.ts'
+import { addConnectionFlags, addOutputFlags, addRunFlags, addVaultFlags, collect } from './options.ts'
 import { addPolicyCommands } from './policy-commands.ts'
 import { addRotationCommands } from './rotation-commands.ts'
 import { showProblems } from './terminal.ts'
@@ -70,6 +70,13 @@ const fromHost = [
   'take RUN over from the copy on this host: on another machine, by a recipient of the run',
 ] as const
 
+const abandon = [
+  '--abandon <host>',
+  'give up a host that never answers again, as it stands, and end the run without it; repeatable, with -m',
+  collect,
+] as const
+const message = ['-m, --message <text>', 'why, for the journal and the evidence'] as const
+
 function addRunCommands(program: Command, version: string, done: Done): void {
   addRunFlags(
     program.command('run <playbook...>').description('run playbooks (takes ansible-playbook’s flags)'),
@@ -80,7 +87,9 @@ function addRunCommands(program: Command, version: string, done: Done): void {
     program
       .command('resume [run]')
       .description('carry an interrupted rotation to its end (default: the newest open one)')
-      .option(...fromHost),
+      .option(...fromHost)
+      .option(...abandon)
+      .option(...message),
   ).action(async (run: string | undefined, flags) =>
     done(await (await import('./recover.ts')).recoverCommand('resume', run, flags, version)),
   )
@@ -88,7 +97,9 @@ function addRunCommands(program: Command, version: string, done: Done): void {
     program
       .command('rollback [run]')
       .description('undo an uncommitted rotation (default: the newest open one)')
-      .option(...fromHost),
+      .option(...fromHost)
+      .option(...abandon)
+      .option(...message),
   ).action(async (run: string | undefined, flags) =>
     done(await (await import('./recover.ts')).recoverCommand('rollback', run, flags, version)),
   )

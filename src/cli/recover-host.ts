@@ -6,8 +6,10 @@ import type { RunOnHost } from '../rotation/host-folder.ts'
 import { type Hold, readHold } from '../rotation/host-hold.ts'
 import { readCopy } from '../rotation/host-journal.ts'
 import { freeHost } from '../rotation/host-lock.ts'
+import { type JournalRecord, readJournal } from '../rotation/journal.ts'
+import type { Abandoned } from '../rotation/journal-entry.ts'
 import { type RotationSummary, readSummary, stateFolder, summarize } from '../rotation/run-folder.ts'
-import { fetchCopies, findBegin } from './from-host.ts'
+import { fetchCopies, findBegin, findRemains } from './from-host.ts'
 import { openReach, type Reach } from './host-reach.ts'
 import { openInvocation } from './invocation.ts'
 import type { RunFlags } from './options.ts'
@@ -55,6 +57,8 @@ export async function recoverHostCommand(host: string, given: RecoverHostFlags):
     }
     const found: Case = { reach, host, inventory, runOnHost, hold, holder, isYes }
     say(renderHold(found))
+    const left = await findAbandoned(found)
+    if (left) return await freeAbandoned(found, left)
     return abandon ? await abandonHost(found) : await takeOver(found)
   } finally {
     await reach.close()
@@ -103,6 +107,39 @@ async function takeOver(found: Case): Promise<number> {
   const givenBack = await fetchCopies(fetch, host, inventory)
   if (givenBack) say(`run ${run} ${givenBack.why}: ${host} is free again`)
   else say(`run ${run} is here now. Forward: rota resume ${run}\n  back: rota rollback ${run}`)
+  return exits.ok.code
+}
+
+/** Who gave this host up, when its run has ended without it: as the run's journal here says, or what the other hosts keep of it. */
+async function findAbandoned({ reach, host, inventory, hold, holder }: Case): Promise<Abandoned | undefined> {
+  const { run } = holder
+  const own = await readJournal(join(stateFolder(process.env), 'runs', run)).catch(() => [])
+  const select = (record: JournalRecord | undefined): Abandoned | undefined =>
+    record?.type === 'end' ? record.abandoned?.[host] : undefined
+  if (own.length > 0) return select(own.findLast(({ type }) => type === 'end'))
+  const others = findBegin(hold.journal ?? '')?.hosts.filter(other => other !== host) ?? []
+  for (const other of others) {
+    const read = (runOnHost: RunOnHost) => readHold(other, runOnHost, run)
+    // Whoever does not answer says nothing.
+    const looked = await reach
+      .look(other, inventory, read, ({ journal }) => journal !== undefined)
+      .catch(() => {})
+    const found = select(findRemains(looked?.found.journal ?? ''))
+    if (found) return found
+  }
+  return undefined
+}
+
+/** A host that its run ended without: what stands there only a person can say. */
+async function freeAbandoned(found: Case, { by, at, why }: Abandoned): Promise<number> {
+  const { reach, host, holder, runOnHost } = found
+  say(
+    `${host} was given up by ${by} at ${at}: ${why}\n` +
+      'Its run has ended without it. It may have the old secrets, the new ones, or some of both: see that all on it works with one set',
+  )
+  await confirm(`Has ${host} been looked at, and may other runs work on it again?`, found)
+  await freeHost(host, reach.ownerOf(holder.run, runOnHost), { isOver: true })
+  say(`${host} is free. Nothing on it was changed or undone: rotate it anew, with --limit ${host}`)
   return exits.ok.code
 }
 

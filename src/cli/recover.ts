@@ -1,6 +1,7 @@
 import { exits, problem } from '../core/error.ts'
 import { findNewestDue } from '../rotation/due.ts'
 import { readJournal } from '../rotation/journal.ts'
+import type { RotationDeps } from '../rotation/run.ts'
 import { findNewestRotation, findRun, type RunFolder, stateFolder } from '../rotation/run-folder.ts'
 import { configureFlags } from './config-flags.ts'
 import { executePlaybooks } from './execute.ts'
@@ -13,6 +14,19 @@ import { createRunState } from './run-state.ts'
 export interface RecoverFlags extends RunFlags {
   /** Name of a host that has a copy of the run's journal. */
   readonly fromHost?: string
+  /** Hosts to give up, and why. */
+  readonly abandon?: readonly string[]
+  readonly message?: string
+}
+
+/** Throws E_USAGE when hosts are given up without a word, or the other way round. */
+function selectAbandon({ abandon, message }: RecoverFlags): RotationDeps['abandon'] {
+  if (abandon !== undefined && message !== undefined && message.trim() !== '')
+    return { hosts: abandon, why: message.trim() }
+  if (abandon === undefined && message === undefined) return undefined
+  throw problem('E_USAGE', abandon ? '--abandon without a reason' : '-m is for --abandon', {
+    hint: "--abandon HOST -m 'why': it stays in the journal and the evidence",
+  })
 }
 
 /**
@@ -23,9 +37,13 @@ export interface RecoverFlags extends RunFlags {
 export async function recoverCommand(
   mode: Exclude<Mode, 'run'>,
   name: string | undefined,
-  { fromHost, ...flags }: RecoverFlags,
+  { fromHost, abandon: hosts, message, ...flags }: RecoverFlags,
   version: string,
 ): Promise<number> {
+  const abandon = selectAbandon({
+    ...(hosts && { abandon: hosts }),
+    ...(message !== undefined && { message }),
+  })
   const found = await selectRun(mode, name, fromHost, flags)
   if ('why' in found) {
     process.stdout.write(`run ${name} ${found.why}: ${fromHost} is free again\n`)
@@ -53,6 +71,7 @@ export async function recoverCommand(
     ...configureFlags({ ...invocation.flags, ...(isSettled && { secret: [] }), ...given }),
     state,
     version,
+    ...(abandon && { abandon }),
   })
 }
 

@@ -42,6 +42,7 @@ export interface RotationOptions {
   readonly operator: Readonly<Record<string, string>>
   /** What was typed, sealed; when the run is begun. */
   readonly invocation: string | undefined
+  readonly abandon: RotationDeps['abandon']
 }
 export interface RotationRun {
   readonly evidence: Evidence
@@ -90,6 +91,7 @@ export async function openRotation(options: RotationOptions): Promise<RotationRu
     stop: deps.stop,
     operator: whoOf(options.operator),
     invocation: options.invocation,
+    abandon: options.abandon,
     isLocked: true,
   })
   const runWorld = async (world: RotationWorld, deps: RunDeps): Promise<RotationOutcome> => {
@@ -147,16 +149,18 @@ function sayNext(
   const { check } = deps.settings
   if (check && state === 'running') return
   const again = 'mend what is red above, then start again'
-  const left = [...hosts].flatMap(([host, { state }]) => (state === 'rolled_back' ? [host] : [])).join(',')
+  const select = (end: typeof state): string =>
+    [...hosts].flatMap(([host, { state }]) => (state === end ? [host] : [])).join(',')
+  const [left, abandoned] = [select('rolled_back'), select('abandoned')]
   const parted = `the new secrets are in force but on ${left}, which ended on the old ones: mend what is red above, then the same command with --limit ${left}`
   const next: Partial<Record<RotationOutcome['state'], string>> = {
     held: `a person has to decide: rota resume ${run.id} goes forward, rota rollback ${run.id} goes back; rota journal show ${run.id} says how it came to this`,
     ...(left !== '' && { committed: parted }),
-    in_doubt: `a host did not answer: when it does, rota resume ${run.id} or rota rollback ${run.id}`,
+    in_doubt: `a host did not answer: when it does, rota resume ${run.id} or rota rollback ${run.id}; one that never will is given up by adding --abandon HOST -m 'why'`,
     rolling_back: `the undo is not finished: rota rollback ${run.id}`,
     running: `the run is not finished: rota resume ${run.id} or rota rollback ${run.id}`,
     refused: `${check ? 'the run would be refused' : 'refused'}: no secret was changed on any host; ${again}`,
-    rolled_back: `undone: every host is on its old secrets; ${again}`,
+    rolled_back: `undone: every host${abandoned && ` but ${abandoned}`} is on its old secrets; ${again}`,
     awaiting_provider: `the new secrets are in force; do what is said above, then: rota confirm ${run.id}`,
     in_grace: `the new secrets are in force; to end those of before: rota finalise ${run.id}`,
     committed_with_warnings:

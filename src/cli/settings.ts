@@ -49,6 +49,7 @@ export function selectSettings(
     rolesPath: config.rolesPath,
     collectionsPath: config.collectionsPath ?? collectionsPath,
     allowsMissingHandlers: config.errorOnMissingHandler === false,
+    keepsText: config.jinja2Native === true,
     runId: run.id,
     version: run.version,
   }

@@ -7,6 +7,9 @@ import { dumpYaml } from '../load/yaml-dump.ts'
 import { decryptVault, encryptVault } from '../secrets/vault.ts'
 import { createTemplar, type LookupTemplar } from '../template/templar.ts'
 
+/** Text that a template reads: no templates in it, and a key that is twice counts as it does for PyYAML. */
+const asData = { templates: false, onDuplicate: () => {} }
+
 /** The template language with the parts of the operator's machine that it may use. */
 export function createOperatorTemplar(now: () => Date, vault: Vault | undefined): LookupTemplar {
   const openVault = (armored: string, file: string): string => {
@@ -18,8 +21,8 @@ export function createOperatorTemplar(now: () => Date, vault: Vault | undefined)
     now,
     random: Math.random,
     env: name => process.env[name],
-    parseYaml: (text, file) => parseYaml(text, file, { templates: false }).value,
-    parseYamlAll: (text, file) => parseAll(text, file, { templates: false }).map(document => document.value),
+    parseYaml: (text, file) => parseYaml(text, file, asData).value,
+    parseYamlAll: (text, file) => parseAll(text, file, asData).map(document => document.value),
     dumpYaml,
     openVault,
     sealVault: (text, password, { salt, label }) =>

@@ -1,6 +1,8 @@
 import { homedir } from 'node:os'
 import { resolve } from 'node:path'
+import { problem, RotaError } from '../core/error.ts'
 import { Secret } from '../core/secret.ts'
+import { renderSource } from '../core/source.ts'
 import type { Vault } from '../load/vault.ts'
 import {
   createVaultOpener,
@@ -80,11 +82,33 @@ export async function openRunVault(
   return {
     open,
     note,
+    onDuplicate: selectOnDuplicate(values.duplicateDictKey),
     decrypt(armored, label, at) {
       const secret = new Secret(open(armored, label, at).plain.toString('utf8'), label)
       note(secret)
       return secret
     },
     decryptFile: (armored, file) => open(armored, file, { file, line: 1, col: 1 }).plain.toString('utf8'),
+  }
+}
+
+/** DUPLICATE_YAML_DICT_KEY: warn, error or ignore, as Ansible does each. Nothing is said of it: rota's own error. Throws E_CONFIG. */
+function selectOnDuplicate(wish: string | undefined): RunVault['onDuplicate'] {
+  switch (wish?.toLowerCase()) {
+    case undefined:
+      return undefined
+    case 'ignore':
+      return () => {}
+    case 'warn':
+      return ({ message, at }) =>
+        void process.stderr.write(`[WARNING]: ${at ? `${renderSource(at)}: ` : ''}${message}\n`)
+    case 'error':
+      return found => {
+        throw new RotaError({ ...found, code: 'E_DUPLICATE_KEY' })
+      }
+    default:
+      throw problem('E_CONFIG', `duplicate_dict_key is warn, error or ignore, not ${wish}`, {
+        hint: 'leave it out: a key that is twice is an error',
+      })
   }
 }

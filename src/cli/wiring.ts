@@ -64,6 +64,10 @@ export function createDeps(options: WiringOptions): RunDeps {
       redactor,
       onLogin: ({ name, by, ...login }) =>
         options.emit({ type: 'login', host: name, ...login, by: redactor.clean(by) }),
+      ...(options.settings.verbosity > 3 && {
+        onBecome: (name, command) =>
+          options.emit({ type: 'note', level: 'info', text: redactor.clean(`<${name}> EXEC ${command}`) }),
+      }),
     }),
     checkArgs,
     loadPlaybook: options.loadPlaybook,

@@ -39,6 +39,10 @@ export const errors = {
   },
   E_FILE: { exit: 'input', say: 'a file cannot be read' },
   E_YAML: { exit: 'input', say: 'the file is not valid YAML' },
+  E_DUPLICATE_KEY: {
+    exit: 'unreachable',
+    say: 'a YAML file has a key twice, and the configuration says that this is an error',
+  },
   E_PLAYBOOK: { exit: 'input', say: 'the playbook has something rota does not understand' },
   E_POLICY: { exit: 'input', say: 'the policy file has something rota does not understand' },
   E_MODULE: { exit: 'input', say: 'there is no such module' },

@@ -27,6 +27,8 @@ export type RotationState =
   | 'awaiting_provider'
   /** Committed; previous values still count, until they are finalised. */
   | 'in_grace'
+  /** The run ended without this host: a person gave it up, and nobody knows what is true there. */
+  | 'abandoned'
 
 /** Counts of PLAY RECAP, by host. */
 export interface Recap {
@@ -96,6 +98,8 @@ export type RunEvent =
       readonly diff?: Clean
       /** The registered result as redacted JSON text, for `-v` and debug. */
       readonly result?: Clean
+      /** Hidden by `no_log`. */
+      readonly censored?: boolean
     } & TaskRef)
   | {
       readonly type: 'change'

@@ -88,6 +88,8 @@ export interface Target {
   readonly diff: boolean
   /** How many `-v` were given. */
   readonly verbosity: number
+  /** `jinja2_native`: texts that look like booleans stay texts. */
+  readonly keepsText?: boolean | undefined
   /** True inside a rotation's change phase: `read` must then return all that undoing needs (file content). */
   readonly undoable: boolean
   readonly stop: AbortSignal

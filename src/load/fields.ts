@@ -70,7 +70,7 @@ function checkNames(reader: Reader, vars: Dict): void {
   for (const name of vars.keys())
     if (typeof name !== 'string' || !isIdentifier(name))
       reader.say(
-        `${String(name)} cannot be the name of a variable`,
+        `Invalid variable name in vars specified: '${String(name)}' is not a valid variable name`,
         reader.doc.keyAt(vars, name),
         `use letters, digits and _: ${String(name).replace(/\W/g, '_')}`,
       )

@@ -239,7 +239,7 @@ function checkRegister(reader: Reader, dict: Dict): void {
   const name = String(given)
   if (isIdentifier(name)) return
   reader.say(
-    `${name} cannot be the name of a variable`,
+    `Invalid variable name in 'register' specified: '${name}'`,
     reader.doc.valueAt(dict, 'register'),
     `use letters, digits and _: ${name.replace(/\W/g, '_')}`,
   )

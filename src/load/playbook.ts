@@ -38,7 +38,8 @@ export function parsePlaybook(text: string, file: string, options: LoadOptions):
     'a playbook is a list of plays',
     'begin with `- hosts: all`',
   )
-  if (list.length === 0) reader.say('the playbook is empty', reader.doc.at([]), 'begin with `- hosts: all`')
+  if (list.length === 0)
+    reader.say('A playbook must contain at least one play', reader.doc.at([]), 'begin with `- hosts: all`')
   const plays = list.flatMap((entry, index) => {
     const at = reader.doc.valueAt(list, index)
     if (isDict(entry)) return [readPlay(reader, entry, at)]
@@ -142,7 +143,7 @@ function checkHosts(reader: Reader, dict: Dict): void {
   const list = Array.isArray(hosts) ? (hosts as readonly Value[]) : [hosts ?? '-']
   if (list.length > 0 && list.every(each => each !== '' && each !== null)) return
   reader.say(
-    'hosts names no host',
+    'Hosts list cannot be empty. Please check your playbook',
     reader.doc.valueAt(dict, 'hosts'),
     'write hosts: all, or the name of a host or group',
   )
@@ -155,7 +156,14 @@ const promptKeys: readonly string[] = [
 
 function checkPrompts(reader: Reader, dict: Dict): void {
   const prompts = dict.get('vars_prompt')
-  for (const prompt of Array.isArray(prompts) ? (prompts as readonly Value[]) : [])
+  const list = Array.isArray(prompts) ? (prompts as readonly Value[]) : []
+  for (const [index, prompt] of list.entries()) {
+    if (isDict(prompt) && !prompt.has('name'))
+      reader.say(
+        "Invalid vars_prompt data structure, missing 'name' key",
+        reader.doc.valueAt(list, index),
+        'add name: the variable that gets the answer',
+      )
     for (const key of isDict(prompt) ? prompt.keys() : [])
       if (!promptKeys.includes(String(key)))
         reader.say(
@@ -163,6 +171,7 @@ function checkPrompts(reader: Reader, dict: Dict): void {
           reader.doc.keyAt(prompt, key),
           `known are: ${promptKeys.join(', ')}`,
         )
+  }
 }
 
 function readImport(reader: Reader, dict: Dict, key: string, at: Source): ImportPlaybook {

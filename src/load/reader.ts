@@ -56,7 +56,7 @@ export class Reader {
     if (refused[key]) this.say(`rota has no ${key}`, at, refused[key])
     else {
       const hint = renderDidYouMean(key, Object.keys(keywords[level]), `remove it, or see rota doc keywords`)
-      this.say(`${placeName(level)} has no keyword ${key}`, at, hint)
+      this.say(sayAttribute(key, level), at, hint)
     }
   }
 
@@ -67,11 +67,38 @@ export class Reader {
       const path: readonly string[] = paths.find(([first]) => first === name) ?? [name]
       const [holder, key, value] = follow(dict, path)
       const shape: KeywordShape = shapes[table[name]!.shape]
-      const where =
-        path.length > 1 ? `${name} must be ${shape.say}; this is` : `${name} must be ${shape.say}, not`
-      this.say(`${where} ${renderKind(value)}`, this.doc.valueAt(holder, key), hintFor(name, shape, value))
+      this.say(
+        sayValue(name, shape, value, path.length > 1),
+        this.doc.valueAt(holder, key),
+        hintFor(name, shape, value),
+      )
     }
   }
+}
+
+/** In Ansible's words where it has any. `isInside`: the wrong value is a member of the keyword's. */
+function sayValue(name: string, shape: KeywordShape, value: Value, isInside: boolean): string {
+  if (shape === shapes.tasks && !isInside)
+    return `A malformed block was encountered while loading ${name}: ${isDict(value) ? 'a mapping' : String(value)} should be a list or None`
+  const lead = shape === shapes.roles ? 'A malformed role declaration was encountered. ' : ''
+  return `${lead}${name} must be ${shape.say}${isInside ? '; this is' : ', not'} ${renderKind(value)}`
+}
+
+/** In Ansible's words where it knows the place, so that what is found on the web about them helps. */
+function sayAttribute(key: string, level: Level): string {
+  const place = ansiblePlaces[level]
+  return place === undefined
+    ? `${placeName(level)} has no keyword ${key}`
+    : `'${key}' is not a valid attribute for a ${place}`
+}
+
+const ansiblePlaces: { readonly [L in Level]?: string } = {
+  play: 'Play',
+  task: 'Task',
+  handler: 'Handler',
+  block: 'Block',
+  import_playbook: 'PlaybookInclude',
+  loop_control: 'LoopControl',
 }
 
 /** A handler is a task, and a file of tasks may be either; a duty is what a policy says of a secret. */

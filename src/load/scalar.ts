@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { Float, type Value } from '../core/value.ts'
 
 // The implicit types of PyYAML 6 (yaml/resolver.py, MIT), which is what Ansible reads: YAML 1.1 without `y`/`n` and
@@ -78,4 +79,20 @@ function parseFloating(text: string): number | Float {
 /** A float as a Value: integral ones are boxed so that they print as 3.0. */
 export function toFloat(value: number): number | Float {
   return Number.isInteger(value) ? new Float(value) : value
+}
+
+/**
+ * Bytes of `!!binary` as text. One that is no UTF-8 becomes a lone surrogate, as Python's surrogateescape makes it: it can be looked
+ * at and compared, and is refused where it would be sent to a host.
+ */
+export function decodeBytes(bytes: Buffer): string {
+  if (isUtf8(bytes)) return bytes.toString('utf8')
+  let text = ''
+  let at = 0
+  while (at < bytes.length) {
+    const size = [1, 2, 3, 4].find(each => at + each <= bytes.length && isUtf8(bytes.subarray(at, at + each)))
+    text += size ? bytes.toString('utf8', at, at + size) : String.fromCharCode(0xdc00 + bytes[at]!)
+    at += size ?? 1
+  }
+  return text
 }

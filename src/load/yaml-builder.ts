@@ -2,11 +2,13 @@ import { isAlias, isMap, isScalar, isSeq, type LineCounter, type Node, type Scal
 import { type Problem, RotaError } from '../core/error.ts'
 import type { Source } from '../core/source.ts'
 import { Float, isDict, Template, type Value } from '../core/value.ts'
-import { parsePlain, parseTagged, type ScalarType } from './scalar.ts'
+import { decodeBytes, parsePlain, parseTagged, type ScalarType } from './scalar.ts'
 import { isConnectionVariable, openVaultValue, sealText, type Vault } from './vault.ts'
 
 export interface YamlOptions {
   readonly vault?: Vault | undefined
+  /** Hears of a key that is in a mapping twice: the later one counts. Default: the vault's; without either it is an error. */
+  readonly onDuplicate?: (found: Problem) => void
   /** False for data that is not the operator's own (from_yaml): braces stay plain text. Default true. */
   readonly templates?: boolean
   /** The file was a vault: every text becomes a Secret, and a template that is more than a variable's name a secret one. Default false. */
@@ -113,15 +115,24 @@ export class ValueBuilder {
       }
       const name = this.#key(key, node)
       if (name === undefined) continue
-      if (own.has(name)) {
-        const first = sourceAt(this.file, this.lines, places.get(name)!.key).line
-        this.#say(key, `the key ${String(name)} is here twice (first in line ${first})`, 'remove one of them')
-      }
+      if (own.has(name)) this.#duplicate(key, name, places.get(name)!)
       places.set(name, { key: key.range![0], value: value?.range?.[0] ?? key.range![0] })
       own.set(name, value === null ? null : this.build(value, String(name)))
     }
     if (merged.length === 0) return this.#measure(own, [...own.values()], places, node)
     return this.#merge(own, places, merged, node)
+  }
+
+  #duplicate(key: Node, name: Value, { key: first }: Place): void {
+    const found: Problem = {
+      code: 'E_YAML',
+      message: `found a duplicate dict key (${String(name)}): it is in line ${sourceAt(this.file, this.lines, first).line} already`,
+      at: sourceAt(this.file, this.lines, key.range![0]),
+      hint: 'remove one of them',
+    }
+    const hear = this.#options.onDuplicate ?? this.#options.vault?.onDuplicate
+    if (hear) hear(found)
+    else this.problems.push(found)
   }
 
   /** `<<`: what is merged in comes first and never overrides; of several sources the first wins. */
@@ -177,21 +188,12 @@ export class ValueBuilder {
     if (tag === undefined || tag === '!') return this.#untagged(node, text, name)
     if (tag === '!unsafe') return this.#string(node, text, name)
     if (tag === '!vault' || tag === '!vault-encrypted') return this.#vaulted(node, text, name)
-    if (tag === BINARY) return this.#binary(node, text)
+    if (tag === BINARY) return decodeBytes(Buffer.from(text, 'base64'))
     const type = scalarTags[tag]
     const value = type === undefined ? undefined : parseTagged(type, text)
     if (typeof value === 'string') return this.#string(node, value, name)
     if (value === undefined) this.#badTag(node, type)
     return value ?? null
-  }
-
-  /** Bytes in base64; what is no text in UTF-8 no module could take. */
-  #binary(node: Scalar, text: string): Value {
-    const bytes = Buffer.from(text, 'base64')
-    const plain = bytes.toString('utf8')
-    if (!Buffer.from(plain).equals(bytes))
-      this.#say(node, 'the bytes of !!binary are no text in UTF-8', 'keep them in a file, and copy that')
-    return plain
   }
 
   #untagged(node: Scalar, text: string, name: string): Value {

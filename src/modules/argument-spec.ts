@@ -1,7 +1,11 @@
 import { Secret } from '../core/secret.ts'
 import { type Dict, Float, isDict, type Value } from '../core/value.ts'
 
-const typeNames: Readonly<Record<string, string>> = { bool: 'a valid boolean', float: 'float', int: 'int' }
+const typeNames: Readonly<Record<string, string>> = {
+  int: 'an int',
+  bytes: 'a Byte value',
+  bits: 'a Bit value',
+}
 const booleans = new Set(['y', 'yes', 'on', '1', 'true', 't', 'n', 'no', 'off', '0', 'false', 'f'])
 
 function kindOf(value: Value): string {
@@ -114,9 +118,12 @@ function errorsOf(
   if (value === undefined || value === null) return []
   const type = textOf(rule.get('type') ?? 'str')
   if (!isOfType(value, type)) {
-    const why = `${typeNames[type] === undefined ? type : type}: <class '${kindOf(value)}'> cannot be converted to ${typeNames[type] ?? `a ${type}`}`
+    const inside = where.length > 0 ? ` found in '${where.join(' -> ')}'.` : ''
     return [
-      `argument '${name}' is of type <class '${kindOf(value)}'>${where.length > 0 ? ` found in '${where.join(' -> ')}'` : ''} and we were unable to convert to ${why}`,
+      `argument '${name}' is of type <class '${kindOf(value)}'>${inside} and we were unable to convert to ${type}: ${renderWhy(value, type)}`,
+      ...(isDict(rule.get('options') ?? null) && typeof value === 'string'
+        ? [`value of '${name}' must be of type dict or list of dicts`, NO_DICT]
+        : []),
     ]
   }
   return [
@@ -124,6 +131,15 @@ function errorsOf(
     ...elementErrors(name, rule, value),
     ...optionErrors(name, rule, value, where),
   ]
+}
+
+const NO_DICT = 'dictionary requested, could not parse JSON or key=value'
+
+function renderWhy(value: Value, type: string): string {
+  if (type === 'dict' && typeof value === 'string') return NO_DICT
+  if (type === 'bool' && typeof value === 'string')
+    return `The value '${value}' is not a valid boolean.  Valid booleans include: ${[...booleans].join(', ')}`
+  return `<class '${kindOf(value)}'> cannot be converted to ${typeNames[type] ?? `a ${type}`}`
 }
 
 function choiceErrors(name: string, rule: Dict, value: Value): readonly string[] {
@@ -146,7 +162,7 @@ function elementErrors(name: string, rule: Dict, value: Value): readonly string[
     .filter(one => !isOfType(one, elements))
     .map(
       one =>
-        `Elements value for option '${name}' is of type <class '${kindOf(one)}'> and we were unable to convert to ${elements}: <class '${kindOf(one)}'> cannot be converted to ${typeNames[elements] ?? `a ${elements}`}`,
+        `Elements value for option '${name}' is of type <class '${kindOf(one)}'> and we were unable to convert to ${elements}: ${renderWhy(one, elements)}`,
     )
 }
 

@@ -1,4 +1,4 @@
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { problem } from '../core/error.ts'
 import { defineState, type Target } from '../core/module.ts'
 import type { Args } from '../core/params.ts'
@@ -92,6 +92,8 @@ async function read(t: Target, { args, times }: FileInput): Promise<FileSet> {
     above: aboveOf(args),
     sameAs: state === 'hard' ? src : undefined,
   })
+  if (state === 'hard' && src !== undefined && root.kind === 'directory')
+    return read(t, { args: { ...args, path: join(args.path, basename(src)) }, times })
   if (state === 'link' && src !== undefined) return readLinked(t, args, root, src)
   if (state === 'hard' && src !== undefined)
     return { files: [root], sources: [await readFile(t, src, { follow: true })] }

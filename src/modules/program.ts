@@ -129,7 +129,8 @@ export async function runProgram(t: Target, p: Program): Promise<Started> {
   const start = t.operator.now()
   const ran = await t.run(file === undefined ? program : uploaded, params, {
     ...(stdin === undefined ? {} : { stdin }),
-    live: t.verbosity > 0,
+    // From -vvv on the result is shown in lines, output included.
+    live: t.verbosity === 1 || t.verbosity === 2,
   })
   const end = t.operator.now()
   const { skipped, missing } = ran.values

@@ -30,7 +30,7 @@ export const setFact = defineAction({
     release: "1.2"
     port: 8080
 `,
-  async run(_t, args) {
+  async run(t, args) {
     const given = Object.entries(args as Readonly<Record<string, Value>>).filter(
       ([name]) => name !== 'cacheable',
     )
@@ -41,7 +41,9 @@ export const setFact = defineAction({
       throw problem('E_PARAMS', `set_fact: ${JSON.stringify(bad[0])} is not a valid variable name`, {
         hint: 'use letters, digits and _, not beginning with a digit',
       })
-    const facts = new Map<string, Value>(given.map(([name, value]) => [name, booleanOf(value)]))
+    const facts = new Map<string, Value>(
+      given.map(([name, value]) => [name, t.keepsText ? value : booleanOf(value)]),
+    )
     return { changed: false, facts, values: { ansible_facts: facts } }
   },
 })

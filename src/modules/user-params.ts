@@ -59,6 +59,10 @@ export const userParams = {
   ssh_key_type: { type: 'string', default: 'rsa', doc: 'As for `ssh-keygen -t`.' },
   ssh_key_bits: { type: 'int', default: 0, doc: 'As for `ssh-keygen -b`; 0: its default.' },
   ssh_key_comment: { type: 'string', doc: 'Stands in the public key. Default: `ansible-generated on HOST`.' },
+  ssh_key_passphrase: {
+    type: 'secret',
+    doc: 'Encrypts the private key. It is given to the ssh-keygen of the target by its stdin.',
+  },
   system: { type: 'bool', default: false, doc: 'A new one gets a number from the range of system users.' },
   remove: { type: 'bool', default: false, doc: 'With `absent`: remove its home folder too.' },
   force: { type: 'bool', default: false, doc: 'With `absent`: remove it while it is logged in too.' },

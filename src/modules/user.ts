@@ -116,6 +116,7 @@ function readUserKey(t: Target, args: UserArgs, home: string): Promise<KeyState>
     type: args.ssh_key_type,
     bits: args.ssh_key_bits,
     comment: args.ssh_key_comment ?? `ansible-generated on ${t.name}`,
+    passphrase: args.ssh_key_passphrase,
   })
 }
 
@@ -182,7 +183,6 @@ export const user = defineState<typeof userParams, UserWithKey>({
   refused: {
     ...refuseAll('it is not of Linux', 'authorization profile role hidden login_class'),
     seuser: 'map the login with semanage, by the module command',
-    ssh_key_passphrase: 'make the key with ssh-keygen by the module expect, which types the passphrase',
   },
   rules: { requiredIf: [['non_unique', true, ['uid']]] },
   returns: {

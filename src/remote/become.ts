@@ -16,6 +16,8 @@ export interface BecomeOptions {
   /** Path of sh on the target. */
   readonly path: string
   readonly redactor: Redactor
+  /** Told of the command line before it is run. */
+  readonly onCommand?: ((command: string) => void) | undefined
 }
 
 /**
@@ -25,7 +27,9 @@ export interface BecomeOptions {
 export async function openBecomeLink(options: BecomeOptions): Promise<Channel> {
   const { become, connection } = options
   const nonce = randomBytes(12).toString('hex')
-  const link = await connection.start(renderBecome(become, options.path, nonce))
+  const command = renderBecome(become, options.path, nonce)
+  options.onCommand?.(command)
+  const link = await connection.start(command)
   const heard = await converse(link, become, nonce)
   if (heard.kind === 'hello') return link
   link.close()
@@ -58,10 +62,10 @@ function renderMethod(
   const name = shellWord(user)
   switch (method) {
     case 'sudo':
-      // -n: fails instead of asking; -S: asks on stderr and reads stdin; -H: HOME of the user, as Ansible does.
+      // -n: fails instead of asking; -S: asks on stderr and reads stdin; -H: HOME of the user. In Ansible's order.
       return password === undefined
-        ? `sudo -n -H -u ${name} -- ${shell}`
-        : `sudo -S -p ${prompt(nonce)} -H -u ${name} -- ${shell}`
+        ? `sudo -H -S -n -u ${name} -- ${shell}`
+        : `sudo -H -S -p ${prompt(nonce)} -u ${name} -- ${shell}`
     case 'su':
       return `su ${name} -s ${shellWord(path)} -c ${shellWord(`exec ${shell}`)}`
     case 'doas':

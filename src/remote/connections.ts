@@ -21,6 +21,8 @@ export interface ConnectionsOptions {
   readonly keepaliveIntervalMs?: number
   /** Told of each login that is accepted by the built-in ssh; the system's says nothing of it. */
   readonly onLogin?: ((login: AcceptedLogin) => void) | undefined
+  /** Told how the user is changed on a host: the command line, which holds no secret. */
+  readonly onBecome?: ((name: string, command: string) => void) | undefined
 }
 
 /** An empty pool. Connections are made when first asked for, jump hosts' shared by all that go through them. */
@@ -133,10 +135,11 @@ class Pool implements Connections {
   ): Promise<ShellSession> {
     const connection = await connecting
     const { name, shell: path } = address
-    const { redactor } = this.#options
+    const { redactor, onBecome } = this.#options
+    const onCommand = onBecome && ((command: string) => onBecome(name, command))
     const openLink = (): Promise<Channel> =>
       become
-        ? openBecomeLink({ name, become, connection, path, redactor })
+        ? openBecomeLink({ name, become, connection, path, redactor, onCommand })
         : connection.start(`exec ${shellWord(path)} -c ${shellWord(bootstrap)}`)
     const session = new ShellSession({
       name,

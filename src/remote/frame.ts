@@ -35,7 +35,15 @@ function textOf(name: string, value: string | number | boolean | Secret): string
     throw problem('E_PARAMS', `${name} holds a NUL byte, which a shell variable cannot hold`, {
       hint: 'send it as stdin, or encode it (b64encode)',
     })
-  return text
+  return requireText(name, text)
+}
+
+/** What stands for a byte that is no UTF-8 (see load/scalar.ts) would arrive as another one. Throws E_PARAMS. */
+function requireText(name: string, text: string): string {
+  if (!/\p{Surrogate}/u.test(text)) return text
+  throw problem('E_PARAMS', `${name} holds bytes that are no text in UTF-8`, {
+    hint: 'keep them in a file, and copy that',
+  })
 }
 
 /** Unset first: a variable of that name in the login's environment would otherwise stay exported. */
@@ -53,7 +61,7 @@ function renderParams(params: ScriptParams): string {
 
 function bytesOf(stdin: NonNullable<Call['stdin']>): Buffer {
   if (stdin instanceof Secret) return Buffer.from(reveal(stdin))
-  return typeof stdin === 'string' ? Buffer.from(stdin) : Buffer.from(stdin)
+  return typeof stdin === 'string' ? Buffer.from(requireText('stdin', stdin)) : Buffer.from(stdin)
 }
 
 const variable = (script: Script): string => `rt_s_${script.sha256.slice(0, 32)}`

@@ -23,14 +23,18 @@ const sayers: ReadonlySet<string> = new Set(['debug', 'assert'])
 export function renderHostLine(event: HostEvent, module: string | undefined, verbosity: number): string {
   const item = event.type === 'host.item' ? event.label : undefined
   const isBad = words[event.status] === 'fatal' || event.status === 'unknown'
-  if (isBad) return renderFailure(event, item)
+  if (isBad) return renderFailure(event, item, verbosity)
   const head = `${words[event.status]}: [${event.host}]${item === undefined ? '' : ` => (item=${item})`}`
   const more = renderMore(event, module, verbosity)
   return more === '' ? head : `${head} => ${more}`
 }
 
-function renderFailure({ status, host, result, message }: HostEvent, item: string | undefined): string {
-  const told = result === undefined ? (message ?? '') : renderResult(result)
+function renderFailure(
+  { status, host, result, message }: HostEvent,
+  item: string | undefined,
+  verbosity: number,
+): string {
+  const told = result === undefined ? (message ?? '') : renderResult(result, verbosity)
   if (status === 'unknown')
     return `unknown: [${host}]${item === undefined ? '' : ` (item=${item})`} => ${told}`
   if (item !== undefined) return `failed: [${host}] (item=${item}) => ${told}`
@@ -44,6 +48,6 @@ function renderMore(
 ): string {
   const isSaid = message !== undefined && status !== 'skipped'
   if (isSaid && sayers.has(module ?? '')) return renderSaid(message)
-  if (verbosity > 0 && result !== undefined) return renderResult(result)
+  if (verbosity > 0 && result !== undefined) return renderResult(result, verbosity)
   return isSaid ? message : ''
 }

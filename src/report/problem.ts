@@ -19,11 +19,16 @@ function cutAround(text: string, at: number): { readonly shown: string; readonly
 }
 
 /**
- * A problem as people read it: what and its code, the place with the line and a caret, what to type next.
+ * A task's problem as people read it: its code and what, the place with the line and a caret, what to type next.
  * Shape: lines without a trailing newline.
  */
 export function renderProblem(problem: Problem, paint: ChalkInstance, readLine: ReadLine): string {
-  const lines = [`${paint.red.bold(problem.code)} ${paint.bold(problem.message)}`]
+  const head = `${paint.red.bold(problem.code)} ${paint.bold(problem.message)}`
+  return [head, ...renderPlace(problem, paint, readLine)].join('\n')
+}
+
+function renderPlace(problem: Problem, paint: ChalkInstance, readLine: ReadLine): string[] {
+  const lines = []
   if (problem.at) {
     lines.push(`  ${paint.cyan(renderSource(problem.at))}`)
     const text = readLine(problem.at.file, problem.at.line)
@@ -36,16 +41,22 @@ export function renderProblem(problem: Problem, paint: ChalkInstance, readLine: 
     }
   }
   if (problem.hint) lines.push(`  ${paint.green('→')} ${problem.hint}`)
-  return lines.join('\n')
+  return lines
 }
 
-/** All problems of a failure, most useful first, and what they mean for what was asked. */
+/**
+ * All problems of a command that fails, most useful first, and what they mean for what was asked. What begins with `ERROR!` is
+ * what tools that read the output of Ansible look for.
+ */
 export function renderProblems(
   problems: readonly Problem[],
   paint: ChalkInstance,
   readLine: ReadLine,
 ): string {
-  const shown = problems.map(problem => renderProblem(problem, paint, readLine))
+  const shown = problems.map(problem => {
+    const head = `${paint.red.bold('ERROR!')} ${paint.bold(problem.message)} ${paint.dim(`(${problem.code})`)}`
+    return [head, ...renderPlace(problem, paint, readLine)].join('\n')
+  })
   const first = problems[0]
   if (first === undefined || problems.length === 1) return shown.join('\n')
   return [...shown, `${problems.length} problems: ${exits[errors[first.code].exit].say}`].join('\n')

@@ -1,10 +1,21 @@
-/** A result's JSON as ansible-playbook prints it: keys sorted, a blank after commas and colons; text that is no JSON stays as it is. */
-export function renderResult(json: string): string {
+/**
+ * A result's JSON as ansible-playbook prints it: keys sorted, and in one line with a blank after commas and colons, from `-vvv` on in
+ * lines; text that is no JSON stays as it is.
+ */
+export function renderResult(json: string, verbosity: number): string {
   try {
-    return renderSorted(JSON.parse(json))
+    const value: unknown = JSON.parse(json)
+    return verbosity > 2 ? JSON.stringify(sortKeys(value), null, 4) : renderSorted(value)
   } catch {
     return json
   }
+}
+
+function sortKeys(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sortKeys)
+  if (typeof value !== 'object' || value === null) return value
+  const members = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))
+  return Object.fromEntries(members.map(([key, member]) => [key, sortKeys(member)]))
 }
 
 function renderSorted(value: unknown): string {

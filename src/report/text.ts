@@ -99,7 +99,8 @@ function taskHandlers({ line, heading, host, paint, readLine, stats }: Printer):
     'host.retry': event => line(paint.dim(`RETRYING: [${event.host}] (${event.left} retries left)`)),
     'host.end': event => {
       if (event.result && modules.get(event.task) === 'set_stats') stats.add(event.host, event.result)
-      const isShown = looped.delete(`${event.task} ${event.host}`) && event.status !== 'skipped'
+      const wasLooped = looped.delete(`${event.task} ${event.host}`)
+      const isShown = wasLooped && event.status !== 'skipped' && !event.censored
       const isChecked = checked.delete(event.host) && (event.status === 'ok' || event.status === 'failed')
       if (!isShown && !isChecked) host(event, modules.get(event.task))
       if (event.problem) line(indent(renderProblem(event.problem, paint, readLine)))
@@ -121,6 +122,7 @@ function rotationHandlers({ line, heading, paint, verbosity }: Printer): Handler
     finalised: paint.green.bold,
     awaiting_provider: paint.yellow.bold,
     in_grace: paint.green.bold,
+    abandoned: paint.red.bold,
   }
   return {
     'phase.start': event => heading(`PHASE ${event.phase}`),

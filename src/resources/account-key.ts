@@ -1,5 +1,6 @@
 import type { Target } from '../core/module.ts'
 import { sh } from '../core/script.ts'
+import type { Secret } from '../core/secret.ts'
 import { requireUnchanged } from './conflict.ts'
 import { accept } from './file.ts'
 
@@ -9,7 +10,12 @@ export type KeyState = {
   readonly path: string
   readonly isThere: boolean
   readonly isFolderThere: boolean
-  readonly asked: { readonly type: string; readonly bits: number; readonly comment: string }
+  readonly asked: {
+    readonly type: string
+    readonly bits: number
+    readonly comment: string
+    readonly passphrase?: Secret | undefined
+  }
   /** Of a key that was there at first. */
   readonly told: { readonly publicKey?: string | undefined; readonly fingerprint?: string | undefined }
 }
@@ -33,7 +39,24 @@ if ! [ -d "$dir" ]; then
 fi
 set --
 if [ "$p_bits" -gt 0 ]; then set -- -b "$p_bits"; fi
-ssh-keygen -q -t "$p_type" "$@" -C "$p_comment" -N '' -f "$p_path" </dev/null || rt_fail "cannot make the key $p_path"
+set -- -q -t "$p_type" "$@" -C "$p_comment" -f "$p_path"
+# ssh-keygen takes a passphrase as an argument, which every user could read, or from a program that it starts with its own stdin.
+with_passphrase() {
+  asker=$(mktemp -d) || rt_fail "cannot make a folder for temporary files"
+  trap 'rm -rf -- "$asker"' EXIT
+  # shellcheck disable=SC2016 # it is expanded there
+  printf '#!/bin/sh\nIFS= read -r line && printf "%%s\\n" "$line"\n' >"$asker/ask"
+  chmod 0700 "$asker/ask"
+  printf '%s\n%s\n' "$p_passphrase" "$p_passphrase" |
+    DISPLAY=none SSH_ASKPASS_REQUIRE=force SSH_ASKPASS=$asker/ask ssh-keygen "$@"
+}
+if [ -z "\${p_passphrase-}" ]; then ssh-keygen "$@" -N '' </dev/null
+else with_passphrase "$@"
+fi || rt_fail "cannot make the key $p_path"
+if [ -n "\${p_passphrase-}" ] && ssh-keygen -y -P '' -f "$p_path" </dev/null >/dev/null 2>&1; then
+  rm -f -- "$p_path" "$p_path.pub"
+  rt_fail "the ssh-keygen of this host cannot be given a passphrase"
+fi
 if ! { chown -- "$p_own" "$p_path" "$p_path.pub" && chmod 0644 "$p_path.pub"; }; then rt_fail "cannot give the key to its user"; fi
 `
 const removeScript = sh`

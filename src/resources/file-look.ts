@@ -46,12 +46,16 @@ export function parseFresh(lines: string | undefined): Fresh | undefined {
   return { owner: self.owner, group: isSetGroupId ? above.group : self.group, isSetGroupId }
 }
 
-/** An account asked for, as the target knows it. Throws E_TASK for a name that does not exist; in check mode warns of it. */
+/**
+ * An account asked for, as the target knows it. Throws E_TASK for a name that does not exist; in check mode warns of it where the file
+ * is to be made yet.
+ */
 export function parseWanted(
   t: Target,
   entry: string | undefined,
   what: 'owner' | 'group',
   asked: string | undefined,
+  exists: boolean,
 ): Account | undefined {
   if (asked === undefined) return undefined
   const [name, id] = (entry ?? '').split('|')
@@ -63,11 +67,9 @@ export function parseWanted(
     return { name: asked, id: Number(asked) }
   }
   const [verb, kind] = what === 'owner' ? ['chown', 'user'] : ['chgrp', 'group']
-  // An earlier task that only pretends in check mode may be the one that makes the account.
-  if (t.check) {
-    t.warn(`failed to look up ${kind} ${asked}. Create ${kind} up to this point in real play`)
-    return { name: asked, id: -1 }
-  }
+  // An earlier task that only pretends in check mode may be the one that makes the account, as of the file.
+  if (t.check) t.warn(`failed to look up ${kind} ${asked}. Create ${kind} up to this point in real play`)
+  if (t.check && !exists) return { name: asked, id: -1 }
   throw problem('E_TASK', `${verb} failed: failed to look up ${kind} ${asked}`, {
     hint: `make the ${kind} on the host first, or give its number`,
   })

@@ -56,7 +56,7 @@ function send(t: Target, before: FileState, after: FileState): Promise<Ran> {
     return t.run(
       fileScript,
       { ...checked, source: 'stdin' },
-      { stdin: Buffer.from(content, encoding ?? 'utf8') },
+      { stdin: encoding === undefined ? content : Buffer.from(content, encoding) },
     )
   if (terms.source !== undefined) return t.run(fileScript, { ...checked, source: 'copy', from: terms.source })
   if (terms.upload !== undefined)

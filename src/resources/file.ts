@@ -121,7 +121,8 @@ export async function readFile(t: Target, path: string, options: ReadOptions = {
   }
   const ran = await look(t, parsePath(path), terms, options)
   const found = parseRead(ran, terms)
-  const name = (key: 'owner' | 'group') => parseWanted(t, ran.values[key], key, options[key])
+  const name = (key: 'owner' | 'group') =>
+    parseWanted(t, ran.values[key], key, options[key], found.state.kind !== 'absent')
   const backup = options.backupSuffix === undefined ? undefined : `${found.real}${options.backupSuffix}`
   return {
     ...found.state,

@@ -92,7 +92,13 @@ boot() {
 act() {
   case $manager in
     systemd) if [ "$p_no_block" = 1 ]; then ctl --no-block "$1" "$p_name"; else ctl "$1" "$p_name"; fi ;;
-    openrc) rc-service "$p_name" "$1" ;;
+    openrc)
+      # 32: it has crashed, and OpenRC would not start it, since it has been started (openrc-run.sh, _status).
+      if [ "$1" = start ]; then
+        rc-service "$p_name" status
+        if [ "$?" = 32 ]; then rc-service "$p_name" zap; fi
+      fi
+      rc-service "$p_name" "$1" ;;
     *)
       if [ "$1" = restart ] && [ "$p_sleep" -gt 0 ]; then
         init "$p_name" stop

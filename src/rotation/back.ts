@@ -3,7 +3,16 @@ import { endRun, holdRun } from './end.ts'
 import { endOwing, openGates, openGrace } from './grace.ts'
 import { isCommittedOn, isPromoted, isSuperseded, isTouched, ownerOf, type Step } from './ledger.ts'
 import type { HostOutcome, RotationOutcome } from './outcome.ts'
-import { emitStates, type Red, type Run, record, runPhase, selectCommittedOutcomes } from './run.ts'
+import {
+  emitStates,
+  type Red,
+  type Run,
+  record,
+  runPhase,
+  selectCommitted,
+  selectCommittedOutcomes,
+  selectReachable,
+} from './run.ts'
 import { type Probed, probeStep, type Stuck, undoStep } from './steps.ts'
 
 /** How often a change that lands after it was found not applied is undone again. */
@@ -74,7 +83,8 @@ async function restoreService(
 ): Promise<void> {
   for (const wave of run.world.waves)
     for (const phase of ['converge', 'verify'] as const) {
-      const touched = wave.filter(host => hosts.has(host) && isTouched(run.ledger, host) && !stuck.has(host))
+      const isAsked = (host: string): boolean => hosts.has(host) && !run.ledger.abandoned.has(host)
+      const touched = wave.filter(host => isAsked(host) && isTouched(run.ledger, host) && !stuck.has(host))
       if (touched.length === 0) break
       const red = await runPhase(run, phase, touched, inForce)
       for (const [host, { status, message }] of red)
@@ -122,6 +132,11 @@ async function undoSteps(
   }
 }
 
+/** Changes of which something can be known: those on hosts that were given up are left as they are. */
+function selectAsked({ ledger: { steps, abandoned } }: Run): readonly Step[] {
+  return steps.filter(({ change }) => !abandoned.has(change.host))
+}
+
 /** True while no host may have forgotten the new values: their distribution is undone last. */
 function isStillDistributed(steps: readonly Step[]): boolean {
   const isGoing = (step: Step): boolean => step.progress === 'undo-intent' || step.progress === 'undone'
@@ -163,7 +178,7 @@ function emitGoingBack(run: Run, hosts: readonly string[], red: Red): void {
 /** Turns the run around for good: the record says so to every later resume. */
 async function turnBack(run: Run, red: Red): Promise<void> {
   const { ledger } = run
-  const hosts = run.world.hosts.filter(host => isTouched(ledger, host) && !isCommittedOn(ledger, host))
+  const hosts = selectReachable(run).filter(host => isTouched(ledger, host) && !isCommittedOn(ledger, host))
   if (!ledger.isUndoing) await record(run, { type: 'phase', phase: 'undo', status: 'start', hosts })
   ledger.isUndoing = true
   emitGoingBack(run, hosts, red)
@@ -196,11 +211,11 @@ export function selectBackOutcomes(
  */
 export async function goBack(run: Run, red: Red = new Map()): Promise<RotationOutcome> {
   await turnBack(run, red)
-  const hosts = run.world.hosts.filter(host => !isCommittedOn(run.ledger, host))
-  const steps = run.ledger.steps.filter(step => !isCommittedOn(run.ledger, ownerOf(step)))
+  const hosts = selectReachable(run).filter(host => !isCommittedOn(run.ledger, host))
+  const steps = selectAsked(run).filter(step => !isCommittedOn(run.ledger, ownerOf(step)))
   const stuck = await undoHosts(run, new Set(hosts), steps)
   const back = selectBackOutcomes(run, hosts, red, stuck)
-  const isParted = hosts.length < run.world.hosts.length
+  const isParted = selectCommitted(run).length > 0
   if (stuck.size > 0) return holdRun(run, new Map([...selectCommittedOutcomes(run), ...back]))
   if (!isParted) return endRun(run, 'rolled_back', back)
   await openGates(run)
@@ -218,9 +233,11 @@ export async function dropHosts(run: Run, red: Red): Promise<ReadonlyMap<string,
 
 /** Undoes what stands of dropped hosts, also when an earlier process left off half way. Resolves with what is in the way. */
 export async function restoreDropped(run: Run, red: Red = new Map()): Promise<ReadonlyMap<string, Stuck>> {
-  const { dropped, restored, steps } = run.ledger
+  const { dropped, restored, abandoned } = run.ledger
+  const steps = selectAsked(run)
   const isOpen = (host: string): boolean =>
-    !restored.has(host) || steps.some(step => ownerOf(step) === host && step.progress !== 'undone')
+    !(restored.has(host) || abandoned.has(host)) ||
+    steps.some(step => ownerOf(step) === host && step.progress !== 'undone')
   const hosts = [...dropped].filter(host => isTouched(run.ledger, host) && isOpen(host))
   if (hosts.length === 0) return new Map()
   emitGoingBack(run, hosts, red)

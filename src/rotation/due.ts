@@ -39,7 +39,7 @@ export async function listDue(state: string): Promise<readonly DueRun[]> {
 /** True for a host that ended on its old values while others were committed: nothing is owed for it. */
 function isLeft(records: readonly JournalRecord[], host: string): boolean {
   const end = records.findLast(record => record.type === 'end')
-  return end?.type === 'end' && end.hosts[host] === 'rolled_back'
+  return end?.type === 'end' && (end.hosts[host] === 'rolled_back' || end.hosts[host] === 'abandoned')
 }
 
 function namesInGrace(records: readonly JournalRecord[]): readonly string[] {

@@ -1,4 +1,5 @@
 import type { RotationState } from '../core/event.ts'
+import { selectAbandonedOutcomes } from './abandon.ts'
 import { freeHosts } from './hold.ts'
 import { createOutcome, type HostOutcome, type RotationOutcome, selectRunState } from './outcome.ts'
 import { selectRotated } from './rotated.ts'
@@ -28,10 +29,13 @@ async function close(
   state: RotationState,
   hosts: ReadonlyMap<string, HostOutcome>,
 ): Promise<RotationOutcome> {
-  const states = Object.fromEntries([...hosts].map(([host, outcome]) => [host, outcome.state]))
-  const rotated = type === 'end' ? selectRotated(run.journal.records) : undefined
-  await record(run, { type, state, hosts: states, ...(rotated && { rotated }) })
+  const all = new Map([...hosts, ...selectAbandonedOutcomes(run)])
+  const states = Object.fromEntries([...all].map(([host, outcome]) => [host, outcome.state]))
+  const abandoned = Object.fromEntries(run.ledger.abandoned)
+  const entry = { type, state, hosts: states, ...(run.ledger.abandoned.size > 0 && { abandoned }) }
+  const rotated = type === 'end' ? selectRotated(run.journal.records, states) : undefined
+  await record(run, { ...entry, ...(rotated && { rotated }) })
   if (type === 'end') await freeHosts(run, state)
-  emitStates(run, hosts)
-  return createOutcome(state, hosts)
+  emitStates(run, all)
+  return createOutcome(state, all)
 }

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { replaceWhole } from './disk.ts'
-import { inspectJournal, isForgotten, type JournalRecord, renderLine } from './journal.ts'
+import { inspectJournal, isForgotten, type JournalRecord, renderLine, sumOf } from './journal.ts'
 
 /**
  * Takes out of an ended run's journal whatever was sealed in it, and the key to it: values, states, registered variables. What was
- * done stays readable; a last record holds the head of the chain as it was. Nobody can take values out of it any more, with whatever
+ * done stays readable; a last record holds the head of the chain as it was, and what tells its copies on the hosts. Nobody can take values out of it any more, with whatever
  * key. Only for a run that is over: nothing of it can be resumed, undone or finalised after that. Throws E_JOURNAL.
  */
 export async function forgetSealed(folder: string, now: Date): Promise<void> {
@@ -21,7 +21,8 @@ export async function forgetSealed(folder: string, now: Date): Promise<void> {
     const { sealed: _sealed, key: _key, ...plain } = record
     return add({ ...plain, prev } as JournalRecord)
   })
-  const entry = { type: 'forgotten', head: last } as const
+  const sums = records.map(record => sumOf(renderLine(record)))
+  const entry = { type: 'forgotten', head: last, sums } as const
   lines.push(add({ seq: records.length, at: now.toISOString(), prev, ...entry }))
   await replaceWhole(join(folder, 'journal'), lines.join(''))
 }

@@ -98,8 +98,9 @@ async function runWaves(run: Run, stuck: Map<string, Stuck>): Promise<RotationOu
 async function runDistribution(run: Run): Promise<RotationOutcome | undefined> {
   if (!run.world.distributes || isPromoted(run.ledger)) return undefined
   for (const wave of run.world.waves) {
-    emitStates(run, createUniform('running', wave).hosts)
-    const { red } = await tryWave(run, wave, 'both')
+    const hosts = wave.filter(host => !run.ledger.dropped.has(host))
+    emitStates(run, createUniform('running', hosts).hosts)
+    const { red } = await tryWave(run, hosts, 'both')
     if (red.size > 0) return turn(run, red)
   }
   const joined = (await run.world.joined?.()) ?? []
@@ -135,10 +136,12 @@ function turn(run: Run, red: Red): Promise<RotationOutcome> {
  */
 async function recover(run: Run): Promise<Red> {
   const red = new Map<string, { status: 'failed' | 'unreachable'; message: Clean }>()
-  for (const step of [...run.ledger.steps]) {
+  const { steps, dropped, abandoned } = run.ledger
+  for (const step of [...steps]) {
     const owner = ownerOf(step)
     const isOpen =
-      !run.ledger.dropped.has(owner) &&
+      !dropped.has(owner) &&
+      !abandoned.has(step.change.host) &&
       (step.progress === 'intent' || (step.progress === 'done' && !isCommittedOn(run.ledger, owner)))
     if (!isOpen || red.has(step.change.host)) continue
     try {
@@ -158,6 +161,7 @@ async function recover(run: Run): Promise<Red> {
 export async function goForward(run: Run): Promise<RotationOutcome> {
   const refusal = run.ledger.secrets ? undefined : await prepare(run)
   if (refusal) return refusal
+  if (run.world.hosts.every(host => run.ledger.dropped.has(host))) return goBack(run)
   const stuck = new Map(await restoreDropped(run))
   const open = await recover(run)
   if (open.size > 0) return holdForward(run, open)

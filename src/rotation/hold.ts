@@ -1,11 +1,14 @@
 import type { RotationState } from '../core/event.ts'
-import { isForgotten, renderLine, sumOf } from './journal.ts'
+import { renderLine, sumOf } from './journal.ts'
 import { isOver } from './outcome.ts'
 import { note, type Run, toMessage } from './run.ts'
 
-/** The sums of the records that are known here. */
+/** The sums of the records that are known here; of those that were forgotten, as their copies have them. */
 function selectKnown({ journal }: Run): readonly string[] {
-  return journal.records.map(record => sumOf(renderLine(record)))
+  return journal.records.flatMap(record => [
+    ...(record.type === 'forgotten' ? record.sums : []),
+    sumOf(renderLine(record)),
+  ])
 }
 
 /**
@@ -28,9 +31,10 @@ export async function takeHosts(run: Run): Promise<void> {
   await Promise.all(others.map(take))
 }
 
-/** The hosts of the run, and those outside of it where changes were delegated to. */
-function selectHeld({ world, ledger }: Run): readonly string[] {
-  return [...new Set([...world.hosts, ...ledger.steps.map(({ change }) => change.host)])]
+/** The hosts of the run, and those outside of it where changes were delegated to; but for those that were given up. */
+export function selectHeld({ world, ledger }: Run): readonly string[] {
+  const all = new Set([...world.hosts, ...ledger.steps.map(({ change }) => change.host)])
+  return [...all].filter(host => !ledger.abandoned.has(host))
 }
 
 /**
@@ -49,8 +53,7 @@ export async function holdOutside(run: Run, host: string): Promise<void> {
 export async function freeHosts(run: Run, state: RotationState): Promise<void> {
   const { hostLocks } = run.deps
   if (!hostLocks) return
-  // What was forgotten has other sums than its copy.
-  const known = isForgotten(run.journal.records) ? undefined : selectKnown(run)
+  const known = selectKnown(run)
   const freed = selectHeld(run).map(host =>
     hostLocks
       .free(host, known, isOver(state, run.world))

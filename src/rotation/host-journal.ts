@@ -105,7 +105,8 @@ export async function rebuildJournal(
     .join('')
   const { records } = parseJournal(Buffer.from(text), file)
   const begin = records.find(record => record.type === 'begin')
-  const missing = begin?.hosts.filter(host => !copies.has(host)) ?? []
+  const abandoned = records.flatMap(record => (record.type === 'abandon' ? record.hosts : []))
+  const missing = begin?.hosts.filter(host => !copies.has(host) && !abandoned.includes(host)) ?? []
   if (!begin) refuse(folder, 'no copy has its first record', 'fetch the copies anew')
   if (missing.length > 0)
     refuse(

@@ -24,7 +24,7 @@ export interface HostLocks {
    * among the `known`. `isOver`: of the copy of the journal only the last record is kept, which tells a process that slept that
    * the run went on. Throws E_UNREACHABLE, E_UNKNOWN.
    */
-  free(host: string, known: readonly string[] | undefined, isOver?: boolean): Promise<void>
+  free(host: string, known: readonly string[], isOver?: boolean): Promise<void>
   /** Throws E_LOCKED once a host was found to be another's. */
   checkHeld(): void
 }

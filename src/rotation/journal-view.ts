@@ -27,6 +27,8 @@ function renderWhat(record: JournalRecord, describe: DescribeChange): string {
       return `what was sealed is taken out; the head was ${record.head}`
     case 'drop':
       return `the run goes on without ${record.hosts.join(', ')}: undone there`
+    case 'abandon':
+      return `${record.hosts.join(', ')} given up as it stands by ${record.by}: ${record.why}`
     case 'awaiting':
       return record.gates.map(({ name, say }) => `${name}: ${say}`).join('; ')
     case 'confirm':

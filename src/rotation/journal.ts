@@ -1,65 +1,11 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { problem, type RotaError } from '../core/error.ts'
-import type { RotationState } from '../core/event.ts'
-import type { Phase } from '../core/play.ts'
-import type { Gate, Reason, RunKey, Sealer } from '../core/transaction.ts'
+import type { RunKey, Sealer } from '../core/transaction.ts'
 import type { State } from '../core/value.ts'
 import { type AppendFile, type Disk, realDisk } from './disk.ts'
+import type { Entry } from './journal-entry.ts'
 import { lockFolder, type Processes, realProcesses } from './lock.ts'
-import type { Rotated } from './rotated.ts'
-
-/** What a journal says, in plain: never a value of the target or a secret. Those are in the sealed payload. */
-export type Entry =
-  | {
-      readonly type: 'begin'
-      readonly run: string
-      /** sha256 of the plan. */
-      readonly plan: string
-      readonly reason: Reason
-      readonly hosts: readonly string[]
-      /** What was typed, sealed: whoever takes the run up needs no flags. */
-      readonly invocation?: string
-    }
-  /** Payload: the current and pending secrets of every host. `secrets`: their names by host, for who only wants to know how old they are. */
-  | { readonly type: 'pending'; readonly secrets?: Readonly<Record<string, readonly string[]>> }
-  /** Payload of an `ok`: the snapshot. `undo` has only a start: from then on the run only goes back. */
-  | {
-      readonly type: 'phase'
-      readonly phase: Phase | 'undo'
-      /** While every host has to accept both values. */
-      readonly inForce?: 'both'
-      readonly status: 'start' | 'ok' | 'red'
-      readonly hosts: readonly string[]
-    }
-  /** Payload: the change's before and after. `inForce`: it was made so that the host accepts both values. */
-  | {
-      readonly type: 'intent'
-      readonly step: string
-      readonly host: string
-      readonly module: string
-      readonly inForce?: 'both'
-    }
-  | { readonly type: 'done' | 'undo-intent' | 'undone'; readonly step: string; readonly host: string }
-  /** The pivot of these hosts; without them that of the run: of every host that was not dropped. */
-  | { readonly type: 'commit'; readonly hosts?: readonly string[] }
-  /** The run goes on without these hosts: from now on they only go back. */
-  | { readonly type: 'drop'; readonly hosts: readonly string[] }
-  /** What a person has to change at which provider before the run can be finalised. */
-  | { readonly type: 'awaiting'; readonly gates: readonly Gate[] }
-  /** That person's word that it is done. */
-  | { readonly type: 'confirm'; readonly by: string }
-  /** Until when the value of before still counts, by secret name: RFC 3339 UTC. */
-  | { readonly type: 'grace'; readonly until: Readonly<Record<string, string>> }
-  /** What was sealed is gone; `head` is the sha256 of the last line when it was there. */
-  | { readonly type: 'forgotten'; readonly head: string }
-  | {
-      readonly type: 'held' | 'end'
-      readonly state: RotationState
-      readonly hosts: Readonly<Record<string, RotationState>>
-      /** `end` of a committed run: of all records it is the one that a host keeps. */
-      readonly rotated?: Rotated
-    }
 
 /** One line. `at` is RFC 3339 UTC, for people: order is by `seq`. `prev` is the sha256 of the line before, newline included. */
 export type JournalRecord = Entry & {

@@ -5,6 +5,7 @@ import type { Secret } from '../core/secret.ts'
 import type { Change, HostSecrets, InForce } from '../core/transaction.ts'
 import { isSameState, type State } from '../core/value.ts'
 import { isForgotten, type Journal, type JournalRecord } from './journal.ts'
+import type { Abandoned } from './journal-entry.ts'
 import { dropTerms } from './terms.ts'
 
 /** How far a change has come, as the journal says. Only `undone` says that nothing of it stands. */
@@ -35,6 +36,8 @@ export interface Ledger {
   readonly dropped: Set<string>
   /** Of those, the ones that work with the old values again, verified. */
   readonly restored: Set<string>
+  /** Hosts that a person gave up: nothing is done or asked there. One that passed no pivot is dropped too. */
+  readonly abandoned: Map<string, Abandoned>
   readonly end: Extract<JournalRecord, { type: 'held' | 'end' }> | undefined
 }
 
@@ -101,19 +104,44 @@ function selectSteps(journal: Journal): Step[] {
   return [...steps.values()]
 }
 
-/** Hosts that left the run, and those whose old values were proven after that. */
-function selectDropped(records: readonly JournalRecord[]): {
-  readonly dropped: Set<string>
-  readonly restored: Set<string>
-} {
-  const dropped = new Set<string>()
-  const restored = new Set<string>()
-  for (const record of records) {
-    if (record.type === 'drop') for (const host of record.hosts) dropped.add(host)
-    if (record.type !== 'phase' || record.phase !== 'verify' || record.status !== 'ok') continue
-    for (const host of record.hosts) if (dropped.has(host)) restored.add(host)
+/** How hosts parted ways, in the order of the records. */
+function selectParted(
+  records: readonly JournalRecord[],
+): Pick<Ledger, 'isCommitted' | 'committed' | 'dropped' | 'restored' | 'abandoned'> {
+  const parted = {
+    isCommitted: false,
+    committed: new Set<string>(),
+    dropped: new Set<string>(),
+    restored: new Set<string>(),
+    abandoned: new Map<string, Abandoned>(),
   }
-  return { dropped, restored }
+  const addAll = (set: Set<string>, hosts: readonly string[]): void => {
+    for (const host of hosts) set.add(host)
+  }
+  for (const record of records)
+    if (record.type === 'commit') {
+      parted.isCommitted ||= record.hosts === undefined
+      addAll(parted.committed, record.hosts ?? [])
+    } else if (record.type === 'drop') addAll(parted.dropped, record.hosts)
+    else if (record.type === 'abandon') abandonIn(parted, record.hosts, record)
+    else if (record.type === 'phase' && record.phase === 'verify' && record.status === 'ok')
+      addAll(
+        parted.restored,
+        record.hosts.filter(host => parted.dropped.has(host)),
+      )
+  return parted
+}
+
+/** Takes hosts out of a run: nothing is done or asked there any more. */
+export function abandonIn(
+  ledger: Pick<Ledger, 'isCommitted' | 'committed' | 'dropped' | 'abandoned'>,
+  hosts: readonly string[],
+  { by, why, at }: Abandoned,
+): void {
+  for (const host of hosts) {
+    if (!isCommittedOn(ledger, host)) ledger.dropped.add(host)
+    ledger.abandoned.set(host, { by, why, at })
+  }
 }
 
 /** What `started` and `green` hold: a phase runs twice where all hosts first come to accept both values. */
@@ -149,9 +177,7 @@ export function readLedger(journal: Journal): Ledger {
     // Verify is asked again by every process.
     green: new Set([...selectPhases('ok')].filter(key => !key.startsWith('verify'))),
     isUndoing: undoAt !== -1,
-    isCommitted: records.some(record => record.type === 'commit' && record.hosts === undefined),
-    committed: new Set(records.flatMap(record => (record.type === 'commit' && record.hosts) || [])),
-    ...selectDropped(records),
+    ...selectParted(records),
     end: last('held', 'end'),
   }
 }
@@ -162,7 +188,10 @@ export function ownerOf({ change }: Step): string {
 }
 
 /** True when the host has passed the pivot, its own or the run's. */
-export function isCommittedOn({ isCommitted, committed, dropped }: Ledger, host: string): boolean {
+export function isCommittedOn(
+  { isCommitted, committed, dropped }: Pick<Ledger, 'isCommitted' | 'committed' | 'dropped'>,
+  host: string,
+): boolean {
   return committed.has(host) || (isCommitted && !dropped.has(host))
 }
 

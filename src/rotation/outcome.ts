@@ -27,6 +27,7 @@ const exitOf: Readonly<Record<RotationState, Exit>> = {
   finalised: 'ok',
   awaiting_provider: 'awaiting',
   in_grace: 'ok',
+  abandoned: 'failed',
 }
 
 /** The state of the run: the worst of its hosts' states. Nobody knows is worse than a person has to decide. */
@@ -43,13 +44,15 @@ const forward: readonly RotationState[] = [
   'in_grace',
 ]
 
-/** Where hosts have parted ways, those that ended on their old values are failures. */
+/** Where hosts have parted ways, those that ended on their old values are failures, and so is one that was given up. */
 export function createOutcome(
   state: RotationState,
   hosts: ReadonlyMap<string, HostOutcome>,
 ): RotationOutcome {
-  const isParted = forward.includes(state) && [...hosts.values()].some(host => host.state === 'rolled_back')
-  return { state, hosts, exit: isParted ? 'failed' : exitOf[state] }
+  const has = (end: RotationState): boolean => [...hosts.values()].some(host => host.state === end)
+  const isParted = forward.includes(state) && (has('rolled_back') || has('abandoned'))
+  const isShort = state === 'rolled_back' && has('abandoned')
+  return { state, hosts, exit: isParted || isShort ? 'failed' : exitOf[state] }
 }
 
 /** True for a run that is over for good: nothing of what was sealed for it is needed any more. */

@@ -2,7 +2,6 @@ import { problem } from '../core/error.ts'
 import { selectBackOutcomes } from './back.ts'
 import { holdRun } from './end.ts'
 import { endOwing, openGates, openGrace } from './grace.ts'
-import { isCommittedOn } from './ledger.ts'
 import { createUniform, type RotationOutcome } from './outcome.ts'
 import { emitSecrets } from './pending.ts'
 import {
@@ -12,7 +11,9 @@ import {
   record,
   ruleOf,
   runPhase,
+  selectCommitted,
   selectCommittedOutcomes,
+  selectReachable,
   toMessage,
 } from './run.ts'
 import type { Stuck } from './steps.ts'
@@ -54,7 +55,7 @@ async function requireTold(run: Run): Promise<void> {
   const { hostJournal, hostLocks, run: id } = run.deps
   if (!hostJournal) return
   // Nothing new: what no host has confirmed yet goes along.
-  const told = await Promise.allSettled(run.world.hosts.map(host => hostJournal.append(host, '')))
+  const told = await Promise.allSettled(selectReachable(run).map(host => hostJournal.append(host, '')))
   hostLocks?.checkHeld()
   if (told.some(({ status }) => status === 'fulfilled')) return
   throw problem('E_HELD', `run ${id} is committed here, but no host could be told`, {
@@ -67,9 +68,9 @@ async function requireTold(run: Run): Promise<void> {
  * E_LOCKED, E_HELD.
  */
 export async function finishCommitted(run: Run): Promise<void> {
-  const { ledger, warned, world } = run
-  const hosts = world.hosts.filter(
-    host => isCommittedOn(ledger, host) && !ledger.green.has(`committed ${host}`) && !warned.has(host),
+  const { ledger, warned } = run
+  const hosts = selectCommitted(run).filter(
+    host => !ledger.green.has(`committed ${host}`) && !warned.has(host),
   )
   if (hosts.length === 0) return
   await requireTold(run)

@@ -16,7 +16,8 @@ import type { State } from '../core/value.ts'
 import type { Disk } from './disk.ts'
 import type { HostJournal } from './host-journal.ts'
 import type { HostLocks } from './host-lock.ts'
-import { type Entry, type Journal, renderLine } from './journal.ts'
+import { type Journal, renderLine } from './journal.ts'
+import type { Entry } from './journal-entry.ts'
 import { isCommittedOn, type Ledger } from './ledger.ts'
 import type { Processes } from './lock.ts'
 import type { HostOutcome } from './outcome.ts'
@@ -51,6 +52,8 @@ export interface RotationDeps {
   readonly stop?: AbortSignal | undefined
   /** Who is at work, `user@machine`: whose word a confirmation is. */
   readonly operator?: string | undefined
+  /** Hosts of an open run that a person gives up as they stand, because they never answer; and why. */
+  readonly abandon?: { readonly hosts: readonly string[]; readonly why: string } | undefined
   /** What was typed, sealed; kept with the journal's first record. */
   readonly invocation?: string | undefined
   /** The copies on the hosts, and whose the hosts are. */
@@ -107,8 +110,14 @@ export async function record(
 }
 
 /** Who keeps the copy of a record: the host it is about, or all; also for a delegated change on a host outside the run. */
-function selectKeepers({ world }: Run, entry: Entry): readonly string[] {
-  return 'host' in entry && world.hosts.includes(entry.host) ? [entry.host] : world.hosts
+function selectKeepers(run: Run, entry: Entry): readonly string[] {
+  const hosts = selectReachable(run)
+  return 'host' in entry && hosts.includes(entry.host) ? [entry.host] : hosts
+}
+
+/** The hosts of the run but for those that were given up. */
+export function selectReachable({ world, ledger }: Run): readonly string[] {
+  return world.hosts.filter(host => !ledger.abandoned.has(host))
 }
 
 async function send(
@@ -131,7 +140,7 @@ function noteUnsent(run: Run, result: PromiseSettledResult<void>): void {
 
 /** Copies the whole journal to every host: when it begins to matter, and when a run is taken up again. */
 export async function sendJournal(run: Run, options: { readonly required?: boolean } = {}): Promise<void> {
-  await send(run, run.world.hosts, run.journal.records.map(renderLine).join(''), options)
+  await send(run, selectReachable(run), run.journal.records.map(renderLine).join(''), options)
 }
 
 export function note(run: Run, level: 'info' | 'warn', text: string): void {
@@ -209,9 +218,9 @@ export async function runPhase(
   return red
 }
 
-/** Hosts that have passed a pivot, their own or the run's. */
-export function selectCommitted({ world, ledger }: Run): readonly string[] {
-  return world.hosts.filter(host => isCommittedOn(ledger, host))
+/** Hosts that have passed a pivot, their own or the run's, but for those that were given up. */
+export function selectCommitted(run: Run): readonly string[] {
+  return selectReachable(run).filter(host => isCommittedOn(run.ledger, host))
 }
 
 /** How they ended, when nothing is owed for them. */

@@ -1,5 +1,6 @@
 import { type Exit, problem } from '../core/error.ts'
 import type { RotationWorld } from '../core/transaction.ts'
+import { abandonHosts, selectAbandonedOutcomes } from './abandon.ts'
 import { goBack } from './back.ts'
 import { isForwardOnly } from './decide.ts'
 import { endRun } from './end.ts'
@@ -36,6 +37,8 @@ import {
  *    What is good only now and then while all else is green holds the run: nobody can say that the new values are to blame.
  * 4. Hosts may part ways (FleetRule): one that was dropped only goes back, one that was committed alone only forward, whatever
  *    the others do. A change belongs to the host whose task it is, also where it was delegated.
+ *    A person may give up one that never answers (`abandon`): it is asked nothing more, and what belongs to it elsewhere goes back
+ *    like a dropped one's unless it is committed.
  * 5. A run that is held or in doubt stays open: the same command takes it up again. One that has ended answers the same
  *    for ever, and touches nothing.
  */
@@ -86,7 +89,7 @@ async function answerSettled(run: Run): Promise<RotationOutcome | undefined> {
     begin === undefined
       ? createUniform('refused', run.world.hosts, run.deps.clean('the run stopped before it began'))
       : end?.type === 'end'
-        ? createOutcome(end.state, readStates(end))
+        ? createOutcome(end.state, new Map([...readStates(end), ...selectAbandonedOutcomes(run)]))
         : undefined
   if (settled) {
     note(run, 'info', `run ${run.deps.run} has ended before; nothing is done now`)
@@ -110,8 +113,14 @@ async function restore(run: Run): Promise<void> {
   checkHosts(run)
   showSecrets(run)
   if (run.ledger.snapshot !== undefined) run.world.restore(run.ledger.snapshot)
-  if (!run.ledger.secrets) return
+  if (!run.ledger.secrets) {
+    if (!run.deps.abandon) return
+    throw problem('E_USAGE', `run ${run.deps.run} has changed nothing yet: no host has to be given up`, {
+      hint: 'the same command without --abandon',
+    })
+  }
   await takeHosts(run)
+  await abandonHosts(run)
   await sendJournal(run)
 }
 

@@ -37,9 +37,11 @@ export function remember(
  */
 async function settleOpen(run: Run, found: Red): Promise<Red> {
   const red = new Map(found)
-  for (const step of run.ledger.steps) {
+  const { steps, dropped, abandoned } = run.ledger
+  for (const step of steps) {
     const host = ownerOf(step)
-    if (step.progress !== 'intent' || red.has(host) || run.ledger.dropped.has(host)) continue
+    if (step.progress !== 'intent' || red.has(host)) continue
+    if (dropped.has(host) || abandoned.has(step.change.host)) continue
     const why = await settleStep(run, step)
     if (why) red.set(host, why)
   }

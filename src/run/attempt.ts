@@ -10,7 +10,7 @@ import { searchPath } from './host-vars.ts'
 import { renderBoolean, renderName, renderNumber, renderText } from './keyword.ts'
 import { shortName } from './module-name.ts'
 import { createOperator } from './operator.ts'
-import { failedBy, fromOutcome, skipped, type TaskResult } from './result.ts'
+import { failedBy, fromOutcome, skipped, type TaskResult, toMap } from './result.ts'
 import { runStateModule } from './state-change.ts'
 import { createTarget } from './target.ts'
 
@@ -34,7 +34,7 @@ export async function attempt(act: Act): Promise<TaskResult> {
     const failed = failedBy(error, act.at)
     const explained =
       error instanceof UndefinedOption
-        ? { ...failed, values: new Map(failed.values).set('msg', error.msg) }
+        ? { ...failed, values: new Map(failed.values).set('msg', error.msg), isUnrendered: true }
         : failed
     return withWarnings(explained, warnings)
   }
@@ -98,6 +98,7 @@ async function runModule(act: Act, name: string, module: Module, warnings: strin
   showBackups(act, where.name, outcome)
   const result: TaskResult = {
     ...fromOutcome(job?.isDetached === false ? withJob(outcome, job) : outcome, isDiff),
+    ...(run.deps.settings.verbosity > 2 && { invocation: toMap(args) }),
     factsKind: module.name !== 'set_fact' ? 'facts' : args['cacheable'] === true ? 'cacheable' : 'set_fact',
   }
   return where.name === act.host ? result : { ...result, factsOf: where.name }

@@ -26,10 +26,12 @@ export function createCrew(run: PlayRun, maxFailPercentage: number | undefined):
     async take(due) {
       const { step } = due[0]!
       const name = moduleName(due[0]!)
-      if (name === 'meta') return takeMeta(run, due)
       const id = `${run.id}.${step.at.join('.')}`
+      // The play's own flushes of handlers are not shown.
+      if (name === 'meta' && step.node.task.at === run.play.at) return takeMeta(run, due)
       const title = titles.get(id) ?? startTask(run, due[0]!, id)
       titles.set(id, title)
+      if (name === 'meta') return takeMeta(run, due)
       for (const { host } of due) last.set(host, title)
       try {
         return await takeTask(run, due, id, name, throttles)

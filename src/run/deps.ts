@@ -39,6 +39,8 @@ export interface Settings {
   readonly flushesCache?: boolean
   /** `error_on_missing_handler = false`: a topic without a handler is warned of. */
   readonly allowsMissingHandlers?: boolean
+  /** `jinja2_native`: `set_fact` leaves the texts `yes` and `no` what they are. */
+  readonly keepsText?: boolean
   /** Recovery: of all plays only the one with `rotation:` is run. Its place among the plays stays, and so do its step ids. */
   readonly rotationOnly?: boolean
   /** Folders of roles besides those at the playbook. */

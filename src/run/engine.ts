@@ -26,18 +26,7 @@ export interface RunEnd {
  * touched: imports, host patterns, keywords of plays.
  */
 export async function runPlaybooks(playbooks: readonly Playbook[], deps: RunDeps): Promise<RunEnd> {
-  const startAt = createStartAt(deps.settings.startAtTask)
-  const plans = playbooks.flatMap(playbook => {
-    const planned = planPlaybook(deps, playbook, undefined, startAt)
-    if (deps.settings.verbosity > 1)
-      deps.emit({
-        type: 'note',
-        level: 'info',
-        text: deps.redactor.clean(`${planned.length} plays in ${playbook.file}`),
-      })
-    return planned
-  })
-  if (!startAt.hasBegun) throw noStart(deps.settings.startAtTask!)
+  const plans = planPlaybooks(playbooks, deps).flatMap(({ plays }) => plays)
   if (deps.settings.flushesCache) for (const host of deps.inventory.hosts.keys()) deps.factCache?.drop(host)
   const context: RunContext = {
     deps,
@@ -59,6 +48,29 @@ export async function runPlaybooks(playbooks: readonly Playbook[], deps: RunDeps
   if (context.unmatched && !context.hasMatched) throw context.unmatched
   const exit = decideExit(context.fleet, deps.stop.aborted)
   return { recap: renderRecap(context.fleet), exit: rotated === 'ok' ? exit : rotated }
+}
+
+/** A playbook's plays and those it imports. */
+export interface PlaybookPlan {
+  readonly file: string
+  readonly plays: readonly PlayPlan[]
+}
+
+/** Throws RotaError for imports that cannot be loaded and for a task to start at that is not there. Nothing is touched. */
+export function planPlaybooks(playbooks: readonly Playbook[], deps: RunDeps): readonly PlaybookPlan[] {
+  const startAt = createStartAt(deps.settings.startAtTask)
+  const plans = playbooks.map(playbook => {
+    const plays = planPlaybook(deps, playbook, undefined, startAt)
+    if (deps.settings.verbosity > 1)
+      deps.emit({
+        type: 'note',
+        level: 'info',
+        text: deps.redactor.clean(`${plays.length} plays in ${playbook.file}`),
+      })
+    return { file: playbook.file, plays }
+  })
+  if (!startAt.hasBegun) throw noStart(deps.settings.startAtTask!)
+  return plans
 }
 
 function noStart(name: string): RotaError {

@@ -2,11 +2,13 @@ import type { TaskNode } from './plan.ts'
 import { type Answer, type Place, type Walk, walkNodes } from './walk.ts'
 
 export interface Handler {
-  /** Rendered; '' for a handler that only listens. */
+  /** Rendered where that is possible. */
   readonly name: string
   /** `name` and `role : name`; the topics it listens to. */
   readonly names: readonly string[]
   readonly listen: readonly string[]
+  /** Its name cannot be known, and it listens to nothing. */
+  readonly isUnusable: boolean
   readonly node: TaskNode
   /** The same for all handlers of one list: a play's, a role's. */
   readonly group: object

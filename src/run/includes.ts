@@ -1,8 +1,9 @@
-import type { Conditional } from '../core/play.ts'
+import type { Conditional, Item } from '../core/play.ts'
 import type { Dict } from '../core/value.ts'
 import type { Act } from './act.ts'
 import { parseApply } from './apply.ts'
 import { loadIncluded } from './bad-input.ts'
+import { checkHandlers } from './handler-plan.ts'
 import { searchPath } from './host-vars.ts'
 import { findFile } from './operator.ts'
 import { createOptions, requireOption } from './options.ts'
@@ -35,12 +36,18 @@ function includeFile(act: Act, given: string, apply: Conditional): TaskResult {
   const { keywords, outer } = act.step.node
   const file = findFile('tasks', given, searchPath(run, keywords), act.at)
   const inner = inheritInclude(act, outer, apply)
-  const nodes = loadIncluded(run, () => planItems(run.deps.loadTasks(file), inner, run.planOptions))
+  const load = (): readonly Item[] =>
+    isHandler(act) ? checkHandlers(run.deps.loadTasks(file), true) : run.deps.loadTasks(file)
+  const nodes = loadIncluded(run, () => planItems(load(), inner, run.planOptions))
   return {
     ...fromOutcome({ changed: false, values: { include: given } }, false),
     message: `included: ${file}`,
     included: [{ key: file, walk: (at, isRescuable) => walkNodes(nodes, at, isRescuable) }],
   }
+}
+
+function isHandler({ run, step }: Act): boolean {
+  return run.handlers.all.some(handler => handler.node === step.node)
 }
 
 /** What the steps of an include inherit: the blocks around it, `apply`, its `vars`, and the item of its loop. */

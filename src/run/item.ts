@@ -22,7 +22,8 @@ export async function runItem(act: Act, loopError?: unknown): Promise<TaskResult
     if (unmet !== undefined)
       return skipped({
         skip_reason: 'Conditional result was False',
-        false_condition: typeof unmet === 'boolean' ? unmet : unmet.text,
+        // Of an item it is the task's, over and over.
+        ...(act.index === undefined && { false_condition: typeof unmet === 'boolean' ? unmet : unmet.text }),
       })
     if (loopError !== undefined) throw loopError
     const result = keepFacts(act, await runUntil(act))
@@ -129,17 +130,22 @@ function findTopics(act: Act): string[] {
   const { keywords } = act.step.node
   if (keywords.notify.length === 0) return []
   const topics = renderTexts(act, 'notify', keywords.notify)
+  for (const { name } of act.run.handlers.all.filter(handler => handler.isUnusable))
+    act.run.warn(`Handler '${name}' is unusable: its name cannot be rendered, and it listens to nothing`)
   const missing = topics.filter(topic => act.run.handlers.find(topic).length === 0)
-  if (act.run.deps.settings.allowsMissingHandlers)
-    for (const topic of missing) act.run.warn(`there is no handler "${topic}"`)
+  if (act.run.deps.settings.allowsMissingHandlers) for (const topic of missing) act.run.warn(noHandler(topic))
   else
     for (const topic of missing)
       throw badInput(
         act.run,
-        problem('E_PLAYBOOK', `there is no handler "${topic}"`, {
+        problem('E_PLAYBOOK', noHandler(topic), {
           at: act.at,
           hint: 'add it under `handlers:`, by `name` or with `listen`',
         }),
       )
   return topics
+}
+
+function noHandler(topic: string): string {
+  return `The requested handler '${topic}' was not found in either the main handlers list nor in the listening handlers list`
 }

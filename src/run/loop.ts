@@ -6,7 +6,7 @@ import { isDict, type List, Omit, type Value } from '../core/value.ts'
 import type { Act } from './act.ts'
 import { runItem } from './item.ts'
 import { renderBoolean, renderNumber, renderText } from './keyword.ts'
-import { censored, renderPatch, renderStatus } from './report.ts'
+import { censored, renderPatch, renderStatus, renderValues } from './report.ts'
 import { renderJson, renderLabel, skipped, type TaskResult, toMap } from './result.ts'
 
 /**
@@ -44,7 +44,10 @@ interface Names {
   readonly pauseMs: number
 }
 
-/** Runs the task for each item, one after the other, and sums up. A host that is lost takes no further item. */
+/**
+ * Runs the task for each item, one after the other, and sums up. A host that is lost takes no further item; when the options cannot be
+ * rendered, that is the result of the task as a whole, as in Ansible.
+ */
 export async function runLoop(act: Act, items: List): Promise<TaskResult> {
   if (items.length === 0)
     return skipped({ skipped_reason: 'No items in the list', results: [] }, 'No items in the list')
@@ -63,9 +66,13 @@ export async function runLoop(act: Act, items: List): Promise<TaskResult> {
       await sleep(names.pauseMs, undefined, { signal: act.run.deps.stop }).catch(() => undefined)
     setItem(act, names, items, index)
     const result = await runItem({ ...act, index })
-    const label = renderItemLabel(act, item)
-    results.push({ ...result, values: new Map([...result.values, ...itemValues(act, names)]) })
-    showItem(act, result, label)
+    if (result.isUnrendered) {
+      clearItem(act, names)
+      return { ...result, changed: results.some(each => each.changed) }
+    }
+    const named = { ...result, values: new Map([...result.values, ...itemValues(act, names)]) }
+    results.push(named)
+    showItem(act, named, renderItemLabel(act, item))
     if (result.status === 'unreachable' || result.status === 'unknown') break
   }
   clearItem(act, names)
@@ -130,7 +137,6 @@ function showItem(act: Act, result: TaskResult, label: Clean): void {
   const isShown = !act.isSilent
   const message = isShown && result.message !== undefined ? deps.redactor.clean(result.message) : undefined
   const diff = isShown ? renderPatch(deps, result) : undefined
-  const values = isShown ? result.values : censored(result)
   deps.emit({
     type: 'host.item',
     ...act.ref,
@@ -138,7 +144,7 @@ function showItem(act: Act, result: TaskResult, label: Clean): void {
     label,
     ...(message === undefined ? {} : { message }),
     ...(diff === undefined ? {} : { diff }),
-    result: deps.redactor.clean(renderJson(values)),
+    result: isShown ? renderValues(deps, result) : deps.redactor.clean(renderJson(censored(result))),
   })
 }
 

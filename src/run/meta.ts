@@ -13,8 +13,8 @@ type Meta = (act: Act) => Answer | undefined | Promise<Answer | undefined>
 const on = { ok: true } as const
 
 const metas: ReadonlyMap<string, Meta> = new Map<string, Meta>([
-  ['noop', () => on],
-  ['flush_handlers', act => ({ ok: true, more: act.run.handlers.flush(act.host) })],
+  ['noop', noop],
+  ['flush_handlers', flushHandlers],
   ['end_host', endHost],
   ['end_play', act => end(act, 'play')],
   ['end_batch', act => end(act, 'batch')],
@@ -77,6 +77,16 @@ function note({ run }: Act, text: string): void {
   if (deps.settings.verbosity > 1) deps.emit({ type: 'note', level: 'info', text: deps.redactor.clean(text) })
 }
 
+function noop(act: Act): Answer {
+  say(act, 'noop')
+  return on
+}
+
+function flushHandlers(act: Act): Answer {
+  say(act, 'ran handlers')
+  return { ok: true, more: act.run.handlers.flush(act.host) }
+}
+
 function endHost(act: Act): undefined {
   say(act, `ending play for ${act.host}`)
   act.run.gone.add(act.host)
@@ -89,12 +99,16 @@ function end(act: Act, what: 'batch' | 'play'): Answer {
 }
 
 /** Hosts that failed or were lost take part in the plays that follow. */
-function clearHostErrors({ run }: Act): Answer {
+function clearHostErrors(act: Act): Answer {
+  const { run } = act
+  say(act, 'cleared host errors')
   for (const host of run.hosts) run.fleet.host(host).standing = 'in'
   return { ok: true, clears: true }
 }
 
-function clearFacts({ run, host }: Act): Answer {
+function clearFacts(act: Act): Answer {
+  const { run, host } = act
+  say(act, 'facts cleared')
   const { facts, cache } = run.fleet.host(host)
   facts.clear()
   cache?.drop(host)
@@ -103,13 +117,16 @@ function clearFacts({ run, host }: Act): Answer {
 
 async function resetConnection(act: Act): Promise<Answer> {
   await act.run.deps.connections.reset(selectWhereabouts(act).address())
+  say(act, 'reset connection')
   return on
 }
 
 /** Hosts that are gone take no further part in the play. */
-async function refreshInventory({ run, at }: Act): Promise<Answer> {
+async function refreshInventory(act: Act): Promise<Answer> {
+  const { run, at } = act
   if (!run.deps.refreshInventory)
     throw problem('E_PLAYBOOK', 'the inventory cannot be read again here', { at, hint: 'leave the task out' })
   run.fleet.setInventory(await run.deps.refreshInventory())
+  say(act, 'inventory successfully refreshed')
   return on
 }

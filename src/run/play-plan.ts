@@ -5,6 +5,7 @@ import type { Source } from '../core/source.ts'
 import { type Dict, type Scope, Template, type Value } from '../core/value.ts'
 import type { Layer } from '../core/vars.ts'
 import type { RunDeps } from './deps.ts'
+import { checkHandlers, planHandlers } from './handler-plan.ts'
 import type { Handler } from './handlers.ts'
 import { scopeOfPlay } from './host-vars.ts'
 import { expandImport } from './imports.ts'
@@ -55,7 +56,7 @@ export function planPlay(
   ]
   const scope = scopeOfPlay({ deps, folder }, [...playLayers, ...outer.layers])
   const reading: Reading = { templar: deps.templar, scope, at: play.at }
-  const planner = createPlanner(deps, folder, reading)
+  const planner = createPlanner(deps, folder, reading, playLayers)
   const options = planOptions(planner, scope, playLayers, startAt)
   planner.options = () => options
   const handlerOptions = planHandlerOptions(planner, playLayers)
@@ -65,7 +66,7 @@ export function planPlay(
   const sections = planSections(deps, play, outer, options, roles)
   // A play that ends before --start-at-task has nothing to gather facts for.
   const nodes = startAt.hasBegun ? [...planFacts(deps, play, outer), ...sections] : sections
-  const own = planHandlers(reading, planItems(play.handlers, outer, handlerOptions))
+  const own = planner.planHandlers(planItems(checkHandlers(play.handlers), outer, handlerOptions))
   return {
     play,
     folder,
@@ -85,6 +86,7 @@ function createPlanner(
   deps: RunDeps,
   folder: string,
   reading: Reading,
+  playLayers: readonly Layer[],
 ): RolePlanner & { options: () => PlanOptions; handlerOptions: () => PlanOptions } {
   return {
     deps,
@@ -94,7 +96,11 @@ function createPlanner(
     seenBy: new Map(),
     placed: new Set(),
     render: value => deps.templar.render(value, reading.scope),
-    planHandlers: nodes => planHandlers(reading, nodes),
+    planHandlers: nodes =>
+      planHandlers(nodes, ({ keywords }) => ({
+        ...reading,
+        scope: scopeOfPlay({ deps, folder }, [...playLayers, ...keywords.layers]),
+      })),
     warn: text => deps.emit({ type: 'note', level: 'warn', text: deps.redactor.clean(text) }),
     // Options plan roles and roles need options: they are joined by planPlay.
     options: () => ({ expandImport: () => null, isWanted: () => true }),
@@ -164,7 +170,7 @@ function planHandlerOptions(planner: RolePlanner, playLayers: readonly Layer[]):
   const { deps, folder } = planner
   const inner: RolePlanner = {
     ...planner,
-    deps: { ...deps, loadTasks: deps.loadHandlers },
+    deps: { ...deps, loadTasks: file => checkHandlers(deps.loadHandlers(file)) },
     options: () => options,
   }
   const options: PlanOptions = {
@@ -241,28 +247,6 @@ function planFacts(deps: RunDeps, play: Play, outer: Keywords): Node[] {
 function toCondition(value: Value, at: Source): Template | boolean {
   if (value instanceof Template) return new Template(value.text.replace(/^\s*\{\{(.*)\}\}\s*$/s, '$1'), at)
   return value === true
-}
-
-function planHandlers(reading: Reading, nodes: readonly Node[]): Handler[] {
-  const group = {}
-  return nodes.flatMap(node => {
-    if (node.kind === 'block')
-      throw problem('E_PLAYBOOK', 'a block cannot be a handler', {
-        at: reading.at,
-        hint: 'make each of its tasks a handler that listens to the same topic',
-      })
-    const name = renderName(reading, node.task)
-    const role = node.keywords.role?.name
-    return [
-      {
-        name,
-        names: role === undefined ? [name] : [name, `${role} : ${name}`],
-        listen: renderTexts(reading, 'listen', node.task.listen ?? []),
-        node,
-        group,
-      },
-    ]
-  })
 }
 
 /** A handler for the play whose tags and conditions come from an import_playbook. */

@@ -59,7 +59,8 @@ export async function runPlay(context: RunContext, plan: PlayPlan, index: number
   return { isBroken: false }
 }
 
-function playName({ play, reading }: PlayPlan): string {
+/** Its `name`, or else the hosts it names. */
+export function playName({ play, reading }: PlayPlan): string {
   return renderText(reading, 'name', play.name) ?? patternOf(play.hosts, reading)
 }
 
@@ -72,7 +73,7 @@ function selectPlayHosts(context: RunContext, { play, reading }: PlayPlan): stri
   const { deps, fleet } = context
   const pattern = patternOf(play.hosts, reading)
   if (pattern.trim() === '')
-    throw problem('E_PLAYBOOK', 'hosts names no host', {
+    throw problem('E_PLAYBOOK', 'Hosts list cannot be empty. Please check your playbook', {
       at: play.at,
       hint: 'look at the variables that it is made of',
     })
@@ -164,7 +165,8 @@ async function runRotationPlay(run: PlayRun, plan: PlayPlan, waves: readonly str
   startPlay(deps, run.id, run.playName, run.hosts)
   const name = renderText(plan.reading, 'rotation name', rotation!.name) ?? run.playName
   await driveHosts(run, plan, plan.nodes)
-  if (!run.hosts.every(run.fleet.isIn)) return { isBroken: true }
+  // A run that is taken up again goes on without a host that does not answer; its facts are in the journal.
+  if (!deps.settings.rotationOnly && !run.hosts.every(run.fleet.isIn)) return { isBroken: true }
   const world = createWorld(run, plan, waves)
   const exit = await deps.runRotation(world, { name, play: plan.play })
   return { isBroken: exit !== 'ok', exit }

@@ -34,7 +34,7 @@ export function renderEnd(act: Act, result: TaskResult, status: HostStatus, elap
   const end = { type: 'host.end', ...act.ref, status, elapsedMs } as const
   if (act.isSilent) {
     const isBad = status !== 'ok' && status !== 'changed' && status !== 'skipped'
-    const hidden = { ...end, result: deps.redactor.clean(renderJson(censored(result))) }
+    const hidden = { ...end, censored: true, result: deps.redactor.clean(renderJson(censored(result))) }
     const problem: Problem = { code: 'E_TASK', message: errors.E_TASK.say, at: act.at, hint: SILENT_HINT }
     return isBad ? { ...hidden, message: deps.redactor.clean(CENSORED), problem } : hidden
   }
@@ -48,8 +48,27 @@ export function renderEnd(act: Act, result: TaskResult, status: HostStatus, elap
     ...(result.message === undefined ? {} : { message: deps.redactor.clean(result.message) }),
     ...(problem === undefined ? {} : { problem: cleanProblem(deps, problem) }),
     ...(diff === undefined || isLoop(act) ? {} : { diff }),
-    result: deps.redactor.clean(renderJson(result.values)),
+    result: renderValues(deps, result),
   }
+}
+
+/** Options that may hold what nobody should read although it is no Secret; Ansible hides these as well. */
+const HIDDEN = /^content$|pass|secret|token/
+
+function renderInvocation(options: ReadonlyMap<string, Value>): Value {
+  const shown = [...options].map(([name, value]) => [
+    name,
+    HIDDEN.test(name) && value !== null ? 'VALUE_SPECIFIED_IN_NO_LOG_PARAMETER' : value,
+  ])
+  return toMap({ module_args: Object.fromEntries(shown) })
+}
+
+/** What is shown of a result's values: with `-vvv` also how the module was called. */
+export function renderValues(deps: RunDeps, { values, invocation }: TaskResult): Clean {
+  const shown = invocation
+    ? new Map([...values, ['invocation', renderInvocation(invocation)] as const])
+    : values
+  return deps.redactor.clean(renderJson(shown))
 }
 
 /** Items have shown their diffs already. */

@@ -2,7 +2,7 @@ import { type ErrorCode, type Problem, problemsOf, RotaError } from '../core/err
 import type { Outcome, Shown } from '../core/module.ts'
 import { Secret } from '../core/secret.ts'
 import type { Source } from '../core/source.ts'
-import { toValue, type Value } from '../core/value.ts'
+import { Template, toValue, type Value } from '../core/value.ts'
 import type { Place, Walk } from './walk.ts'
 
 export type FactsKind = 'facts' | 'set_fact' | 'cacheable' | 'include_vars'
@@ -27,6 +27,10 @@ export interface TaskResult {
   readonly notify?: readonly string[] | undefined
   /** How often an ok counts in the recap, when not once: include_tasks for each file, include_role not at all. */
   readonly okCount?: number | undefined
+  /** The options that the module was given: shown with `-vvv`, not registered. */
+  readonly invocation?: ReadonlyMap<string, Value> | undefined
+  /** The options could not be rendered: in a loop no further item is tried. */
+  readonly isUnrendered?: boolean | undefined
   /** Steps that an include brings, in order. */
   readonly included?: readonly Included[] | undefined
 }
@@ -128,6 +132,7 @@ export function renderJson(value: Value): string {
   return JSON.stringify(value, (_, member: unknown) => {
     if (member instanceof Map)
       return Object.fromEntries([...member].map(([key, each]) => [String(key), each]))
+    if (member instanceof Template) return member.text
     return typeof member === 'bigint' ? Number(member) : member
   })
 }

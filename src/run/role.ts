@@ -86,7 +86,7 @@ function findRole(
     : [...collectionPlaces(settings, folder, name), ...bases.map(base => resolve(base, name))]
   const found = places.find(place => existsSync(place))
   if (found !== undefined) return found
-  throw problem('E_FILE', `there is no role ${name}`, { at, hint: `looked for ${places.join(', ')}` })
+  throw problem('E_FILE', `the role '${name}' was not found`, { at, hint: `looked for ${places.join(', ')}` })
 }
 
 /** `NAMESPACE.COLLECTION.ROLE` is a role of a collection. */

@@ -8,6 +8,7 @@ import type { Act } from './act.ts'
 import { isApplicable, parseApply } from './apply.ts'
 import { loadIncluded } from './bad-input.ts'
 import type { RunDeps } from './deps.ts'
+import { checkHandlers } from './handler-plan.ts'
 import type { Handler } from './handlers.ts'
 import { inheritInclude } from './includes.ts'
 import { createOptions, requireOption } from './options.ts'
@@ -86,6 +87,11 @@ export function parseRoleEntry({ render }: RolePlanner, entry: Field, at: Source
   const name = dict.get('role') ?? dict.get('name')
   if (name === undefined || isDict(name) || Array.isArray(name))
     throw problem('E_PLAYBOOK', 'an entry of roles names no role', { at, hint: 'write - role: NAME' })
+  if (typeof entry === 'string' && entry.includes(','))
+    throw problem('E_PLAYBOOK', `Invalid old style role requirement: ${entry}`, {
+      at,
+      hint: 'write - role: NAME',
+    })
   const others = [...dict].filter(([key]) => key !== 'role' && key !== 'name')
   const keywords = others.filter(([key]) => isApplicable(String(key)))
   const params = others.filter(([key]) => !isApplicable(String(key)))
@@ -195,7 +201,7 @@ function addHandlers(planner: RolePlanner, role: Role, use: RoleUse, keywords: K
   const place = `${file}:${line}:${col} ${renderKey(role, use)}`
   if (placed.has(place)) return
   placed.add(place)
-  const nodes = planItems(role.handlers, { ...keywords, tags: [] }, handlerOptions())
+  const nodes = planItems(checkHandlers(role.handlers), { ...keywords, tags: [] }, handlerOptions())
   shelf.handlers.push(...planHandlers(nodes))
 }
 

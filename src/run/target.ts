@@ -67,6 +67,7 @@ export function createTarget(options: TargetOptions): Target {
     check: options.check,
     diff: options.diff,
     verbosity: deps.settings.verbosity,
+    keepsText: deps.settings.keepsText,
     undoable: options.isUndoable,
     stop: options.stop,
     say: text => show(text, 'note'),

@@ -32,10 +32,10 @@ describe('rota exec', () => {
     expect(stdout).toMatch(/^down \| UNREACHABLE! => \{$/m)
   })
   it.each([
-    [['a', '-m', 'nosuch'], 65, 'E_MODULE there is no module nosuch'],
-    [['a', '-m', 'copy', '-a', 'dset=/x'], 65, 'E_PARAMS Unsupported parameters for (copy) module: dset'],
-    [['a', '-m', 'include_tasks', '-a', 'x.yml'], 64, 'E_USAGE include_tasks makes no sense by itself'],
-    [['a', '-a', '{"cmd"'], 64, 'E_USAGE -a begins with { and is not JSON'],
+    [['a', '-m', 'nosuch'], 65, 'ERROR! there is no module nosuch'],
+    [['a', '-m', 'copy', '-a', 'dset=/x'], 65, 'ERROR! Unsupported parameters for (copy) module: dset'],
+    [['a', '-m', 'import_playbook', '-a', 'x.yml'], 64, 'ERROR! import_playbook makes no sense by itself'],
+    [['a', '-a', '{"cmd"'], 64, 'ERROR! -a begins with { and is not JSON'],
     [['nobody', '-m', 'ping'], 65, 'E_HOSTS'],
   ])('refuses %j', (args, exit, said) => {
     const ran = exec(...args)

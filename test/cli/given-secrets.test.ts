@@ -87,7 +87,9 @@ describe('rota rotate-integration-secrets', () => {
         const ended = run('-i', 'localhost,', ...flags)
         expect(ended.exit).toBe(64)
         expect(ended.stderr).toMatch(
-          new RegExp(`E_USAGE ${flag} does not say where[\\s\\S]*→ write ${flag} - to be asked`),
+          new RegExp(
+            `ERROR! ${flag} does not say where.* \\(E_USAGE\\)[\\s\\S]*→ write ${flag} - to be asked`,
+          ),
         )
         expect(ended.stdout + ended.stderr).not.toContain('sk-typed')
       }
@@ -100,7 +102,7 @@ describe('rota rotate-integration-secrets', () => {
   })
   it('says so when there is no window to end, and that ending one takes no values', () => {
     expect(run('--finalize-payment-webhook-grace').stderr).toMatch(
-      /E_USAGE no previous key of a webhook counts/,
+      /ERROR! no previous key of a webhook counts.* \(E_USAGE\)/,
     )
     const both = run('--finalize-payment-webhook-grace', '--paystack-secret', '-')
     expect([both.exit, both.stderr]).toEqual([64, expect.stringMatching(/takes no new ones/)])

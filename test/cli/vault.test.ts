@@ -36,7 +36,7 @@ describe('rota vault', () => {
     expect(read('f.yml')).toMatch(/;prod\n/)
     const wrong = vault(['decrypt', 'f.yml', ...withPassword])
     expect(wrong).toMatchObject({ exit: 65, stdout: '' })
-    expect(wrong.stderr).toContain('E_VAULT no vault password opens f.yml (vault id prod)')
+    expect(wrong.stderr).toContain('ERROR! no vault password opens f.yml (vault id prod)')
     expect(vault(['decrypt', 'f.yml', '--vault-id', 'prod@pw2']).exit).toBe(0)
     expect(read('f.yml')).toBe('token: abc\n')
   })
@@ -213,7 +213,7 @@ describe('vaults in a run', () => {
     const without = rota(folder, ['run', '-i', 'hosts', 'play.yml'])
     expect(without).toMatchObject({ exit: 65 })
     expect(without.stderr).toContain(
-      'E_VAULT A vault password or secret must be specified to decrypt group_vars/all/vault.yml',
+      'ERROR! A vault password or secret must be specified to decrypt group_vars/all/vault.yml',
     )
     const env = { ANSIBLE_VAULT_PASSWORD_FILE: 'pw' }
     expect(rota(folder, ['run', '-i', 'hosts', 'play.yml'], { env }).exit).toBe(0)

@@ -62,45 +62,51 @@ describe('a playbook that is wrong: exit 65, and no host is asked', () => {
       'a module that there is not',
       tasks('- lineinfil: { path: /x, line: a }'),
       [4, 7],
-      /E_MODULE there is no module lineinfil/,
+      /ERROR! there is no module lineinfil.* \(E_MODULE\)/,
       /did you mean lineinfile\?/,
     ],
     [
       'a misspelt option',
       tasks('- copy: { dest: /x, contnet: a }'),
       [4, 25],
-      /E_PARAMS Unsupported parameters for \(copy\) module: contnet/,
+      /ERROR! Unsupported parameters for \(copy\) module: contnet.* \(E_PARAMS\)/,
       /did you mean content\?/,
     ],
     [
       'an option that is missing',
       tasks('- copy: { content: a }'),
       [4, 7],
-      /E_PARAMS dest is required/,
+      /ERROR! dest is required.* \(E_PARAMS\)/,
       /add dest/,
     ],
     [
       'a wrong type',
       tasks('- wait_for: { port: many }'),
       [4, 19],
-      /E_PARAMS wait_for: port must be a whole number, not the text "many"/,
+      /ERROR! wait_for: port must be a whole number, not the text "many".* \(E_PARAMS\)/,
       /port: TCP port/,
     ],
     [
       'a misspelt keyword',
       tasks('- ping:', '  whn: true'),
       [5, 7],
-      /E_PLAYBOOK task has no keyword whn/,
+      /ERROR! 'whn' is not a valid attribute for a Task.* \(E_PLAYBOOK\)/,
       /did you mean when\?/,
     ],
     [
       'broken YAML',
       tasks('- copy: { dest: /x, content: a', '- ping:'),
       [5, 5],
-      /E_YAML the indentation/,
+      /ERROR! the indentation.* \(E_YAML\)/,
       /line it up/,
     ],
-    ['an empty file', '', [1, 1], /E_PLAYBOOK the playbook is empty/, /begin with `- hosts: all`/],
+    [
+      'an empty file',
+      '',
+      [1, 1],
+      /ERROR! A playbook must contain at least one play.* \(E_PLAYBOOK\)/,
+      /begin with `- hosts: all`/,
+    ],
   ]
   it.each(cases)('%s', async (name, text, [line, col], message, hint) => {
     const file = playbook(`${name.replaceAll(' ', '-')}.yml`, text)
@@ -114,119 +120,133 @@ describe('a playbook that is wrong: exit 65, and no host is asked', () => {
   it('says a fault of the rotation playbook before anything is begun', async () => {
     const text = readFileSync(rotation, 'utf8').replace('env_file: {', 'env_fil: {')
     const ended = await expectFault(65, ['run', playbook('broken.yml', text), '-i', site.desk.inventory])
-    expect(ended.stderr).toMatch(/E_MODULE there is no module env_fil\n[\s\S]*→ did you mean env_file\?/)
+    expect(ended.stderr).toMatch(
+      /ERROR! there is no module env_fil.* \(E_MODULE\)\n[\s\S]*→ did you mean env_file\?/,
+    )
     expect(existsSync(site.desk.runs)).toBe(false)
   })
 })
 
 describe('a command line that is wrong: nothing is read or begun', () => {
   const it64: [name: string, args: string[], code: number, message: RegExp, hint: RegExp][] = [
-    ['no playbook', [], 64, /E_USAGE missing required argument 'playbook'/, /→ rota --help/],
+    ['no playbook', [], 64, /ERROR! missing required argument 'playbook'.* \(E_USAGE\)/, /→ rota --help/],
     [
       'a misspelt flag',
       ['PLAY', '--limt', 'x'],
       64,
-      /E_USAGE unknown option '--limt'/,
+      /ERROR! unknown option '--limt'.* \(E_USAGE\)/,
       /→ did you mean --limit\?/,
     ],
     [
       'a word for a number',
       ['PLAY', '--timeout', 'soon'],
       64,
-      /E_USAGE --timeout takes a number of seconds above 0, not "soon"/,
+      /ERROR! --timeout takes a number of seconds above 0, not "soon".* \(E_USAGE\)/,
       /→ write --timeout 10/,
     ],
-    ['no forks', ['PLAY', '--forks', '0'], 64, /E_USAGE --forks takes a number/, /→ write --forks 10/],
+    [
+      'no forks',
+      ['PLAY', '--forks', '0'],
+      64,
+      /ERROR! --forks takes a number.* \(E_USAGE\)/,
+      /→ write --forks 10/,
+    ],
     [
       'an output of no kind',
       ['PLAY', '--output', 'xml'],
       64,
-      /E_USAGE there is no --output "xml"/,
+      /ERROR! there is no --output "xml".* \(E_USAGE\)/,
       /→ use one of: text, jsonl/,
     ],
     [
       'a colour of no kind',
       ['PLAY', '--color', 'blue'],
       64,
-      /E_USAGE there is no --color "blue"/,
+      /ERROR! there is no --color "blue".* \(E_USAGE\)/,
       /→ use one of: auto, always, never/,
     ],
     [
       'a reason of no kind',
       ['PLAY', '--reason', 'because'],
       64,
-      /E_USAGE there is no reason "because"/,
+      /ERROR! there is no reason "because".* \(E_USAGE\)/,
       /→ use one of: scheduled, incident/,
     ],
     [
       'extra variables that are none',
       ['PLAY', '-e', 'panel_tries'],
       65,
-      /E_VARS --extra-vars does not understand "panel_tries"/,
+      /ERROR! --extra-vars does not understand "panel_tries".* \(E_VARS\)/,
       /→ write --extra-vars name=value/,
     ],
     [
       'extra variables that do not end',
       ['PLAY', '-e', '{a: '],
       65,
-      /E_YAML [\s\S]*--extra-vars:1:4/,
+      /ERROR! .* \(E_YAML\)[\s\S]*--extra-vars:1:4/,
       /→ check quotes/,
     ],
     [
       'a file of extra variables that there is not',
       ['PLAY', '-e', '@none.yml'],
       65,
-      /E_FILE cannot read .*none\.yml: there is no such file/,
+      /ERROR! cannot read .*none\.yml: there is no such file.* \(E_FILE\)/,
       /→ check the path/,
     ],
     [
       'a task to start at that there is not',
       ['PLAY', '--start-at-task', 'Nowhere'],
       64,
-      /E_USAGE there is no task "Nowhere" to start at/,
+      /ERROR! there is no task "Nowhere" to start at.* \(E_USAGE\)/,
       /→ --list-tasks shows the names/,
     ],
-    ['a recipient that is none', ['PLAY', '--recipient', 'age1x'], 65, /E_SEAL "age1x" is not/, /→ a recipi/],
+    [
+      'a recipient that is none',
+      ['PLAY', '--recipient', 'age1x'],
+      65,
+      /ERROR! "age1x" is not.* \(E_SEAL\)/,
+      /→ a recipi/,
+    ],
     [
       'a secret that the rotation has not',
       ['PLAY', '--secret', 'JWT=@/dev/null'],
       64,
-      /E_USAGE --secret JWT: the rotation has no secret of that name/,
+      /ERROR! --secret JWT: the rotation has no secret of that name.* \(E_USAGE\)/,
       /→ its secrets are JWT_SECRET/,
     ],
     [
       'a secret from a file that there is not',
       ['PLAY', '--secret', 'JWT_SECRET=@/none'],
       65,
-      /E_FILE cannot read a secret from \/none/,
+      /ERROR! cannot read a secret from \/none.* \(E_FILE\)/,
       /→ check that it exists/,
     ],
     [
       'a secret from a descriptor that is closed',
       ['PLAY', '--secret', 'JWT_SECRET=fd:77'],
       65,
-      /E_FILE cannot read a secret from fd 77/,
+      /ERROR! cannot read a secret from fd 77.* \(E_FILE\)/,
       /→ check that/,
     ],
     [
       'a secret to be asked where nobody can answer',
       ['PLAY', '--secret', 'JWT_SECRET=-'],
       64,
-      /E_USAGE cannot ask for "new value of JWT_SECRET": there is no terminal/,
+      /ERROR! cannot ask for "new value of JWT_SECRET": there is no terminal.* \(E_USAGE\)/,
       /→ give --secret JWT_SECRET=@FILE/,
     ],
     [
       'a limit that nobody matches',
       ['PLAY', '--limit', 'elsewhere'],
       65,
-      /E_HOSTS there is no host and no group elsewhere/,
+      /ERROR! there is no host and no group elsewhere.* \(E_HOSTS\)/,
       /→ rota inventory --graph/,
     ],
     [
       'events that cannot be written',
       ['PLAY', '--events', '/none/e.jsonl'],
       65,
-      /E_FILE cannot write events to \/none\/e\.jsonl/,
+      /ERROR! cannot write events to \/none\/e\.jsonl.* \(E_FILE\)/,
       /→ check that the folder/,
     ],
   ]
@@ -243,7 +263,7 @@ describe('a command line that is wrong: nothing is read or begun', () => {
     async flag => {
       const ended = await expectFault(64, ['run', rotation, '-i', site.desk.inventory, '--secret', flag])
       expect(ended.stderr).toMatch(
-        /E_USAGE --secret \w+=… does not say where[\s\S]*→ write --secret NAME=- to be/,
+        /ERROR! --secret \w+=… does not say where.* \(E_USAGE\)[\s\S]*→ write --secret NAME=- to be/,
       )
       expect(ended.all).not.toMatch(/horse|battery/)
     },
@@ -256,14 +276,14 @@ describe('a command line that is wrong: nothing is read or begun', () => {
       ['--secret', 'A=@/dev/null'],
     ]) {
       const ended = await expectFault(64, ['run', file, '-i', site.desk.inventory, ...flags])
-      expect(ended.stderr).toContain(`E_USAGE ${flags[0]} is for a play with rotation:`)
+      expect(ended.stderr).toContain(`ERROR! ${flags[0]} is for a play with rotation:`)
     }
   })
 
   it.each(['resume', 'rollback', 'finalise', 'status', 'evidence'])('%s of a run unknown', async command => {
     const ended = await expectFault(64, [command, '20991231'])
     expect(ended.stderr).toMatch(
-      /E_USAGE (there is no run in .*\n {2}→ rota run PLAYBOOK|no run begins with "20991231"\n {2}→ the newest are)/,
+      /ERROR! (there is no run in .* \(E_USAGE\)\n {2}→ rota run PLAYBOOK|no run begins with "20991231" \(E_USAGE\)\n {2}→ the newest are)/,
     )
   })
 })
@@ -271,13 +291,15 @@ describe('a command line that is wrong: nothing is read or begun', () => {
 describe('an inventory that is wrong', () => {
   it('is not there, is empty, or lacks the host', async () => {
     const none = await expectFault(65, ['run', rotation, '-i', '/none/inventory.yml'])
-    expect(none.stderr).toMatch(/E_FILE cannot read \/none\/inventory\.yml: there is no such[\s\S]*→ check/)
+    expect(none.stderr).toMatch(
+      /ERROR! cannot read \/none\/inventory\.yml: there is no such.* \(E_FILE\)[\s\S]*→ check/,
+    )
     const empty = playbook('empty-inventory.yml', '')
     const nobody = await expectFault(65, ['run', rotation, '-i', empty])
     expect(nobody.stderr).toMatch(/E_(HOSTS|INVENTORY) .*\n(.*\n)*? {2}→ /)
     const other = playbook('other.yml', 'all: { hosts: { web1: } }\n')
     const lacking = await expectFault(65, ['run', rotation, '-i', other])
-    expect(lacking.stderr).toMatch(/E_HOSTS .*panel[\s\S]*→ /)
+    expect(lacking.stderr).toMatch(/ERROR! .*panel.* \(E_HOSTS\)[\s\S]*→ /)
     const broken = playbook('broken-inventory.yml', 'all:\n  hosts:\n    a:\n   b:\n')
     const yaml = await expectFault(65, ['run', rotation, '-i', broken])
     expect(yaml.stderr).toMatch(/E_(YAML|INVENTORY) /)
@@ -471,7 +493,7 @@ describe('a disk that is full', () => {
       rmSync(big)
       expect(unkept.code, unkept.all).toBe(3)
       expect(unkept.stdout).toMatch(
-        /E_FILE ENOSPC: no space left on device[\s\S]*→ make room on the disk of this m/,
+        /ERROR! ENOSPC: no space left on device.* \(E_FILE\)[\s\S]*→ make room on the disk of this m/,
       )
       expect(readdirSync(full.desk.runs, { recursive: true }).join()).not.toContain('.part')
       spawnSync('mount', ['-o', 'remount,size=1m', state])
@@ -490,9 +512,9 @@ describe('a disk that is full', () => {
         /^rotation: \[my\.votcloud\.com\] held – (nothing was changed|changed; not)/m,
       )
       const [, run] =
-        /E_HELD run (\S+) stopped half way and is open\n {2}→ rota re/.exec(stopped.stderr) ?? []
+        /ERROR! run (\S+) stopped half way and is open.* \(E_HELD\)\n {2}→ rota re/.exec(stopped.stderr) ?? []
       expect(run, stopped.stderr).toMatch(/^\d{8}T\d{6}Z-/)
-      expect(stopped.stderr).toMatch(/E_JOURNAL .*ENOSPC|E_EVIDENCE .*ENOSPC/)
+      expect(stopped.stderr).toMatch(/ERROR! .*ENOSPC.* \(E_(JOURNAL|EVIDENCE)\)/)
       rmSync(filler)
       const back = await runRota(full, ['rollback', run!])
       expect(back.code, back.all).toBe(10)
@@ -502,7 +524,9 @@ describe('a disk that is full', () => {
       spawnSync('mount', ['-o', 'remount,ro', state])
       const readOnly = await runRota(full, ['run', rotation, '-i', full.desk.inventory])
       expect(readOnly.code, readOnly.all).toBe(65)
-      expect(readOnly.stderr).toMatch(/E_FILE cannot make the run folder \S+: EROFS\n {2}→ mend the folder/)
+      expect(readOnly.stderr).toMatch(
+        /ERROR! cannot make the run folder \S+: EROFS.* \(E_FILE\)\n {2}→ mend the folder/,
+      )
     } finally {
       unmount(state)
     }
@@ -515,7 +539,7 @@ describe('a disk that is full', () => {
     const other: Site = { ...site, desk: openDesk(odd, { 'my.votcloud.com': site.variables }) }
     const ended = await runRota(other, ['run', rotation, '-i', other.desk.inventory])
     expect(ended.code, ended.all).toBe(65)
-    expect(ended.stderr).toMatch(/E_FILE cannot read \S+: ENOTDIR\n {2}→ mend the folder, or/)
+    expect(ended.stderr).toMatch(/ERROR! cannot read \S+: ENOTDIR.* \(E_FILE\)\n {2}→ mend the folder, or/)
   })
 })
 

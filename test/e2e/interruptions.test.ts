@@ -74,10 +74,12 @@ it('--check touches nothing at all and leaves nothing open', async () => {
   const back = await runRota(site, ['rollback', newest()])
   expect([back.code, back.stderr]).toEqual([
     64,
-    expect.stringMatching(/E_USAGE run \S+ never began: it changed nothing[\s\S]*→ `rota status`/),
+    expect.stringMatching(
+      /ERROR! run \S+ never began: it changed nothing.* \(E_USAGE\)[\s\S]*→ `rota status`/,
+    ),
   ])
   expect((await runRota(site, ['resume'])).stderr).toMatch(
-    /E_USAGE there is no rotation in .*\n {2}→ rota run/,
+    /ERROR! there is no rotation in .* \(E_USAGE\)\n {2}→ rota run/,
   )
 }, 60_000)
 
@@ -146,7 +148,7 @@ it('all new after SIGINT in PHASE committed: exit 6, and what is left to do by h
   const back = await runRota(site, ['rollback', newest()])
   expect(back.code, back.all).toBe(5)
   expect(back.stderr).toMatch(
-    /E_HELD run \S+ is committed_with_warnings: its old values are no[\s\S]*→ .*rota run playbooks\/rollback\.yml/,
+    /ERROR! run \S+ is committed_with_warnings: its old values are no.* \(E_HELD\)[\s\S]*→ .*rota run playbooks\/rollback\.yml/,
   )
 }, 120_000)
 
@@ -164,7 +166,7 @@ it('kill -9 in the backup: another run is refused with exit 7, `rota resume` end
   const second = await runRota(site, run())
   expect(second.code, second.all).toBe(7)
   expect(second.stderr).toContain(
-    `E_LOCKED run ${id} (running) still holds my.votcloud.com\n  → rota resume ${id}, or rota rollback ${id}\n`,
+    `ERROR! run ${id} (running) still holds my.votcloud.com (E_LOCKED)\n  → rota resume ${id}, or rota rollback ${id}\n`,
   )
   expectClean(second, envs)
   const status = await runRota(site, ['status'])
@@ -215,7 +217,9 @@ it('kill -9 after the commit: no way back, `rota resume` ends all new', async ()
   expect(status.stdout).toMatch(new RegExp(`committed .*→ rota resume ${id}$`, 'm'))
   const back = await runRota(site, ['rollback', id])
   expect(back.code, back.all).toBe(5)
-  expect(back.stderr).toMatch(/E_HELD run \S+ is committed: its old values are no longer in force/)
+  expect(back.stderr).toMatch(
+    /ERROR! run \S+ is committed: its old values are no longer in force.* \(E_HELD\)/,
+  )
   const done = await runRota(site, ['resume', id])
   expect(done.code, done.all).toBe(0)
   await expectAllNew(before)
@@ -242,7 +246,7 @@ it('a run at work is not disturbed: a second one, resume and rollback are refuse
   for (const refused of [resumed!, back!]) {
     expect(refused.code, refused.all).toBe(7)
     expect(refused.stderr).toMatch(
-      /E_LOCKED process \d+ on \S+ is working in \S+\n {2}→ wait until it has ended/,
+      /ERROR! process \d+ on \S+ is working in \S+.* \(E_LOCKED\)\n {2}→ wait until it has ended/,
     )
   }
   await expectAllNew(before)

@@ -241,7 +241,7 @@ describe('files', () => {
     )
     expect(loadTasks(file('e.yml', ''), { registry })).toEqual([])
     expect(codeOf(() => loadTasks(file('l.yml', '- command: ls\n  listen: x\n'), { registry }))).toMatch(
-      /no keyword listen/,
+      /'listen' is not a valid attribute/,
     )
     expect(
       loadTasks(file('h.yml', '- command: ls\n  listen: x\n'), { registry, isHandlers: true }),
@@ -364,4 +364,21 @@ describe('the schemas', () => {
     expect(valid([{ hosts: 'all', taks: [] }])).toBe(false)
     expect(valid([{ hosts: 'all', tasks: [{ copy: { scr: 'a', dest: 'b' } }] }])).toBe(false)
   })
+})
+
+it('of a key that is in a mapping twice the later one counts, when that is no error', () => {
+  const heard: string[] = []
+  const onDuplicate = (found: { message: string }) => void heard.push(found.message)
+  expect(plain(parseYaml('a: 1\nb: {a: 1}\na: 2\n', 'x.yml', { onDuplicate }).value)).toEqual({
+    a: 2,
+    b: { a: 1 },
+  })
+  expect(heard).toEqual(['found a duplicate dict key (a): it is in line 1 already'])
+})
+
+it('bytes that are no UTF-8 are what Python makes of them', () => {
+  const bytesOf = (base64: string) =>
+    parseYaml(`a: !!binary ${base64}\n`, 'x.yml').value as Map<string, string>
+  expect(bytesOf('w6TigqzwnYSe').get('a')).toBe('ä€𝄞')
+  expect(bytesOf('YfkAw6TDKA==').get('a')).toBe('a\udcf9\0ä\udcc3(')
 })

@@ -120,7 +120,7 @@ it('sh: what it takes for known, dash has', () => {
 })
 
 const generator = '/usr/lib/systemd/user-environment-generators/30-systemd-environment-d-generator'
-it.skipIf(!hasSystemd())('systemd: reads what its generator reads', () => {
+it.skipIf(!hasSystemd())('systemd: reads what its generator reads', { timeout: 90_000 }, () => {
   const folder = mkdtempSync(join(tmpdir(), 'rota-env-'))
   mkdirSync(join(folder, 'environment.d'))
   // The generator expands $, which EnvironmentFile= does not; and it stops at a line it cannot read.

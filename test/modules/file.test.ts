@@ -132,6 +132,12 @@ describeCases(file, [
     expect: { a: 'x' },
   },
   {
+    name: 'links hard into a folder, under the name of the original',
+    files: { real: 'x', d: { dir: '0750' } },
+    args: { path: 'DIR/d', src: 'DIR/real', state: 'hard' },
+    expect: { 'd/real': 'x' },
+  },
+  {
     name: 'touches a new file',
     args: { path: 'DIR/a', state: 'touch', mode: '0600' },
     expect: { a: '', 'mode:a': '0600' },

@@ -118,4 +118,14 @@ describe.skipIf(!hasSandbox).each(Object.keys(shells))("a user's key under %s", 
     expect(made.result).toMatchObject({ ssh_key_file: '/home/keyed/.ssh/id_ed25519' })
     expect(made.world).toMatch(/-rw------- .* id_ed25519\n-rw-r--r-- .* id_ed25519\.pub/)
   })
+
+  it('has a passphrase', { timeout: 120_000 }, async () => {
+    const one = { session: session(), module: user, world: 'ls /home/keyed/.ssh 2>&1' }
+    const args = { name: 'keyed', generate_ssh_key: true, ssh_key_type: 'ed25519' }
+    const ssh_key_passphrase = new Secret("it's a $(secret)", 'P')
+    await live({ ...one, args: { ...args, ssh_key_passphrase }, keep: true })
+    const open = 'ssh-keygen -y -f /home/keyed/.ssh/id_ed25519 -P'
+    expect(await look(session(), `${open} "it's a \\$(secret)" 2>&1`)).toMatch(/^ssh-ed25519 /)
+    expect(await look(session(), `${open} '' 2>&1`)).toMatch(/incorrect passphrase/)
+  })
 })

@@ -1,5 +1,5 @@
-// service, systemd and service_facts: with a real init script and a real daemon, and with stand-ins that keep to the command lines of
-// systemctl(1), rc-service(8) and rc-update(8) where there is no such manager here.
+// service, systemd and service_facts: with a real init script and a real daemon, with the real OpenRC, and with a stand-in that keeps to
+// the command line of systemctl(1).
 import { describe, expect, it } from 'vitest'
 import { service } from '../../src/modules/service.ts'
 import { serviceFacts } from '../../src/modules/service-facts.ts'
@@ -7,7 +7,7 @@ import { systemd } from '../../src/modules/systemd.ts'
 import { makeTarget } from '../support/target.ts'
 import { act, apply, shells } from './harness.ts'
 import { live, look } from './lifecycle.ts'
-import { hasProgram, hasSandbox, useSandbox } from './sandbox.ts'
+import { hasProgram, hasSandbox, unpackedPackages, useSandbox } from './sandbox.ts'
 
 const script = `#!/bin/sh
 ### BEGIN INIT INFO
@@ -150,53 +150,57 @@ describe.skipIf(!hasSandbox).each(Object.keys(shells))('systemd under %s', shell
   })
 })
 
-const openrc = {
-  'rc-service': `#!/bin/sh
-[ "$1" = --exists ] && { [ "$2" = panel ]; exit; }
-case $2 in
-  status) [ -f /run/rc-panel ] || exit 3 ;;
-  start|restart) touch /run/rc-panel ;;
-  stop) rm -f /run/rc-panel ;;
-esac
-`,
-  'rc-update': `#!/bin/sh
-case $1 in
-  show) [ -f "/run/level-\${2:-default}" ] && printf '%20s | %s\\n' panel "\${2:-default}"; exit 0 ;;
-  add) touch "/run/level-$3" ;;
-  delete) rm -f "/run/level-$3" ;;
-esac
-`,
-  'rc-status': `#!/bin/sh
-printf 'Runlevel: default\\n panel                  [  started  ]\\n crond                  [  stopped  ]\\n'
-`,
-}
+/** A service as OpenRC has them; what its sysinit leaves in /run is made here. */
+const rcScript = `
+rm -rf /run/systemd /run/openrc; mkdir -p /run/openrc/exclusive; : >/run/openrc/softlevel
+rm -f /etc/init.d/*; printf '%s\\n' '#!/sbin/openrc-run' command=/bin/sleep command_args=1000 command_background=yes \
+  pidfile=/run/rotad.pid extra_started_commands=reload 'reload() { echo reloaded >>/run/rotad.log; }' \
+  'status() { service_started && ! kill -0 "$(cat "$pidfile")" && return 32; default_status; }' >/etc/init.d/rotad
+chmod 755 /etc/init.d/rotad; rc-update -u >/dev/null 2>&1
+`
+const rcWorld = 'rc-service rotad status >/dev/null 2>&1 && echo up; rc-update show; exit 0'
+const rcFolder = unpackedPackages('openrc')
 
-describe.skipIf(!hasSandbox).each(Object.keys(shells))('OpenRC under %s', shell => {
-  const { session } = useSandbox(shell, { setUp: 'rm -rf /run/systemd/system', programs: openrc })
+describe.skipIf(!hasSandbox || rcFolder === undefined).each(Object.keys(shells))('OpenRC under %s', shell => {
+  const { session } = useSandbox(shell, { setUp: rcScript, unpacked: rcFolder!, isDebian: true })
 
-  it('lives', async () => {
-    const world = 'ls /run | grep "^rc-\\|^level-"; exit 0'
-    const args = { name: 'panel', state: 'started', enabled: true, runlevel: 'boot' }
-    expect((await live({ session: session(), module: service, world, args })).world).toBe(
-      'level-boot\nrc-panel\n',
+  it('lives', { timeout: 60_000 }, async () => {
+    const one = { session: session(), module: service, world: rcWorld }
+    const args = { name: 'rotad', state: 'started', enabled: true, runlevel: 'boot' }
+    const done = await live({ ...one, args })
+    expect(done.world).toMatch(/^up\n\s*rotad \|\s+boot\s*\n$/)
+    const started = await live({ ...one, args: { name: 'rotad', state: 'started' }, keep: true })
+    expect(started.world).toBe('up\n')
+    const t = makeTarget({ session: session() })
+    expect((await apply(t, service, { name: 'rotad', state: 'restarted' })).changed).toBe(true)
+    expect((await apply(t, service, { name: 'rotad', state: 'reloaded' })).changed).toBe(true)
+    expect(await look(session(), 'cat /run/rotad.log')).toBe('reloaded\n')
+    await live({ ...one, args: { name: 'rotad', state: 'stopped' }, keep: true })
+    await expect(apply(t, service, { name: 'x', state: 'started' })).rejects.toThrow(/Could not find/)
+    await expect(apply(t, service, { name: 'rotad', enabled: true, runlevel: 'no-such' })).rejects.toThrow(
+      /cannot enable the service rotad/,
     )
-    await expect(
-      apply(makeTarget({ session: session() }), service, { name: 'x', state: 'started' }),
-    ).rejects.toThrow(/Could not find/)
+  })
+
+  it('starts what has crashed', async () => {
+    const t = makeTarget({ session: session() })
+    await apply(t, service, { name: 'rotad', state: 'started' })
+    const pid = await look(session(), 'cat /run/rotad.pid')
+    await look(
+      session(),
+      `kill -9 ${pid.trim()}; while kill -0 ${pid.trim()} 2>/dev/null; do :; done; exit 0`,
+    )
+    expect(await look(session(), rcWorld)).toBe('')
+    expect((await apply(t, service, { name: 'rotad', state: 'started' })).changed).toBe(true)
+    expect(await look(session(), rcWorld)).toBe('up\n')
+    await apply(t, service, { name: 'rotad', state: 'stopped' })
   })
 
   it('facts', async () => {
-    await look(session(), 'touch /run/level-default')
+    await apply(makeTarget({ session: session() }), service, { name: 'rotad', enabled: true })
     const { facts } = await act(makeTarget({ session: session() }), serviceFacts, {})
     const services = facts!.get('services') as Map<string, Map<string, string>>
-    expect(services.get('panel')).toEqual(
-      new Map([
-        ['name', 'panel'],
-        ['state', 'running'],
-        ['status', 'enabled'],
-        ['source', 'openrc'],
-      ]),
-    )
-    expect(services.get('crond')!.get('state')).toBe('stopped')
+    const told = { name: 'rotad', state: 'stopped', status: 'enabled', source: 'openrc' }
+    expect(services.get('rotad')).toEqual(new Map(Object.entries(told)))
   })
 })

@@ -8,7 +8,7 @@ import { sh } from '../../src/core/script.ts'
 import { synchronize } from '../../src/modules/synchronize.ts'
 import { createConnections } from '../../src/remote/connections.ts'
 import { openLocalSession } from '../support/local-session.ts'
-import { startSshd, whyNoSshd } from '../support/sshd.ts'
+import { addressFor, startSshd, whyNoSshd } from '../support/sshd.ts'
 import { makeTarget } from '../support/target.ts'
 import { act, makeFolder, shells, snapshot } from './harness.ts'
 import { hasProgram } from './sandbox.ts'
@@ -95,22 +95,7 @@ describe.skipIf(missing !== undefined || whyNoSshd())('synchronize through sshd'
   it('needs no login of its own', { timeout: 60_000 }, async () => {
     const sshd = await startSshd()
     const pool = createConnections({ redactor: createRedactor() })
-    const session = await pool.open(
-      {
-        name: 'web1',
-        transport: 'ssh',
-        host: sshd.host,
-        port: sshd.port,
-        user: 'alice',
-        identityFiles: [sshd.identity],
-        hostKeyChecking: 'strict',
-        knownHostsFiles: [sshd.knownHosts],
-        sshArgs: ['-F', 'none'],
-        connectTimeoutMs: 20_000,
-        shell: '/bin/sh',
-      },
-      undefined,
-    )
+    const session = await pool.open(addressFor(sshd), undefined)
     try {
       const big = Buffer.alloc(3_000_000, 'rota\0\n')
       const folder = makeFolder({ ...site, 'files/my site/big': big })

@@ -10,7 +10,7 @@ import type { Address } from '../../src/core/remote.ts'
 import { sh } from '../../src/core/script.ts'
 import { createConnections } from '../../src/remote/connections.ts'
 import { extendClient, SSH2_VERSION, ssh2Version } from '../../src/remote/ssh2-internals.ts'
-import { type Sshd, startSshd, whyNoSshd } from '../support/sshd.ts'
+import { addressFor, type Sshd, startSshd, whyNoSshd } from '../support/sshd.ts'
 import { text } from './session-suite.ts'
 
 it('knows the ssh2 that it reaches into: another version needs ssh2-internals.ts to be read anew', () => {
@@ -70,26 +70,12 @@ describe.skipIf(whyNoSshd())('host certificates', () => {
     return file
   }
   const alias = ['-F', 'none', '-o', 'HostKeyAlias=Web1.example']
-  function addressFor(file: string, more: Partial<Address> = {}): Address {
-    return {
-      name: 'web1',
-      transport: 'ssh',
-      host: server.host,
-      port: server.port,
-      user: 'alice',
-      identityFiles: [server.identity],
-      hostKeyChecking: 'strict',
-      knownHostsFiles: [file],
-      sshArgs: alias,
-      connectTimeoutMs: 20_000,
-      shell: '/bin/sh',
-      ...more,
-    }
-  }
+  const addressOf = (file: string, more: Partial<Address> = {}): Address =>
+    addressFor(server, { knownHostsFiles: [file], sshArgs: alias, ...more })
   async function open(file: string, more?: Partial<Address>): Promise<string> {
     const pool = createConnections({ redactor: createRedactor() })
     try {
-      const session = await pool.open(addressFor(file, more), undefined)
+      const session = await pool.open(addressOf(file, more), undefined)
       return text(await session.run({ script: sh`id -un` }))
     } catch (error) {
       const { code, message, hint } = error as { code: string; message: string; hint?: string }
@@ -170,7 +156,7 @@ describe.skipIf(whyNoSshd())('host certificates', () => {
     keygen('-s', ca('ca'), '-I', 'rekey', '-h', `${folder}/rekey.pub`)
     const pool = createConnections({ redactor: createRedactor() })
     const at = { port: other.port, identityFiles: [other.identity] }
-    const session = await pool.open(addressFor(known(authority()), at), undefined)
+    const session = await pool.open(addressOf(known(authority()), at), undefined)
     for (let round = 0; round < 3; round++) {
       const done = await session.run({ script: sh`head -c 2000000 /dev/zero` })
       expect(done.status === 'ran' && done.stdout.length).toBe(2_000_000)

@@ -11,7 +11,7 @@ import { sh } from '../../src/core/script.ts'
 import { Secret } from '../../src/core/secret.ts'
 import { createConnections } from '../../src/remote/connections.ts'
 import { type EmbeddedHost, startEmbeddedHost } from '../support/embedded-host.ts'
-import { kill, passwords, type Sshd, startSshd, whyNoSshd } from '../support/sshd.ts'
+import { addressFor, kill, passwords, type Sshd, startSshd, whyNoSshd } from '../support/sshd.ts'
 import { testSession, text, until } from './session-suite.ts'
 
 const pools: Connections[] = []
@@ -24,21 +24,8 @@ function open(
 ): Promise<Session> {
   const pool = createConnections({ redactor: redactor ?? createRedactor() })
   pools.push(pool)
-  return pool.open(addressFor(server, transport), become)
+  return pool.open(addressFor(server, { transport }), become)
 }
-const addressFor = (server: Sshd, transport: Address['transport']): Address => ({
-  name: 'web1',
-  transport,
-  host: server.host,
-  port: server.port,
-  user: 'alice',
-  identityFiles: [server.identity],
-  hostKeyChecking: 'strict',
-  knownHostsFiles: [server.knownHosts],
-  sshArgs: ['-F', 'none'],
-  connectTimeoutMs: 20_000,
-  shell: '/bin/sh',
-})
 /** Logs in anew: who one is there, or what went wrong. */
 async function whoIs(address: Address): Promise<string> {
   const pool = createConnections({ redactor: createRedactor() })
@@ -98,12 +85,14 @@ describe.skipIf(whyNoSshd())('the system’s ssh', () => {
 
   it('logs in with a password, and says so when it is wrong', async () => {
     const login = (password: string): Promise<string> =>
-      whoIs({
-        ...addressFor(server, 'openssh'),
-        user: 'carol',
-        identityFiles: ['/nonexistent/key'],
-        password: new Secret(password, 'PW'),
-      })
+      whoIs(
+        addressFor(server, {
+          transport: 'openssh',
+          user: 'carol',
+          identityFiles: ['/nonexistent/key'],
+          password: new Secret(password, 'PW'),
+        }),
+      )
     expect(await login(passwords.carol)).toBe('carol\n')
     const said = await login('wrong-pw')
     expect(said).toMatch(/^E_AUTH: .*Permission denied/)
@@ -114,7 +103,7 @@ describe.skipIf(whyNoSshd())('the system’s ssh', () => {
     const identity = join(server.folder, 'encrypted')
     execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-a', '1', '-N', 'open sesame', '-f', identity])
     appendFileSync(join(server.folder, 'authorized_keys'), readFileSync(`${identity}.pub`))
-    const address = { ...addressFor(server, 'openssh'), identityFiles: [identity] }
+    const address = addressFor(server, { transport: 'openssh', identityFiles: [identity] })
     const login = (passphrase: string): Promise<string> =>
       whoIs({ ...address, passphrase: new Secret(passphrase, 'PP') })
     expect(await login('open sesame')).toBe('alice\n')
@@ -206,11 +195,7 @@ describe.skipIf(whyNoSshd('dropbear'))('dropbear', () => {
   it('takes a password', async () => {
     const pool = createConnections({ redactor: createRedactor() })
     pools.push(pool)
-    const address = {
-      ...addressFor(server, 'ssh'),
-      identityFiles: [],
-      password: new Secret(passwords.alice, 'PW'),
-    }
+    const address = addressFor(server, { identityFiles: [], password: new Secret(passwords.alice, 'PW') })
     expect(text(await (await pool.open(address, undefined)).run({ script: sh`id -un` }))).toBe('alice\n')
   })
 })

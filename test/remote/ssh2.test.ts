@@ -8,29 +8,9 @@ import type { AcceptedLogin, Address, Become, Connections } from '../../src/core
 import { sh } from '../../src/core/script.ts'
 import { Secret } from '../../src/core/secret.ts'
 import { createConnections } from '../../src/remote/connections.ts'
-import { kill, passwords, type Sshd, startSshd, whyNoSshd } from '../support/sshd.ts'
+import { addressFor, kill, passwords, type Sshd, startSshd, whyNoSshd } from '../support/sshd.ts'
 import { ran, testSession, text, until } from './session-suite.ts'
 
-export function addressFor(
-  server: Pick<Sshd, 'host' | 'port' | 'identity' | 'knownHosts'>,
-  more: Partial<Address> = {},
-): Address {
-  return {
-    name: 'web1',
-    transport: 'ssh',
-    host: server.host,
-    port: server.port,
-    user: 'alice',
-    identityFiles: [server.identity],
-    hostKeyChecking: 'strict',
-    knownHostsFiles: [server.knownHosts],
-    // No config file of the machine's.
-    sshArgs: ['-F', 'none'],
-    connectTimeoutMs: 20_000,
-    shell: '/bin/sh',
-    ...more,
-  }
-}
 const secret = (value: string): Secret => new Secret(value, 'password')
 const codeOf = (promise: Promise<unknown>): Promise<string> =>
   promise.then(

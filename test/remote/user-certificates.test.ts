@@ -10,7 +10,7 @@ import { sh } from '../../src/core/script.ts'
 import { createConnections } from '../../src/remote/connections.ts'
 import { wireString, wireUint32 } from '../../src/remote/wire.ts'
 import { startSoftwareAgent } from '../support/software-agent.ts'
-import { type Sshd, startSshd, whyNoSshd } from '../support/sshd.ts'
+import { addressFor, type Sshd, startSshd, whyNoSshd } from '../support/sshd.ts'
 import { text, until } from './session-suite.ts'
 
 describe.skipIf(whyNoSshd())('user certificates', () => {
@@ -44,20 +44,7 @@ describe.skipIf(whyNoSshd())('user certificates', () => {
     writeFileSync(file, config)
     try {
       const session = await pool.open(
-        {
-          name: 'web1',
-          transport: 'ssh',
-          host: server.host,
-          port: server.port,
-          user: 'alice',
-          identityFiles: [],
-          hostKeyChecking: 'strict',
-          knownHostsFiles: [server.knownHosts],
-          sshArgs: ['-F', file],
-          connectTimeoutMs: 20_000,
-          shell: '/bin/sh',
-          ...more,
-        },
+        addressFor(server, { identityFiles: [], sshArgs: ['-F', file], ...more }),
         undefined,
       )
       return text(await session.run({ script: sh`id -un` }))

@@ -55,6 +55,17 @@ describe('the text reporter', () => {
     expect(text).toContain('\tb: { "own": true}\n')
   })
 
+  it('shows results in lines from -vvv on, and says once more of a loop that no_log hides that it does', () => {
+    const task = { task: '1', host: 'a' } as const
+    const end = { type: 'host.end', ...task, status: 'ok', elapsedMs: 1 } as const
+    const said = clean('{"b":1,"a":{"c":[]}}')
+    const ok = 'ok: [a] => {\n    "a": {\n        "c": []\n    },\n    "b": 1\n}\n'
+    expect(textOf([{ ...end, result: said }], 3)).toBe(ok)
+    const item = { type: 'host.item', ...task, status: 'ok', label: clean('x') } as const
+    expect(textOf([item, { ...end, result: said }], 1)).toBe('ok: [a] => (item=x)\n')
+    expect(textOf([item, { ...end, result: said, censored: true }], 3)).toBe(`ok: [a] => (item=x)\n${ok}`)
+  })
+
   it('prints a play as an Ansible user knows it', () => {
     const task = { task: '1', host: 'web1' } as const
     expect(
@@ -190,7 +201,7 @@ it('counts several problems and shows each', () => {
     { code: 'E_PARAMS', message: 'b' },
   ] as const
   expect(renderProblems(problems, plain, () => undefined)).toBe(
-    'E_PARAMS a\nE_PARAMS b\n2 problems: a playbook, inventory, variable or other input is wrong; nothing was touched',
+    'ERROR! a (E_PARAMS)\nERROR! b (E_PARAMS)\n2 problems: a playbook, inventory, variable or other input is wrong; nothing was touched',
   )
 })
 

@@ -191,7 +191,10 @@ it('handlers of a failed host run only when they are forced', async () => {
 
 it('a handler that does not exist ends the run', async () => {
   const running = run([play([task('1', 'touch', {}, { notify: ['nobody'] })], { hosts: 'a' })])
-  await expect(running).rejects.toMatchObject({ code: 'E_PLAYBOOK', message: 'there is no handler "nobody"' })
+  await expect(running).rejects.toMatchObject({
+    code: 'E_PLAYBOOK',
+    message: expect.stringContaining("'nobody' was not found"),
+  })
 })
 
 it('meta: end_host, end_batch and end_play end what they say, without a failure', async () => {

@@ -51,6 +51,16 @@ it('a loop gives results with their items; it fails if one fails and goes on to 
   ])
 })
 
+it('a loop ends at the first item whose options cannot be rendered, and that is the result', async () => {
+  const options = { value: T('{{ nothere }}') }
+  const result = await run([
+    play([task('1', 'say', options, { register: 'r', loop: loop(['x', 'y', 'z']) })], one),
+  ])
+  const items = result.events.filter(event => event.type === 'host.item')
+  expect(items).toHaveLength(0)
+  expect(recapOf(result, 'a')).toBe('failed=1')
+})
+
 it('loop_control names the variables', async () => {
   const control = { loopVar: 'it', indexVar: 'i', extended: true, label: T('L{{ it }}'), at }
   const looped = await run([
@@ -267,7 +277,7 @@ it('a detached task is refused by name, and a role that is not there names every
   const result = await run([play([task('1', 'ok', {}, { async: 10, poll: 0 })], one)])
   expect(result.order).toBe('1:a=failed')
   await expect(run([play([task('1', 'import_role', { name: 'x' })], one)])).rejects.toMatchObject({
-    message: 'there is no role x',
+    message: "the role 'x' was not found",
     hint: 'looked for /plays/roles/x, /plays/x',
   })
 })

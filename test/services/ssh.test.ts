@@ -13,7 +13,7 @@ import { postgresqlUser } from '../../src/modules/postgresql-user.ts'
 import { uri } from '../../src/modules/uri.ts'
 import { waitFor } from '../../src/modules/wait-for.ts'
 import { createConnections } from '../../src/remote/connections.ts'
-import { kill, type Sshd, startSshd, whyNoSshd } from '../support/sshd.ts'
+import { addressFor, kill, type Sshd, startSshd, whyNoSshd } from '../support/sshd.ts'
 import { makeTarget } from '../support/target.ts'
 import { type Database, missing, startPostgres } from './postgres.ts'
 import { applyState, runAction } from './target.ts'
@@ -25,22 +25,7 @@ const pools: Connections[] = []
 async function targetOn(sshd: Sshd): Promise<Target> {
   const pool = createConnections({ redactor: createRedactor() })
   pools.push(pool)
-  const session = await pool.open(
-    {
-      name: 'web1',
-      transport: 'ssh',
-      host: sshd.host,
-      port: sshd.port,
-      user: 'alice',
-      identityFiles: [sshd.identity],
-      hostKeyChecking: 'strict',
-      knownHostsFiles: [sshd.knownHosts],
-      sshArgs: ['-F', 'none'],
-      connectTimeoutMs: 20_000,
-      shell: '/bin/sh',
-    },
-    undefined,
-  )
+  const session = await pool.open(addressFor(sshd), undefined)
   return makeTarget({ session })
 }
 

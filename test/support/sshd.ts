@@ -16,6 +16,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { freePort } from '../../demo/free-port.ts'
+import type { Address } from '../../src/core/remote.ts'
 
 /**
  * Users of every such host; home folders are empty, shells /bin/sh. `alice` may sudo without a password, `carol` with
@@ -36,6 +37,27 @@ export interface Sshd {
   /** Pids of sshd's processes that serve a connection. */
   sessions(): number[]
   close(): Promise<void>
+}
+
+/** Alice's way to such a host, untouched by any config file of the machine's. */
+export function addressFor(
+  server: Pick<Sshd, 'host' | 'port' | 'identity' | 'knownHosts'>,
+  more: Partial<Address> = {},
+): Address {
+  return {
+    name: 'web1',
+    transport: 'ssh',
+    host: server.host,
+    port: server.port,
+    user: 'alice',
+    identityFiles: [server.identity],
+    hostKeyChecking: 'strict',
+    knownHostsFiles: [server.knownHosts],
+    sshArgs: ['-F', 'none'],
+    connectTimeoutMs: 20_000,
+    shell: '/bin/sh',
+    ...more,
+  }
 }
 
 export interface SshdOptions {

@@ -1,3 +1,4 @@
+import { Fault } from '../fault.ts'
 import type { Py } from '../python/kinds.ts'
 import { type Args, parseSignature, type Signature } from '../python/signature.ts'
 import type { Runtime } from './runtime.ts'
@@ -41,4 +42,16 @@ export const testMap = (...sets: readonly TestSet[]): Language['tests'] => byNam
 /** `ansible.builtin.NAME` and `ansible.legacy.NAME` are NAME. */
 export function plainName(name: string): string {
   return name.replace(/^(?:ansible\.(?:builtin|legacy|utils)|community\.general)\./, '')
+}
+
+/** There is no such filter or test. A name that no plugin can have is answered as Ansible's loader of plugins does. */
+export function missingPlugin(
+  kind: 'filter' | 'test',
+  name: string,
+  place: { readonly line?: number } = {},
+): Fault {
+  const message = /^[A-Za-z_][\w.]*$/.test(name)
+    ? `No ${kind} named '${name}'.`
+    : `TemplateSyntaxError: Could not load "${name}": 'invalid plugin name: ansible.builtin.${name}'`
+  return new Fault('syntax', message, place)
 }

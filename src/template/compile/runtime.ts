@@ -19,7 +19,7 @@ import { escapeHtml, quoteText, toText } from '../python/text.ts'
 import { tainting } from '../taint.ts'
 import type { CompiledTemplate } from './compiled-template.ts'
 import type { Frame } from './frame.ts'
-import { type Filter, plainName, type Test } from './language.ts'
+import { type Filter, missingPlugin, plainName, type Test } from './language.ts'
 import type { Session } from './session.ts'
 
 /** How a body of statements ends early. */
@@ -64,12 +64,12 @@ export class Runtime {
 
   filter(name: string): Filter {
     const filter = this.session.language.filters.get(plainName(name))
-    if (!filter) throw new Fault('syntax', `No filter named '${name}'.`)
+    if (!filter) throw missingPlugin('filter', name)
     return filter
   }
   test(name: string): Test {
     const test = this.session.language.tests.get(plainName(name))
-    if (!test) throw new Fault('syntax', `No test named '${name}'.`)
+    if (!test) throw missingPlugin('test', name)
     return test
   }
   applyFilter(name: string, filter: Filter, value: Py, args: readonly Py[], named: Named): Py {

@@ -1,0 +1,95 @@
+// What `rota run` prints where nothing is run, and how it says that a playbook is wrong: in Ansible's words, which scripts look for.
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, it } from 'vitest'
+import { rota } from './rota.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'rota-cli-lists-'))
+afterAll(() => rmSync(folder, { recursive: true }))
+mkdirSync(join(folder, 'roles/web/tasks'), { recursive: true })
+const write = (name: string, text: string): void => writeFileSync(join(folder, name), text)
+const run = (...args: string[]) => rota(folder, ['run', '-i', 'localhost,', ...args])
+
+write('roles/web/tasks/main.yml', '- name: of the role\n  debug:\n- ping:\n  tags: never\n')
+write('imported.yml', '- ping:\n  tags: [b, a]\n')
+write(
+  'site.yml',
+  `- hosts: localhost
+  name: first
+  tags: all_of_it
+  vars: { word: templated }
+  roles: [web]
+  tasks:
+    - block:
+        - { name: in a block, ping: , tags: "{{ word }}" }
+      always:
+        - { name: at last, ping: , tags: x }
+    - import_tasks: imported.yml
+    - include_tasks: later.yml
+    - meta: flush_handlers
+`,
+)
+
+describe('what would run', () => {
+  it('is listed with roles and imports in place and tags rendered', () => {
+    expect(run('site.yml', '--list-tasks').stdout).toBe(`
+playbook: site.yml
+
+  play #1 (localhost): first\tTAGS: [all_of_it]
+    tasks:
+      web : of the role\tTAGS: [all_of_it]
+      in a block\tTAGS: [all_of_it, templated]
+      at last\tTAGS: [all_of_it, x]
+      ping\tTAGS: [a, all_of_it, b]
+      include_tasks\tTAGS: [all_of_it]
+      meta\tTAGS: [all_of_it]
+`)
+    const chosen = run('site.yml', '--list-tasks', '--list-tags', '--list-hosts', '--tags', 'a,x').stdout
+    expect(chosen).toContain("    pattern: ['localhost']\n    hosts (1):\n      localhost\n    tasks:\n")
+    expect(chosen).toContain('      TASK TAGS: [a, all_of_it, b, x]\n')
+    expect(chosen).not.toContain('in a block')
+  })
+  it('has all its roles, or --syntax-check says so', () => {
+    write('lacks.yml', '- { hosts: localhost, roles: [nowhere] }\n')
+    expect(run('site.yml', '--syntax-check')).toMatchObject({ exit: 0, stdout: '\nplaybook: site.yml\n' })
+    const lacking = run('lacks.yml', '--syntax-check')
+    expect([lacking.exit, lacking.stderr]).toEqual([
+      65,
+      expect.stringContaining("ERROR! the role 'nowhere' was not found"),
+    ])
+  })
+})
+
+describe('what cannot be a handler', () => {
+  it.each([
+    ['block: [{ ping: }, { block: [{ ping: }] }]', 'Using a block as a handler is not supported.'],
+    ['import_role: { name: web }', "Using 'import_role' as a handler is not supported."],
+    ['include_role: { name: web }', "Using 'include_role' as a handler is not supported."],
+    ['meta: flush_handlers', 'flush_handlers cannot be used as a handler'],
+  ])('%s', (handler, said) => {
+    write('handler.yml', `- hosts: localhost\n  tasks: []\n  handlers:\n    - name: h\n      ${handler}\n`)
+    const { exit, stderr } = run('handler.yml')
+    expect([exit, stderr]).toEqual([65, expect.stringContaining(`ERROR! ${said}`)])
+  })
+  it('is not a block of tasks, each of which is one; a name that cannot be rendered is warned of', () => {
+    write(
+      'block.yml',
+      `- hosts: localhost
+  connection: local
+  gather_facts: false
+  tasks:
+    - { ping: , changed_when: true, notify: inner }
+  handlers:
+    - block:
+        - { name: inner, debug: { msg: ran } }
+        - { name: "{{ nobody }}", ping: }
+    - { name: last, meta: noop }
+`,
+    )
+    const { exit, stdout } = run('block.yml')
+    expect(exit).toBe(0)
+    expect(stdout).toContain("[WARNING]: Handler '{{ nobody }}' is unusable")
+    expect(stdout).toContain('RUNNING HANDLER [inner]')
+  })
+})
