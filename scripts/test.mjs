@@ -1,6 +1,6 @@
 // `npm test`: sets up everything, runs the tests, and ends with the line `N passed, N failed[, N skipped]`.
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { build, installDependencies, installTestPackages, root } from './setup.mjs'
@@ -11,6 +11,11 @@ build()
 
 const folder = mkdtempSync(join(tmpdir(), 'rota-test-'))
 const outcome = join(folder, 'outcome.json')
+// What tests leave behind goes with it; for all users, as /tmp is, since tests log in as several.
+const temporary = join(folder, 'tmp')
+chmodSync(folder, 0o755)
+mkdirSync(temporary)
+chmodSync(temporary, 0o1777)
 const done = spawnSync(
   process.execPath,
   [
@@ -21,7 +26,7 @@ const done = spawnSync(
     `--outputFile.json=${outcome}`,
     ...process.argv.slice(2),
   ],
-  { cwd: root, stdio: 'inherit' },
+  { cwd: root, stdio: 'inherit', env: { ...process.env, TMPDIR: temporary } },
 )
 let counts = { numPassedTests: 0, numFailedTests: 0, numPendingTests: 0, numFailedTestSuites: 0 }
 try {

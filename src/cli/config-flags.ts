@@ -34,6 +34,7 @@ export function applyConfig<F extends RunFlags>(flags: F, values: ConfigValues):
     diff: values.diff,
     verbose: values.verbosity,
     color,
+    customStats: values.showCustomStats,
     sshCommonArgs: values.sshCommonArgs,
     sshExtraArgs: values.sshExtraArgs,
     acceptNewHostKeys: values.hostKeyChecking === false ? true : undefined,

@@ -112,6 +112,11 @@ export const settings = define({
   verbosity: { type: 'int', ini: ['defaults.verbosity'], env: ['ANSIBLE_VERBOSITY'] },
   noColor: { type: 'bool', ini: ['defaults.nocolor'], env: ['ANSIBLE_NOCOLOR'] },
   forceColor: { type: 'bool', ini: ['defaults.force_color'], env: ['ANSIBLE_FORCE_COLOR'] },
+  showCustomStats: {
+    type: 'bool',
+    ini: ['defaults.show_custom_stats'],
+    env: ['ANSIBLE_SHOW_CUSTOM_STATS'],
+  },
   duplicateDictKey: {
     type: 'text',
     ini: ['defaults.duplicate_dict_key'],

@@ -7,6 +7,7 @@ import type { Inventory } from '../core/vars.ts'
 import { selectHosts } from '../inventory/pattern.ts'
 import { loadText } from '../load/text-file.ts'
 import { modules } from '../modules/index.generated.ts'
+import { withLibrary } from '../modules/library.ts'
 import { createRegistry } from '../modules/registry.ts'
 import type { RotationDeps } from '../rotation/run.ts'
 import type { RunDeps, Settings } from '../run/engine.ts'
@@ -53,12 +54,14 @@ type Loaded = Awaited<ReturnType<typeof loadExecution>>
 
 /** Reads and checks all input. Throws every RotaError that input can have. */
 async function loadExecution({ files, flags, config }: Execution) {
-  const registry = createRegistry(modules)
+  const registry = withLibrary(createRegistry(modules))
   const redactor = createRedactor()
   const vault = await openRunVault(flags, config.values, redactor.add)
   const loadPlaybook = createPlaybookLoader({ registry, vault }, config.values)
   const playbooks = files.map(loadPlaybook)
   const rotation = findRotation(playbooks, loadPlaybook)
+  // A rotation that lacks a password must not find out half way.
+  if (rotation) vault.refuseUnopened()
   checkRotationFlags(flags, rotation)
   const extraVars = parseExtraVars(flags.extraVars ?? [], vault)
   const refreshInventory = (): Promise<Inventory> =>
@@ -210,8 +213,10 @@ async function prepareRotation(
   const invocation = isBegun
     ? await (await import('./invocation.ts')).sealInvocation(state, files, flags)
     : undefined
-  const plan = await hashRun(files, parts.inventory, parts.settings)
-  collector?.takeInputs(plan)
+  const { hashPlan } = await import('./rotation.ts')
+  const plan = (joined: readonly string[]): string =>
+    hashPlan(listInputs(files, parts.inventory, parts.settings, joined))
+  collector?.takeInputs(plan([]))
   return openRotation({
     mode,
     state,
@@ -225,18 +230,26 @@ async function prepareRotation(
   })
 }
 
-/** sha256 of what decides what is done: the playbooks' text, what the inventory says of its hosts, extra variables, selection. */
-async function hashRun(files: readonly string[], inventory: Inventory, settings: Settings): Promise<string> {
-  const { hashPlan } = await import('./rotation.ts')
-  const hosts = [...inventory.hosts.values()].map(({ name, groups, layers }) => [
+/**
+ * What decides what is done: the playbooks' text, what the inventory says of its hosts but for those that `joined` since, extra
+ * variables, selection.
+ */
+function listInputs(
+  files: readonly string[],
+  inventory: Inventory,
+  settings: Settings,
+  joined: readonly string[],
+): readonly string[] {
+  const begun = [...inventory.hosts.values()].filter(({ name }) => !joined.includes(name))
+  const hosts = begun.map(({ name, groups, layers }) => [
     name,
     groups,
     layers.map(({ values }) => fromValue(values)),
   ])
   const { limit, tags, skipTags, extraVars } = settings
-  return hashPlan([
+  return [
     ...files.map(file => loadText(file)),
     JSON.stringify(hosts),
     JSON.stringify([limit, tags, skipTags, fromValue(extraVars)]),
-  ])
+  ]
 }

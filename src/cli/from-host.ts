@@ -4,7 +4,7 @@ import type { Inventory } from '../core/vars.ts'
 import { readHold } from '../rotation/host-hold.ts'
 import { readCopy, rebuildJournal } from '../rotation/host-journal.ts'
 import { type Found, freeHost, type Owner, takeCopy } from '../rotation/host-lock.ts'
-import { type JournalRecord, parseLine } from '../rotation/journal.ts'
+import { type JournalRecord, parseLine, selectHosts } from '../rotation/journal.ts'
 import { isRunId, type RunFolder } from '../rotation/run-folder.ts'
 import { openReach, type Reach } from './host-reach.ts'
 import { openInvocation, placePlaybooks, selectFolder } from './invocation.ts'
@@ -79,10 +79,9 @@ export async function fetchCopies(
   const base = selectFolder(invocation, process.cwd(), true)
   const files = placePlaybooks(invocation, base)
   const whole = await reach.loadInventory(files, invocation.flags.inventory)
-  const abandoned = readCopy(found.journal ?? '').flatMap(record =>
-    record.type === 'abandon' ? record.hosts : [],
-  )
-  const others = begin.hosts.filter(other => other !== host && !abandoned.includes(other))
+  const records = readCopy(found.journal ?? '')
+  const abandoned = records.flatMap(record => (record.type === 'abandon' ? record.hosts : []))
+  const others = selectHosts(records).filter(other => other !== host && !abandoned.includes(other))
   const copies = await Promise.all(
     others.map(async (other): Promise<[string, Taken]> => [other, await takeFrom(fetch, other, whole)]),
   )

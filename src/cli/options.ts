@@ -43,6 +43,8 @@ export interface RunFlags {
   readonly output?: string | undefined
   readonly color?: string | undefined
   readonly verbose?: number | undefined
+  /** Of the configuration: what `set_stats` gathered is shown at the end. */
+  readonly customStats?: boolean | undefined
 }
 
 /** Collects the values of an option that may be repeated. */

@@ -94,6 +94,7 @@ function createTerminal(flags: RunFlags, clean: (text: string) => Clean): Report
       process.stdout.write(more)
     },
     verbosity: flags.verbose ?? 0,
+    showsCustomStats: flags.customStats ?? false,
     // The line of a file that is wrong may hold a secret of the run.
     readLine: (file, line) => {
       const text = readLine(file, line)

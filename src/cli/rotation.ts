@@ -35,8 +35,8 @@ export interface RotationOptions {
   readonly mode: Mode
   readonly state: RunState
   readonly reason: Reason
-  /** sha256 of what is going to be done. */
-  readonly plan: string
+  /** sha256 of what is going to be done, but for hosts that joined since the run began. */
+  readonly plan: (joined: readonly string[]) => string
   readonly given: ReadonlyMap<string, Secret>
   readonly redactor: Redactor
   readonly operator: Readonly<Record<string, string>>
@@ -73,11 +73,11 @@ export async function openRotation(options: RotationOptions): Promise<RotationRu
   const sealer = createSealer(keys.identity, keys.recipients)
 
   const refuse = (hosts: readonly string[]) => refuseOverlap(stateFolder(process.env), hosts, state.id)
-  const depsOf = (world: RotationWorld, deps: RunDeps): RotationDeps => ({
+  const depsOf = (world: RotationWorld, deps: RunDeps, joined: readonly string[] = []): RotationDeps => ({
     ...keepOnHosts(world, deps, options),
     folder,
     run: state.id,
-    plan: options.plan,
+    plan: options.plan(joined),
     reason: options.reason,
     sealer,
     generate: (shape, name) => generateSecret(shape, name, randomBytes),
@@ -98,9 +98,12 @@ export async function openRotation(options: RotationOptions): Promise<RotationRu
     if (mode === 'run' && !deps.settings.force) await refuseInGrace(world, options.given)
     if (deps.settings.check) return checkRotation(world, depsOf(world, deps))
     if (mode === 'run') await refuse(world.hosts)
-    const before = (await readJournal(folder)).length
+    const records = await readJournal(folder)
+    const before = records.length
+    const begun = records.find(record => record.type === 'begin')?.hosts ?? world.hosts
+    const joined = world.hosts.filter(host => !begun.includes(host))
     try {
-      const outcome = await work[mode](world, depsOf(world, deps))
+      const outcome = await work[mode](world, depsOf(world, deps, joined))
       if (isOver(outcome.state, world)) await forgetSealed(folder, deps.now())
       return outcome
     } catch (error) {

@@ -71,7 +71,7 @@ export interface Gate {
 
 /** What a rotation gets passed in: the play's phases as functions over hosts, and single changes back and forth. */
 export interface RotationWorld {
-  /** Every host of the run, in order. */
+  /** Every host of the run, in order: see `setHosts`. */
   readonly hosts: readonly string[]
   /** The same hosts by `serial`: a wave is changed, converged and verified before the next begins. */
   readonly waves: readonly (readonly string[])[]
@@ -80,6 +80,11 @@ export interface RotationWorld {
   readonly distributes?: boolean
   /** Names of hosts that the play would now run on and that are not of this run: they joined since. Absent: nobody can say. */
   joined?(): Promise<readonly string[]>
+  /**
+   * The run is of these hosts from now on, in waves cut anew; those that joined are what the inventory now says of them. Absent: they
+   * cannot change. Throws E_HOSTS, E_UNREACHABLE.
+   */
+  setHosts?(hosts: readonly string[]): Promise<void>
   /** Default: one pivot, and no host may be red. */
   readonly rule?: FleetRule
   /** Default: true. False: the play has nothing to finalise, so that a committed run needs its values no more. */

@@ -84,7 +84,10 @@ function readText(
   const argsAt = new Map([...parsed.options.keys()].map(option => [option, at]))
   if (parsed.rest.trim() === '') return { args, argsAt }
   if (signature !== undefined && signature.freeForm === undefined && !lenient.has(signature.name)) {
-    if (isVariable(parsed.rest)) return { args, argsAt, argsFrom: field(parsed.rest.trim()) }
+    const rest = field(parsed.rest.trim())
+    if (isVariable(parsed.rest)) return { args, argsAt, argsFrom: rest }
+    // Only the run knows what the text is.
+    if (rest instanceof Template) return { args, argsAt, freeForm: rest }
     const message = `${name} takes options, and "${parsed.rest.trim()}" is none`
     reader.say(message, at, `write ${name}: { option: value }, or option=value`)
     return undefined

@@ -5,9 +5,7 @@ import { fromValue, isDict } from '../core/value.ts'
 export const setStats = defineAction({
   name: 'set_stats',
   summary: 'Record values about the run itself.',
-  notes: [
-    'They are shown at the end of the run, and are in the result of the task (`ansible_stats`), and so in the events of the run.',
-  ],
+  notes: ['They are in the result of the task (`ansible_stats`), and so in the events of the run.'],
   reads: true,
   params: {
     data: { type: 'any', required: true, doc: 'The values by name.' },

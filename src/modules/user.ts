@@ -5,7 +5,7 @@ import { isSameState } from '../core/value.ts'
 import { readUserState, rereadUser, type UserState, writeUserState } from '../resources/account.ts'
 import { type KeyState, readKey, rereadKey, wantKey, writeKey } from '../resources/account-key.ts'
 import { renderMode, wantMode } from '../resources/mode.ts'
-import { mapText } from '../resources/secret-text.ts'
+import { editText, mapText } from '../resources/secret-text.ts'
 import { refuseAll } from './refused.ts'
 import { type UserArgs, userParams } from './user-params.ts'
 
@@ -43,6 +43,27 @@ function wantPassword(args: UserArgs, before: UserState): Secret | undefined {
   const hash = isSet ? args.password : isNew ? noPassword : before.password
   if (hash === undefined || args.password_lock === undefined) return hash
   return args.password_lock ? withLock(hash) : withoutLock(hash)
+}
+
+/** How long the last part of a hash of crypt(3) is, by its method. */
+const hashLengths: Readonly<Record<string, number>> = { '1': 22, '5': 43, '6': 86 }
+
+/** Whether a text may stand in /etc/shadow: a hash, or what no password leads to. */
+function isHash(text: string): boolean {
+  if (/^(?:|\*+|!+)$/.test(text)) return true
+  const [, method, , ...rest] = text.replace(/^!/, '').split('$')
+  const last = rest.at(-1) ?? ''
+  if (method === undefined || !/^[./0-9A-Za-z]+$/.test(last)) return false
+  return hashLengths[method] === undefined || last.length === hashLengths[method]
+}
+
+function warnOfPassword(t: Target, password: Secret | undefined): void {
+  if (password === undefined) return
+  const { value } = editText([password], text => ({ text: '', value: isHash(text) }))
+  if (!value)
+    t.warn(
+      'The input password appears not to have been hashed: write password: "{{ … | password_hash(\'sha512\') }}"',
+    )
 }
 
 const DAY_SECONDS = 86_400
@@ -212,6 +233,11 @@ export const user = defineState<typeof userParams, UserWithKey>({
   user: { name: ada, groups: [sudo], append: true, password: "{{ ada_password | password_hash('sha512') }}" }
 `,
   prepare(t, args) {
+    warnOfPassword(t, args.password)
+    if (args.append && args.groups === undefined)
+      t.warn("'append' is set, but no 'groups' are specified. Use 'groups' for appending new groups.")
+    if (args.local && args.umask !== undefined)
+      throw problem('E_TASK', "'umask' can not be used with 'local'", { hint: 'leave one of them out' })
     if (t.undoable && args.state === 'absent' && args.remove)
       throw problem('E_TASK', `user ${args.name}: remove: true cannot be undone`, {
         hint: 'do this outside the change phase of the rotation, or leave out remove',
@@ -233,6 +259,10 @@ export const user = defineState<typeof userParams, UserWithKey>({
       skeleton: args.skeleton,
       homeMode: renderMode(0o777 & ~wantMode(args.umask ?? '022', 0, true)),
     })
+    if (args.local && args.state === 'present' && found.kind === 'absent')
+      t.warn(
+        `user ${args.name} is not in /etc/passwd, where local: true looks. The local user account may already exist if this host keeps its accounts elsewhere.`,
+      )
     return args.generate_ssh_key ? { ...found, key: await readUserKey(t, args, found.home) } : found
   },
   async reread(t, { key, ...state }) {

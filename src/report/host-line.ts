@@ -1,5 +1,5 @@
 import type { HostStatus, Stamped } from '../core/event.ts'
-import { renderResult, renderSaid } from './result-text.ts'
+import { IN_LINES, renderResult, renderSaid } from './result-text.ts'
 
 type HostEvent = Extract<Stamped, { type: 'host.end' | 'host.item' }>
 
@@ -13,18 +13,20 @@ const words: Readonly<Record<HostStatus, string>> = {
   rescued: 'fatal',
   ignored: 'fatal',
 }
-/** Modules that are there to say something: Ansible shows it without `-v`, and nothing else of them. */
-const sayers: ReadonlySet<string> = new Set(['debug', 'assert'])
 
 /**
  * The line of a host's result, as ansible-playbook words it: `changed: [host]`, with `-v` the result behind it; a failure always with
- * its result. `module` is the task's.
+ * its result; of an included role, which is no task, nothing. `module` is the task's.
  */
 export function renderHostLine(event: HostEvent, module: string | undefined, verbosity: number): string {
   const item = event.type === 'host.item' ? event.label : undefined
   const isBad = words[event.status] === 'fatal' || event.status === 'unknown'
   if (isBad) return renderFailure(event, item, verbosity)
-  const head = `${words[event.status]}: [${event.host}]${item === undefined ? '' : ` => (item=${item})`}`
+  const ofItem = item === undefined ? '' : ` => (item=${item})`
+  if (event.status === 'ok' && module === 'include_role') return ''
+  if (event.status === 'ok' && event.message?.startsWith('included: '))
+    return `${event.message} for ${event.host}${ofItem}`
+  const head = `${words[event.status]}: [${event.host}]${ofItem}`
   const more = renderMore(event, module, verbosity)
   return more === '' ? head : `${head} => ${more}`
 }
@@ -47,7 +49,10 @@ function renderMore(
   verbosity: number,
 ): string {
   const isSaid = message !== undefined && status !== 'skipped'
-  if (isSaid && sayers.has(module ?? '')) return renderSaid(message)
+  // These are there to say something: Ansible shows it without `-v`.
+  if (isSaid && module === 'debug') return renderSaid(message)
+  if (isSaid && module === 'assert' && result !== undefined)
+    return message === '' && verbosity === 0 ? '' : renderResult(result, IN_LINES)
   if (verbosity > 0 && result !== undefined) return renderResult(result, verbosity)
   return isSaid ? message : ''
 }

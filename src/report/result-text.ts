@@ -1,14 +1,25 @@
+/** The verbosity from which on results are shown in lines. */
+export const IN_LINES = 3
+
 /**
  * A result's JSON as ansible-playbook prints it: keys sorted, and in one line with a blank after commas and colons, from `-vvv` on in
  * lines; text that is no JSON stays as it is.
  */
 export function renderResult(json: string, verbosity: number): string {
   try {
-    const value: unknown = JSON.parse(json)
-    return verbosity > 2 ? JSON.stringify(sortKeys(value), null, 4) : renderSorted(value)
+    const value = selectShown(JSON.parse(json))
+    return verbosity >= IN_LINES ? JSON.stringify(sortKeys(value), null, 4) : renderSorted(value)
   } catch {
     return json
   }
+}
+
+/** How a task went is said by the word in front of its result. */
+function selectShown(result: unknown): unknown {
+  if (typeof result !== 'object' || result === null || Array.isArray(result)) return result
+  return Object.fromEntries(
+    Object.entries(result).filter(([name]) => name !== 'failed' && name !== 'skipped'),
+  )
 }
 
 function sortKeys(value: unknown): unknown {
@@ -18,7 +29,8 @@ function sortKeys(value: unknown): unknown {
   return Object.fromEntries(members.map(([key, member]) => [key, sortKeys(member)]))
 }
 
-function renderSorted(value: unknown): string {
+/** A value in one line, as Python's json module writes it; keys sorted. */
+export function renderSorted(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(renderSorted).join(', ')}]`
   if (typeof value !== 'object' || value === null) return JSON.stringify(value)
   const members = Object.entries(value)
@@ -27,7 +39,7 @@ function renderSorted(value: unknown): string {
   return `{${members.join(', ')}}`
 }
 
-/** What debug and assert have to say, as Ansible shows it: always, and in lines. `message` is text, or JSON of several lines. */
+/** What debug has to say, as Ansible shows it: always, and in lines. `message` is text, or JSON of several lines. */
 export function renderSaid(message: string): string {
   return message.startsWith('{\n') ? message : `{\n    "msg": ${JSON.stringify(message)}\n}`
 }

@@ -1,6 +1,6 @@
 import type { ChalkInstance } from 'chalk'
 import type { HostStatus, Recap, Reporter, RotationState, Stamped } from '../core/event.ts'
-import { CustomStats } from './custom-stats.ts'
+import { type CustomStats, createCustomStats } from './custom-stats.ts'
 import { paintDiff } from './diff.ts'
 import { renderHostLine } from './host-line.ts'
 import { type ReadLine, renderProblem } from './problem.ts'
@@ -12,6 +12,8 @@ export interface TextOptions {
   /** 0: changes and failures with a line for every host as Ansible shows it; 1 (`-v`): results too. */
   readonly verbosity: number
   readonly readLine: ReadLine
+  /** What `set_stats` gathered is shown at the end. */
+  readonly showsCustomStats?: boolean
   /** Columns of the terminal, for the rules behind headings. */
   readonly columns: number
 }
@@ -56,13 +58,14 @@ function createPrinter(options: TextOptions): Printer {
   const line = (text: string): void => write(`${text}\n`)
   return {
     ...options,
-    stats: new CustomStats(),
+    stats: createCustomStats(),
     line,
     heading: text =>
       line(`\n${paint.bold(text)} ${paint.dim('*'.repeat(Math.max(3, options.columns - text.length - 1)))}`),
     host(event, module) {
       if (event.diff) line(paintDiff(event.diff.replace(/\n$/, ''), paint))
-      line(colour[event.status](renderHostLine(event, module, options.verbosity)))
+      const text = renderHostLine(event, module, options.verbosity)
+      if (text !== '') line(colour[event.status](text))
     },
   }
 }
@@ -77,6 +80,9 @@ function taskHandlers({ line, heading, host, paint, readLine, stats }: Printer):
   const modules = new Map<string, string>()
   /** Tasks whose items have been shown on a host. */
   const looped = new Set<string>()
+  const keepStats = (event: Event<'host.end' | 'host.item'>): void => {
+    if (modules.get(event.task) === 'set_stats') stats.add(event.host, event.result ?? '')
+  }
   return {
     check: event => {
       const mark = event.ok ? paint.green('✔') : paint.red('✘')
@@ -94,11 +100,12 @@ function taskHandlers({ line, heading, host, paint, readLine, stats }: Printer):
     'host.text': event => line(paint.dim(indent(`${event.host} | ${event.text.replace(/\n$/, '')}`))),
     'host.item': event => {
       looped.add(`${event.task} ${event.host}`)
+      keepStats(event)
       host(event, modules.get(event.task))
     },
     'host.retry': event => line(paint.dim(`RETRYING: [${event.host}] (${event.left} retries left)`)),
     'host.end': event => {
-      if (event.result && modules.get(event.task) === 'set_stats') stats.add(event.host, event.result)
+      keepStats(event)
       const wasLooped = looped.delete(`${event.task} ${event.host}`)
       const isShown = wasLooped && event.status !== 'skipped' && !event.censored
       const isChecked = checked.delete(event.host) && (event.status === 'ok' || event.status === 'failed')
@@ -147,7 +154,7 @@ function rotationHandlers({ line, heading, paint, verbosity }: Printer): Handler
   }
 }
 
-function runHandlers({ line, heading, paint, readLine, stats }: Printer): Handlers {
+function runHandlers({ line, heading, paint, readLine, showsCustomStats, stats }: Printer): Handlers {
   return {
     note: event => line(event.level === 'warn' ? paint.yellow(`[WARNING]: ${event.text}`) : event.text),
     problem: event => line(renderProblem(event.problem, paint, readLine)),
@@ -155,16 +162,18 @@ function runHandlers({ line, heading, paint, readLine, stats }: Printer): Handle
       const hosts = Object.keys(event.recap).sort()
       if (hosts.length === 0) return
       heading('PLAY RECAP')
-      const width = Math.max(...hosts.map(name => name.length))
+      const width = Math.max(RECAP_WIDTH, ...hosts.map(name => name.length))
       for (const name of hosts) line(renderRecap(name.padEnd(width), event.recap[name]!, paint))
       line('')
-      if (stats.lines().length === 0) return
-      heading('CUSTOM STATS:')
-      for (const text of stats.lines()) line(text)
-      line('')
+      const lines = showsCustomStats ? stats.render() : []
+      if (lines.length > 0) heading('CUSTOM STATS:')
+      for (const text of lines) line(`\t${text}`)
     },
   }
 }
+
+/** Columns of a host's name, as in Ansible. */
+const RECAP_WIDTH = 26
 
 /** Ansible's recap line; `unknown` is shown only when there is something unknown, so that other tools can read the line. */
 function renderRecap(host: string, recap: Recap, paint: ChalkInstance): string {

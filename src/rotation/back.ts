@@ -156,9 +156,11 @@ async function undoHosts(
   const stuck = new Map<string, Stuck>()
   if (isPromoted(run.ledger) && isStillDistributed(steps)) {
     const promoted = steps.filter(step => !step.isDistributed)
-    await undoSteps(run, hosts, promoted, stuck, 'both')
-    const senders = [...stuck.keys()].join(', ')
-    const message = run.deps.clean(`accepts both values, since ${senders} may still send the new ones`)
+    const senders = [...hosts].filter(host => run.ledger.started.has(`change ${host}`))
+    await undoSteps(run, new Set(senders), promoted, stuck, 'both')
+    const message = run.deps.clean(
+      `accepts both values, since ${[...stuck.keys()].join(', ')} may still send the new ones`,
+    )
     if (stuck.size > 0)
       for (const host of hosts) if (!stuck.has(host)) stuck.set(host, { state: 'held', message })
     if (stuck.size > 0) return stuck

@@ -6,7 +6,7 @@ import type { RotationWorld } from '../core/transaction.ts'
 import { type Owed, readOwed } from './grace.ts'
 import { locate, type RunOnHost } from './host-folder.ts'
 import { readCopy } from './host-journal.ts'
-import { type JournalRecord, readJournal } from './journal.ts'
+import { type JournalRecord, readJournal, selectHosts } from './journal.ts'
 import { listRuns, type RunFolder } from './run-folder.ts'
 
 /** A committed rotation of this operator that still owes something. */
@@ -23,10 +23,9 @@ export async function listDue(state: string): Promise<readonly DueRun[]> {
   const later = new Set<string>()
   for (const run of await listRuns(state)) {
     const records = await readJournal(run.folder).catch((): readonly JournalRecord[] => [])
-    const begin = records.find(record => record.type === 'begin')
-    if (!begin || !records.some(({ type }) => type === 'commit')) continue
+    if (!records.some(({ type }) => type === 'commit')) continue
     const { gates, until } = readOwed(records)
-    const hosts = begin.hosts.filter(host => !isLeft(records, host))
+    const hosts = selectHosts(records).filter(host => !isLeft(records, host))
     const open = Object.entries(until).filter(([name]) => !hosts.every(host => later.has(`${host} ${name}`)))
     for (const name of namesInGrace(records)) for (const host of hosts) later.add(`${host} ${name}`)
     const isDrivenOut = open.length === 0 && Object.keys(until).length > 0

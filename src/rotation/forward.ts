@@ -1,14 +1,14 @@
-import { problem, RotaError } from '../core/error.ts'
+import { RotaError } from '../core/error.ts'
 import type { Clean } from '../core/redact.ts'
+import { admitHosts } from './admit.ts'
 import { dropHosts, goBack, restoreDropped } from './back.ts'
 import { isForwardOnly } from './decide.ts'
 import { endRun, holdRun } from './end.ts'
-import { takeHosts } from './hold.ts'
-import { isCommittedOn, isPromoted, ownerOf } from './ledger.ts'
+import { isCommittedOn, ownerOf } from './ledger.ts'
 import { createUniform, type HostOutcome, type RotationOutcome } from './outcome.ts'
-import { settleSecrets, showGiven } from './pending.ts'
 import { commit, commitHosts, finish, finishCommitted, settleEvidence } from './pivot.ts'
-import { emitStates, note, type Red, type Run, ruleOf, runPhase, toMessage } from './run.ts'
+import { prepareHosts } from './prepare.ts'
+import { emitStates, note, type Red, type Run, ruleOf, toMessage } from './run.ts'
 import { redoStep, type Stuck } from './steps.ts'
 import { isWithinBudget, tryWave } from './wave.ts'
 
@@ -25,36 +25,17 @@ function toMessages(red: Red): ReadonlyMap<string, Clean> {
   return new Map([...red].map(([host, result]) => [host, result.message]))
 }
 
-/** Preflight only reads: a change of state in it is a mistake in the playbook, found before it happens. */
-export async function refuseChange(change: { readonly what: Clean }): Promise<never> {
-  throw problem('E_PREFLIGHT', `${change.what}: would change the target, and preflight only reads`, {
-    hint: 'move the task to a phase that changes things: `backup`, `change` or `finalise`',
-  })
-}
-
-/** Everything that can fail before the first change. Resolves with the refusal, if there is one. */
+/** All of that for the run. Resolves with the refusal, if there is one. */
 async function prepare(run: Run): Promise<RotationOutcome | undefined> {
-  const { hosts } = run.world
   try {
     await run.deps.refuseOverlap?.()
-    // A host that does not answer is found red by preflight, which says where and why; it is taken when it is first worked on.
-    await takeHosts(run)
-    showGiven(run)
-    for (const phase of ['preflight', 'backup'] as const) {
-      if (run.deps.stop?.aborted) return refuse(run, new Map(), 'stopped by the operator')
-      const apply = phase === 'preflight' ? refuseChange : undefined
-      const red = await runPhase(run, phase, hosts, 'current', apply)
-      if (red.size > 0)
-        return refuse(run, toMessages(red), `${phase} is red on ${[...red.keys()].join(', ')}`)
-    }
-    await settleSecrets(run)
-    await run.deps.settleEvidence?.()
+    const found = await prepareHosts(run, run.world.hosts)
+    return found && refuse(run, toMessages(found.red), found.why)
   } catch (error) {
     const refusal = await refuse(run, new Map(), toMessage(run, error))
     if (error instanceof RotaError && error.code === 'E_LOCKED') throw error
     return refusal
   }
-  return undefined
 }
 
 /** Holds a run that may not go back: the red hosts need a person, the others wait. */
@@ -72,14 +53,27 @@ function holdForward(run: Run, red: Red): Promise<RotationOutcome> {
   return holdRun(run, new Map(hosts))
 }
 
+/** Hosts that this process has verified, at the two barriers. */
+interface Through {
+  readonly both: Set<string>
+  readonly pending: Set<string>
+}
+
 /** Every wave in order. Resolves with the outcome when the run stops before its end; `stuck` gets what is in the way of dropped hosts. */
-async function runWaves(run: Run, stuck: Map<string, Stuck>): Promise<RotationOutcome | undefined> {
+async function runWaves(
+  run: Run,
+  stuck: Map<string, Stuck>,
+  { pending }: Through,
+): Promise<RotationOutcome | undefined> {
   const { ledger, deps } = run
   for (const wave of run.world.waves) {
-    const hosts = wave.filter(host => !ledger.dropped.has(host) && !isCommittedOn(ledger, host))
+    const isDone = (host: string): boolean =>
+      ledger.dropped.has(host) || isCommittedOn(ledger, host) || pending.has(host)
+    const hosts = wave.filter(host => !isDone(host))
     if (hosts.length === 0) continue
     emitStates(run, createUniform('running', hosts).hosts)
     const { red, green } = await tryWave(run, hosts)
+    for (const host of green) pending.add(host)
     const unproven = await commitHosts(run, green)
     if (unproven) return turn(run, unproven)
     if (red.size === 0) continue
@@ -92,32 +86,39 @@ async function runWaves(run: Run, stuck: Map<string, Stuck>): Promise<RotationOu
 }
 
 /**
- * Makes every host accept the new values, wave by wave, while all still send the old ones. A barrier: no host is promoted before all are
- * that far, nor when a host has joined that was not. Resolves with the outcome when the run stops before that.
+ * Makes every host accept the new values, wave by wave, while it still sends the old ones. A barrier: no host is promoted before all are
+ * that far, those that joined meanwhile included. Resolves with the outcome when the run stops before that.
  */
-async function runDistribution(run: Run): Promise<RotationOutcome | undefined> {
-  if (!run.world.distributes || isPromoted(run.ledger)) return undefined
-  for (const wave of run.world.waves) {
-    const hosts = wave.filter(host => !run.ledger.dropped.has(host))
-    emitStates(run, createUniform('running', hosts).hosts)
-    const { red } = await tryWave(run, hosts, 'both')
+async function runDistribution(run: Run, { both }: Through): Promise<RotationOutcome | undefined> {
+  if (!run.world.distributes) return undefined
+  const { ledger } = run
+  for (;;) {
+    for (const wave of run.world.waves) {
+      const isDone = (host: string): boolean =>
+        ledger.dropped.has(host) || ledger.started.has(`change ${host}`) || both.has(host)
+      const hosts = wave.filter(host => ledger.secrets?.has(host) && !isDone(host))
+      if (hosts.length === 0) continue
+      emitStates(run, createUniform('running', hosts).hosts)
+      const { red, green } = await tryWave(run, hosts, 'both')
+      if (red.size > 0) return turn(run, red)
+      for (const host of green) both.add(host)
+    }
+    const { hosts, red } = await admitHosts(run)
     if (red.size > 0) return turn(run, red)
+    if (hosts.length === 0) return undefined
   }
-  const joined = (await run.world.joined?.()) ?? []
-  if (joined.length === 0) return undefined
-  const message = run.deps.clean(
-    `joined since the run began and does not know the new values: start again, then it is one of the hosts`,
-  )
-  note(run, 'warn', `${joined.join(', ')}: ${message}`)
-  return goBack(
-    run,
-    new Map(
-      run.world.hosts.map(host => [
-        host,
-        { status: 'failed', message: run.deps.clean(`${joined.join(', ')} ${message}`) },
-      ]),
-    ),
-  )
+}
+
+/** To the barrier before the commit, for as long as hosts join. Resolves with the outcome when the run stops before that. */
+async function runToCommit(run: Run, stuck: Map<string, Stuck>): Promise<RotationOutcome | undefined> {
+  const through: Through = { both: new Set(), pending: new Set() }
+  for (;;) {
+    const stopped = (await runDistribution(run, through)) ?? (await runWaves(run, stuck, through))
+    if (stopped) return stopped
+    const { hosts, red } = await admitHosts(run)
+    if (red.size > 0) return turn(run, red)
+    if (hosts.length === 0) return undefined
+  }
 }
 
 /** The credentials are green and the service is good now and then: whether that is the rotation's doing, a person has to say. */
@@ -167,7 +168,7 @@ export async function goForward(run: Run): Promise<RotationOutcome> {
   if (open.size > 0) return holdForward(run, open)
   if (run.ledger.isCommitted) return finish(run, stuck)
   await finishCommitted(run)
-  const stopped = (await runDistribution(run)) ?? (await runWaves(run, stuck))
+  const stopped = await runToCommit(run, stuck)
   if (stopped) return stopped
   if (ruleOf(run).commit === 'run') {
     const unproven = await settleEvidence(run)

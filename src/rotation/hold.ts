@@ -12,10 +12,10 @@ function selectKnown({ journal }: Run): readonly string[] {
 }
 
 /**
- * Holds every host for this run. The first one by name decides between two that begin on the same hosts at the same moment.
+ * Holds hosts for this run, by default all of it. The first one by name decides between two that begin on the same hosts at the same moment.
  * One that does not answer is taken when it is first worked on.
  */
-export async function takeHosts(run: Run): Promise<void> {
+export async function takeHosts(run: Run, hosts = selectHeld(run)): Promise<void> {
   const { hostLocks } = run.deps
   if (!hostLocks) return
   const known = selectKnown(run)
@@ -26,7 +26,7 @@ export async function takeHosts(run: Run): Promise<void> {
       note(run, 'warn', `${host} is not locked yet: ${toMessage(run, error)}`)
     })
   }
-  const [first, ...others] = [...selectHeld(run)].sort()
+  const [first, ...others] = [...hosts].sort()
   if (first !== undefined) await take(first)
   await Promise.all(others.map(take))
 }

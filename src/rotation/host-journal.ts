@@ -78,6 +78,15 @@ function collectLines(copies: ReadonlyMap<string, string>, folder: string): Read
   return lines
 }
 
+/** Hosts that may have been changed: all that the run began with, and of those that were admitted the ones whose values are sealed. */
+function selectChanged(records: readonly JournalRecord[]): readonly string[] {
+  const begun = records.find(record => record.type === 'begin')?.hosts ?? []
+  const ready = records.flatMap(record =>
+    record.type === 'pending' ? Object.keys(record.secrets ?? {}) : [],
+  )
+  return [...new Set([...begun, ...ready])]
+}
+
 /** The whole records of one copy in order; there may be gaps. For looking at a run, not for going on with it. */
 export function readCopy(copy: string): readonly JournalRecord[] {
   const records = copy.split('\n').flatMap(line => parseLine(Buffer.from(line)) ?? [])
@@ -106,7 +115,7 @@ export async function rebuildJournal(
   const { records } = parseJournal(Buffer.from(text), file)
   const begin = records.find(record => record.type === 'begin')
   const abandoned = records.flatMap(record => (record.type === 'abandon' ? record.hosts : []))
-  const missing = begin?.hosts.filter(host => !copies.has(host) && !abandoned.includes(host)) ?? []
+  const missing = selectChanged(records).filter(host => !copies.has(host) && !abandoned.includes(host))
   if (!begin) refuse(folder, 'no copy has its first record', 'fetch the copies anew')
   if (missing.length > 0)
     refuse(

@@ -25,7 +25,9 @@ export type Entry =
       /** What was typed, sealed: whoever takes the run up needs no flags. */
       readonly invocation?: string
     }
-  /** Payload: the current and pending secrets of every host. `secrets`: their names by host, for who only wants to know how old they are. */
+  /** These hosts joined since the run began, and are of the run from now on. */
+  | { readonly type: 'admit'; readonly hosts: readonly string[] }
+  /** Payload: the current and pending secrets of every host, or of those that were admitted. `secrets`: their names by host, for who only wants to know how old they are. */
   | { readonly type: 'pending'; readonly secrets?: Readonly<Record<string, readonly string[]>> }
   /** Payload of an `ok`: the snapshot. `undo` has only a start: from then on the run only goes back. */
   | {

@@ -18,7 +18,9 @@ function renderWhat(record: JournalRecord, describe: DescribeChange): string {
     case 'begin':
       return `reason ${record.reason}, plan ${record.plan.slice(0, 16)}, hosts ${record.hosts.join(', ')}`
     case 'pending':
-      return 'the new values, sealed'
+      return `the new values of ${Object.keys(record.secrets ?? {}).join(', ') || 'all hosts'}, sealed`
+    case 'admit':
+      return `${record.hosts.join(', ')} joined since the run began: of the run from now on`
     case 'phase':
       return `${record.phase} ${record.status}  ${record.hosts.join(', ')}`
     case 'commit':

@@ -122,6 +122,14 @@ export async function inspectJournal(
   return { ...parsed, file, tornBytes: bytes.length - parsed.sizeBytes }
 }
 
+/** Every host of a run: those that it began with, and those that were admitted. */
+export function selectHosts(records: readonly JournalRecord[]): readonly string[] {
+  const hosts = records.flatMap(record =>
+    record.type === 'begin' || record.type === 'admit' ? record.hosts : [],
+  )
+  return [...new Set(hosts)]
+}
+
 /** True when nothing is sealed in it any more (`rotation/forget.ts`). */
 export function isForgotten(records: readonly JournalRecord[]): boolean {
   return records.at(-1)?.type === 'forgotten'

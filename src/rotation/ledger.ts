@@ -4,7 +4,7 @@ import { type Clean, createRedactor } from '../core/redact.ts'
 import type { Secret } from '../core/secret.ts'
 import type { Change, HostSecrets, InForce } from '../core/transaction.ts'
 import { isSameState, type State } from '../core/value.ts'
-import { isForgotten, type Journal, type JournalRecord } from './journal.ts'
+import { isForgotten, type Journal, type JournalRecord, selectHosts } from './journal.ts'
 import type { Abandoned } from './journal-entry.ts'
 import { dropTerms } from './terms.ts'
 
@@ -19,6 +19,8 @@ export interface Step {
 /** What a journal amounts to: the fold of its records. */
 export interface Ledger {
   readonly begin: Extract<JournalRecord, { type: 'begin' }> | undefined
+  /** Of the run, as far as the journal knows. Grows when hosts are admitted. */
+  readonly hosts: string[]
   /** In the order of their intents. Grows as the run goes on. */
   readonly steps: Step[]
   secrets: ReadonlyMap<string, HostSecrets> | undefined
@@ -160,7 +162,7 @@ export function readLedger(journal: Journal): Ledger {
   const undoAt = phaseRecords.findIndex(record => record.phase === 'undo')
   const forward = undoAt === -1 ? phaseRecords : phaseRecords.slice(0, undoAt)
   const shot = phaseRecords.findLast(record => record.sealed !== undefined)
-  const pending = last('pending')
+  const pending = records.filter(record => record.type === 'pending' && record.sealed !== undefined)
   const steps = selectSteps(journal)
   const selectPhases = (status: 'start' | 'ok'): Set<string> => {
     const found = forward.filter(record => record.status === status)
@@ -170,8 +172,12 @@ export function readLedger(journal: Journal): Ledger {
   }
   return {
     begin: last('begin'),
+    hosts: [...selectHosts(records)],
     steps,
-    secrets: pending?.sealed === undefined ? undefined : toSecrets(journal.payload(pending)),
+    secrets:
+      pending.length === 0
+        ? undefined
+        : new Map(pending.flatMap(record => [...toSecrets(journal.payload(record))])),
     snapshot: shot && journal.payload(shot),
     started: selectPhases('start'),
     // Verify is asked again by every process.

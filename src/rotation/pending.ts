@@ -21,9 +21,9 @@ function selectGiven(run: Pick<Run, 'world' | 'deps'>): ReadonlyMap<string, Secr
 }
 
 /** Shows the given values to preflight, so that it can try them before anything is changed. Throws E_PREFLIGHT for a missing one. */
-export function showGiven(run: Pick<Run, 'world' | 'deps'>): void {
+export function showGiven(run: Pick<Run, 'world' | 'deps'>, hosts = run.world.hosts): void {
   const pending = selectGiven(run)
-  for (const host of run.world.hosts) run.world.setSecrets(host, { current: new Map(), pending })
+  for (const host of hosts) run.world.setSecrets(host, { current: new Map(), pending })
 }
 
 function refuseSame(spec: SecretSpec, host: string, value: Secret, current: Secret | undefined): void {
@@ -91,20 +91,28 @@ function refuseDifferent(
   }
 }
 
-/** The values in force on each host and the pending ones, in memory only. Throws RotaError when one cannot be read or made. */
+/**
+ * The values in force on hosts and the pending ones, in memory only; what hosts share is as on those that `others` has. Throws RotaError
+ * when one cannot be read or made.
+ */
 export async function makeSecrets(
   run: Pick<Run, 'world' | 'deps'>,
+  hosts = run.world.hosts,
+  others: ReadonlyMap<string, HostSecrets> = new Map(),
 ): Promise<ReadonlyMap<string, HostSecrets>> {
   const { world } = run
   const known = await Promise.all(
-    world.hosts.map(async host => ({
+    hosts.map(async host => ({
       host,
       current: await world.currentSecrets(host),
       issued: (await world.issuedSecrets?.(host)) ?? new Map<string, Secret>(),
     })),
   )
-  if (world.distributes) refuseDifferent(world.secrets, known)
-  const shared = new Map<string, Secret>()
+  const [first] = others
+  const before = first ? [{ host: first[0], current: first[1].current }] : []
+  if (world.distributes) refuseDifferent(world.secrets, [...before, ...known])
+  const isShared = (name: string): boolean => world.secrets.some(spec => spec.shared && spec.name === name)
+  const shared = new Map([...(first?.[1].pending ?? [])].filter(([name]) => isShared(name)))
   return new Map(
     known.map(({ host, current, issued }) => {
       const pending = makePending(run, host, current, issued, shared)
@@ -114,16 +122,16 @@ export async function makeSecrets(
 }
 
 /**
- * Makes the secrets of the run and seals them in the journal before anything can use them. Throws RotaError; nothing was
- * touched then.
+ * Makes the secrets of hosts of the run and seals them in the journal before anything can use them. Throws RotaError; nothing was
+ * touched on these hosts then.
  */
-export async function settleSecrets(run: Run): Promise<void> {
-  const secrets = await makeSecrets(run)
+export async function settleSecrets(run: Run, hosts: readonly string[]): Promise<void> {
+  const secrets = await makeSecrets(run, hosts, run.ledger.secrets)
   for (const [host, { pending }] of secrets) refuseNothing(run.world.secrets, host, pending)
   const names = [...secrets].map(([host, { pending }]) => [host, [...pending.keys()]] as const)
   const entry = { type: 'pending', secrets: Object.fromEntries(names) } as const
   await record(run, entry, { payload: toSecretsPayload(secrets), required: true })
-  run.ledger.secrets = secrets
+  run.ledger.secrets = new Map([...(run.ledger.secrets ?? []), ...secrets])
   showSecrets(run)
 }
 

@@ -17,9 +17,11 @@ export function selectRotated(
   const end = records.findLast(({ type }) => type === 'end')
   if (end?.type === 'end' && end.rotated) return end.rotated
   const commit = records.find(({ type }) => type === 'commit')
-  const pending = records.find(record => record.type === 'pending')
-  if (!commit || !pending?.secrets) return undefined
+  const pending = records.flatMap(record =>
+    record.type === 'pending' && record.secrets ? [record.secrets] : [],
+  )
+  if (!commit || pending.length === 0) return undefined
   const isLeft = (host: string): boolean => states[host] === 'rolled_back' || states[host] === 'abandoned'
-  const secrets = Object.entries(pending.secrets).filter(([host]) => !isLeft(host))
+  const secrets = pending.flatMap(each => Object.entries(each)).filter(([host]) => !isLeft(host))
   return { at: commit.at, secrets: Object.fromEntries(secrets) }
 }

@@ -5,7 +5,7 @@ import { problem, RotaError } from '../core/error.ts'
 import type { RotationState } from '../core/event.ts'
 import type { Reason } from '../core/transaction.ts'
 import { realDisk } from './disk.ts'
-import { type JournalRecord, readJournal } from './journal.ts'
+import { type JournalRecord, readJournal, selectHosts } from './journal.ts'
 
 /** `$XDG_STATE_HOME/rota`, or `~/.local/state/rota` when that is unset or relative (XDG Base Directory Specification). */
 export function stateFolder(env: Readonly<Record<string, string | undefined>>): string {
@@ -224,7 +224,8 @@ export async function readSummary(folder: string): Promise<RotationSummary | und
 export function summarize(run: string, records: readonly JournalRecord[]): RotationSummary | undefined {
   const begin = records.find(record => record.type === 'begin')
   if (!begin) return undefined
-  const { reason, plan, hosts, at } = begin
+  const { reason, plan, at } = begin
+  const hosts = selectHosts(records)
   const isOpen = !records.some(({ type }) => type === 'end')
   return {
     reason,

@@ -4,7 +4,7 @@ import { abandonHosts, selectAbandonedOutcomes } from './abandon.ts'
 import { goBack } from './back.ts'
 import { isForwardOnly } from './decide.ts'
 import { endRun } from './end.ts'
-import { goForward, refuseChange } from './forward.ts'
+import { goForward } from './forward.ts'
 import { endOwing, openGrace, readOwed } from './grace.ts'
 import { freeHosts, takeHosts } from './hold.ts'
 import { isForgotten, type JournalRecord, openJournal } from './journal.ts'
@@ -12,6 +12,7 @@ import { isTouched, readLedger, readStates } from './ledger.ts'
 import { createOutcome, createUniform, type HostOutcome, type RotationOutcome } from './outcome.ts'
 import { showSecrets } from './pending.ts'
 import { finishCommitted } from './pivot.ts'
+import { refuseChange } from './prepare.ts'
 import {
   emitStates,
   note,
@@ -39,6 +40,7 @@ import {
  *    the others do. A change belongs to the host whose task it is, also where it was delegated.
  *    A person may give up one that never answers (`abandon`): it is asked nothing more, and what belongs to it elsewhere goes back
  *    like a dropped one's unless it is committed.
+ *    One that joins a run whose hosts share values is taken in at the next barrier (`admit`), and then is like any other.
  * 5. A run that is held or in doubt stays open: the same command takes it up again. One that has ended answers the same
  *    for ever, and touches nothing.
  */
@@ -99,18 +101,20 @@ async function answerSettled(run: Run): Promise<RotationOutcome | undefined> {
   return settled
 }
 
-function checkHosts(run: Run): void {
-  const begun = run.ledger.begin?.hosts ?? []
-  const { hosts } = run.world
-  if (begun.length === hosts.length && begun.every(host => hosts.includes(host))) return
-  throw problem('E_JOURNAL', `run ${run.deps.run} is of other hosts: ${begun.join(', ')}`, {
+/** The hosts are those that the journal knows, whoever has joined since. */
+async function restoreHosts({ ledger, world, deps }: Run): Promise<void> {
+  const isThere = ledger.hosts.every(host => world.hosts.includes(host))
+  const isSame = isThere && ledger.hosts.length === world.hosts.length
+  if (isSame) return
+  if (isThere && world.setHosts) return world.setHosts(ledger.hosts)
+  throw problem('E_JOURNAL', `run ${deps.run} is of other hosts: ${ledger.hosts.join(', ')}`, {
     hint: 'give the inventory and --limit that the run was begun with',
   })
 }
 
 /** Gives the world what the run knew, and the targets the records that they may lack. */
 async function restore(run: Run): Promise<void> {
-  checkHosts(run)
+  await restoreHosts(run)
   showSecrets(run)
   if (run.ledger.snapshot !== undefined) run.world.restore(run.ledger.snapshot)
   if (!run.ledger.secrets) {
@@ -240,6 +244,19 @@ async function endUnchanged(run: Run, red: Red, exit: Exit): Promise<RotationOut
   return { ...(await endRun(run, end.state, new Map(hosts))), exit }
 }
 
+/** A host that nobody has told of the new value may still send the one of before. Throws E_PREFLIGHT. */
+async function refuseJoined({ world, ledger, deps }: Run): Promise<void> {
+  const joined = world.distributes ? ((await world.joined?.()) ?? []) : []
+  if (joined.length === 0) return
+  throw problem(
+    'E_PREFLIGHT',
+    `${joined.join(', ')} joined after the commit, and may still send the values of before`,
+    {
+      hint: `see to it that it sends the new values only; then: rota finalise ${deps.run} --limit ${ledger.hosts.join(',')}`,
+    },
+  )
+}
+
 /**
  * The last, separate run of a committed rotation: the phase `finalise` takes the old values away for good. `finalise_preflight` is
  * red: nothing is touched. A red host of `finalise` leaves the run committed_with_warnings; the command can be given again. Throws
@@ -261,6 +278,7 @@ export async function finaliseRotation(world: RotationWorld, deps: RotationDeps)
         hint: `when that is done: rota confirm ${deps.run}`,
       })
     await restore(run)
+    await refuseJoined(run)
     const hosts = selectCommitted(run)
     const unready = await runPhase(run, 'finalise_preflight', hosts, 'pending', refuseChange)
     if (unready.size > 0) return endUnchanged(run, unready, 'preflight')

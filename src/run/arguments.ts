@@ -4,6 +4,7 @@ import type { Source } from '../core/source.ts'
 import { type Dict, isDict, Omit, Template, type Value } from '../core/value.ts'
 import type { Act } from './act.ts'
 import { needsRendering } from './keyword.ts'
+import { renderLabel } from './result.ts'
 
 /** An option needs a variable that there is not. */
 export class UndefinedOption extends RotaError {
@@ -78,7 +79,8 @@ function renderKey(act: Act, key: Value, { otherParams }: Pick<Module, 'otherPar
 
 function requireFreeForm(act: Act, name: string, { freeForm }: Pick<Module, 'freeForm'>): string {
   if (freeForm !== undefined) return freeForm
-  throw problem('E_PARAMS', `${name} takes options, and no text`, {
+  const text = renderLabel(act.templar.render(act.step.node.task.freeForm ?? '', act.scope))
+  throw problem('E_PARAMS', `${name} takes options, and no text; invalid or malformed argument: '${text}'`, {
     at: act.at,
     hint: `write ${name}: { option: value }`,
   })

@@ -77,7 +77,7 @@ function startTask(run: PlayRun, due: Due, id: string): string {
     name: run.deps.redactor.clean(keywords.role ? `${keywords.role.name} : ${title}` : title),
     module,
     at: renderSource(task.at),
-    handler: run.handlers.all.some(handler => handler.node === due.step.node),
+    handler: run.handlers.isHandler(due.step.node),
   })
   return title
 }

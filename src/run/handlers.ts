@@ -21,7 +21,9 @@ export interface Handlers {
   add(handlers: readonly Handler[]): void
   /** Returns the handlers that answer to it: of that name the first one of the last list that has it, and all that listen. */
   find(topic: string): readonly Handler[]
-  notify(host: string, handlers: readonly Handler[]): void
+  /** A handler that notifies itself does not run again. */
+  notify(host: string, handlers: readonly Handler[], by: TaskNode): void
+  isHandler(node: TaskNode): boolean
   /** The steps that run what the host was notified of. */
   flush(host: string): NonNullable<Answer['more']>
 }
@@ -44,9 +46,10 @@ export function createHandlers(handlers: readonly Handler[]): Handlers {
       const named = all.find(handler => handler.group === last?.group && handler.names.includes(topic))
       return all.filter(handler => handler === named || handler.listen.includes(topic))
     },
-    notify(host, found) {
-      for (const handler of found) pending(host).add(handler)
+    notify(host, found, by) {
+      for (const handler of found) if (handler.node !== by) pending(host).add(handler)
     },
+    isHandler: node => all.some(handler => handler.node === node),
     flush: host => (at, isRescuable) => walkNotified(all, pending(host), at, isRescuable),
   }
 }

@@ -37,17 +37,15 @@ function includeFile(act: Act, given: string, apply: Conditional): TaskResult {
   const file = findFile('tasks', given, searchPath(run, keywords), act.at)
   const inner = inheritInclude(act, outer, apply)
   const load = (): readonly Item[] =>
-    isHandler(act) ? checkHandlers(run.deps.loadTasks(file), true) : run.deps.loadTasks(file)
+    run.handlers.isHandler(act.step.node)
+      ? checkHandlers(run.deps.loadTasks(file), true)
+      : run.deps.loadTasks(file)
   const nodes = loadIncluded(run, () => planItems(load(), inner, run.planOptions))
   return {
     ...fromOutcome({ changed: false, values: { include: given } }, false),
     message: `included: ${file}`,
     included: [{ key: file, walk: (at, isRescuable) => walkNodes(nodes, at, isRescuable) }],
   }
-}
-
-function isHandler({ run, step }: Act): boolean {
-  return run.handlers.all.some(handler => handler.node === step.node)
 }
 
 /** What the steps of an include inherit: the blocks around it, `apply`, its `vars`, and the item of its loop. */

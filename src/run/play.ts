@@ -46,8 +46,9 @@ export async function runPlay(context: RunContext, plan: PlayPlan, index: number
     return { isBroken: false }
   }
   const base = await preparePlay(context, plan, index, name, { all, hosts })
-  const batches = selectBatches(hosts, serialOf(plan), plan.play.at)
-  if (plan.play.rotation) return runRotationPlay(base, plan, batches)
+  const cut = (from: readonly string[]): string[][] => selectBatches(from, serialOf(plan), plan.play.at)
+  if (plan.play.rotation) return runRotationPlay(base, plan, cut)
+  const batches = cut(hosts)
   for (const [turn, batch] of batches.entries()) {
     const id = batches.length > 1 ? `${index}.${turn}` : `${index}`
     const run: PlayRun = { ...base, id, stepId: id, hosts: batch.filter(fleet.isIn) }
@@ -154,7 +155,11 @@ function dynamicOptions(options: PlanOptions): PlanOptions {
   }
 }
 
-async function runRotationPlay(run: PlayRun, plan: PlayPlan, waves: readonly string[][]): Promise<PlayEnd> {
+async function runRotationPlay(
+  run: PlayRun,
+  plan: PlayPlan,
+  cut: (hosts: readonly string[]) => string[][],
+): Promise<PlayEnd> {
   const { deps } = run
   const { rotation } = plan.play
   if (!deps.runRotation)
@@ -167,7 +172,7 @@ async function runRotationPlay(run: PlayRun, plan: PlayPlan, waves: readonly str
   await driveHosts(run, plan, plan.nodes)
   // A run that is taken up again goes on without a host that does not answer; its facts are in the journal.
   if (!deps.settings.rotationOnly && !run.hosts.every(run.fleet.isIn)) return { isBroken: true }
-  const world = createWorld(run, plan, waves)
+  const world = createWorld(run, plan, cut)
   const exit = await deps.runRotation(world, { name, play: plan.play })
   return { isBroken: exit !== 'ok', exit }
 }

@@ -31,7 +31,7 @@ export async function runTask(
   deps.emit({ type: 'host.start', ...ref })
   const { act, result } = await runKeywords(run, host, step, ref)
   const status = decideStatus(act, result)
-  countResult(run.fleet.host(host), result, status)
+  countResult(run.fleet.host(host), result, countedAs(act, result, status))
   shareResult(act, result, sharers)
   if (status === 'rescued') keepFailure(act, result)
   showCheck(act, result, status)
@@ -41,7 +41,7 @@ export async function runTask(
     return undefined
   }
   for (const topic of result.notify ?? [])
-    for (const sharer of sharers) run.handlers.notify(sharer, run.handlers.find(topic))
+    for (const sharer of sharers) run.handlers.notify(sharer, run.handlers.find(topic), step.node)
   return { ok: status !== 'failed' && status !== 'rescued', more: includeAll(run, result.included ?? []) }
 }
 
@@ -84,6 +84,12 @@ function decideStatus(act: Act, result: TaskResult): HostStatus {
 function isFlake(act: Act, result: TaskResult): boolean {
   if (act.run.phase !== 'verify' || result.flaky !== true) return false
   return !isTrue(act, 'ignore_errors', act.step.node.keywords.ignoreErrors)
+}
+
+/** As in Ansible what fails in a handler, and an include of what is not there, counts as failed even where a rescue takes it up. */
+function countedAs({ run, step }: Act, { problem }: TaskResult, status: HostStatus): HostStatus {
+  const isInclude = String(step.node.task.module).includes('include') && problem?.code === 'E_FILE'
+  return status === 'rescued' && (isInclude || run.handlers.isHandler(step.node)) ? 'failed' : status
 }
 
 function isTrue(act: Act, name: string, field: Parameters<typeof renderBoolean>[2]): boolean {

@@ -12,10 +12,10 @@ import type { HostState } from './fleet.ts'
 import { selectFleetRule } from './fleet-rule.ts'
 import { createHandlers } from './handlers.ts'
 import { scopeOfTask } from './host-vars.ts'
+import { findJoined, withHosts } from './joined-hosts.ts'
 import type { Reading } from './keyword.ts'
 import { createOperator } from './operator.ts'
 import type { Keywords } from './plan.ts'
-import { findJoined } from './play-hosts.ts'
 import type { PlayPlan } from './play-plan.ts'
 import type { PlayRun } from './play-run.ts'
 import { renderLabel } from './result.ts'
@@ -35,10 +35,11 @@ import { createTarget } from './target.ts'
 
 /** A play with `rotation:` as a transaction sees it: its phases as functions, its changes one by one. */
 export function createWorld(
-  base: PlayRun,
+  begun: PlayRun,
   plan: PlayPlan,
-  waves: readonly (readonly string[])[],
+  cut: (hosts: readonly string[]) => readonly (readonly string[])[],
 ): RotationWorld {
+  let base = begun
   const specs = plan.play.rotation!.secrets
   const { fleet } = base
   const values = new Map<string, HostSecrets>()
@@ -47,15 +48,24 @@ export function createWorld(
     renderTurns(readingOf(base, plan, host), plan.play.rotation!.alternates ?? [])
   const distributes = plan.play.rotation!.phases.distribute.length > 0
   return {
-    hosts: base.hosts,
-    waves,
+    get hosts() {
+      return base.hosts
+    },
+    get waves() {
+      return cut(base.hosts)
+    },
     secrets: specs,
     rule: selectFleetRule(plan, base.hosts.length),
     // What waits for a provider has not ended either.
     hasFinalise:
       plan.play.rotation!.phases.finalise.length > 0 || plan.play.rotation!.providerGates.length > 0,
     distributes,
-    ...(base.deps.refreshInventory && { joined: () => findJoined(base, plan) }),
+    ...(base.deps.refreshInventory && {
+      joined: () => findJoined(base, plan),
+      async setHosts(hosts) {
+        base = await withHosts(base, plan, hosts)
+      },
+    }),
     async runPhase(phase, hosts, inForce, apply) {
       const count = (counts.get(phase) ?? 0) + 1
       counts.set(phase, count)

@@ -1,5 +1,5 @@
 // Who holds a host, how its run stands, and taking it over: `rota recover`, `rota journal show`, as an operator types them.
-import { appendFileSync, cpSync, readFileSync, rmSync } from 'node:fs'
+import { appendFileSync, cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { type Operator, openDesks, type Site } from './desks.ts'
@@ -165,3 +165,21 @@ it('a machine that is lost while it gives its hosts back: the one that it kept i
   expect(freed.stdout).toBe(`run ${run} is over (rolled_back): two is free again\n`)
   expect((await site.rota(gina, two)).stdout).toMatch(/^two is held by no run/)
 }, 60_000)
+
+it('a host that has joined the inventory since is none of the run, and does not keep it from being resumed', async () => {
+  const grown = openDesks(['one', 'two'])
+  try {
+    const who = await grown.operator('carol')
+    const whole = JSON.parse(readFileSync(grown.inventory, 'utf8'))
+    const { two: _two, ...alone } = whole.all.children.app.hosts
+    writeFileSync(grown.inventory, JSON.stringify({ all: { children: { app: { hosts: alone } } } }))
+    const died = await grown.die(who, ['run', grown.playbook, '-i', grown.inventory], 'one')
+    expect(died.exit, died.stderr).toBe(null)
+    writeFileSync(grown.inventory, JSON.stringify(whole))
+    const done = await grown.rota(who, ['resume'])
+    expect(done.exit, done.stderr + done.stdout).toBe(0)
+    expect([grown.running('one') === 'old-key-of-one', grown.key('two')]).toEqual([false, 'old-key-of-two'])
+  } finally {
+    grown.close()
+  }
+})

@@ -1,7 +1,7 @@
 // Strategies without a window: while rota works, somebody asks all the time, and is never refused.
 import { createHash, createHmac } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -98,6 +98,31 @@ it.skipIf(process.platform !== 'linux')(
       expect(panel.env()['JWT_SECRET_PREVIOUS']).toBeUndefined()
       expect(await visit(panel.url, '/profile', sign(claims[i], shared))).toBe(401)
     }
+  },
+  240_000,
+)
+
+it.skipIf(process.platform !== 'linux')(
+  'a shared key: a host that joins while it is handed out gets both',
+  async () => {
+    const [one, two] = sites
+    const shared = one!.panel.env()['JWT_SECRET']!
+    const both = readFileSync(desk.inventory, 'utf8')
+    const alone = openDesk(join(folder, 'alone'), { 'one.example': one!.variables }).inventory
+    writeFileSync(desk.inventory, readFileSync(alone, 'utf8'))
+    const joins = async (): Promise<undefined> => {
+      if (one!.panel.env()['JWT_SECRET_PREVIOUS'] !== undefined) writeFileSync(desk.inventory, both)
+      return undefined
+    }
+    const { done } = await meanwhile(run('rotate-signing-key.yml'), joins)
+    expect(done.code, done.output).toBe(0)
+    expect(done.output).toContain('two.example joined since the run began')
+    for (const { panel } of [one!, two!])
+      expect([panel.env()['JWT_SECRET'], panel.env()['JWT_SECRET_PREVIOUS']]).toEqual([
+        one!.panel.env()['JWT_SECRET'],
+        shared,
+      ])
+    expect(one!.panel.env()['JWT_SECRET']).not.toBe(shared)
   },
   240_000,
 )

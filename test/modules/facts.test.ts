@@ -1,6 +1,6 @@
 // What `setup` says of this machine, in three shells and beside Ansible's own setup; and what it makes of other hosts' files.
 import { spawnSync } from 'node:child_process'
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
@@ -80,6 +80,8 @@ it('reads local facts, keeps what the filter names, and says of both what it did
   writeFileSync(join(folder, 'bad.fact'), 'neither')
   writeFileSync(join(folder, 'program.fact'), '#!/bin/sh\necho \'{"ran": true}\'\n')
   writeFileSync(join(folder, 'broken.fact'), '#!/bin/sh\necho oh; exit 3\n')
+  writeFileSync(join(folder, 'empty.fact'), '')
+  symlinkSync('/none', join(folder, 'dead.fact'))
   for (const name of ['program', 'broken']) chmodSync(join(folder, `${name}.fact`), 0o755)
   const facts = await gather('dash', {
     gather_subset: ['!all'],
@@ -91,9 +93,11 @@ it('reads local facts, keeps what the filter names, and says of both what it did
     ansible_local: {
       json: { a: [1, null] },
       ini: { General: { key: 'value: 1' }, b: { x: 'y' } },
-      bad: 'error loading facts as JSON or ini - please check content: bad.fact',
+      bad: `error loading facts as JSON or ini - please check content: ${folder}/bad.fact`,
       program: { ran: true },
-      broken: 'Failure executing fact script (broken.fact), rc: 3, err: oh',
+      broken: `Failure executing fact script (${folder}/broken.fact), rc: 3, err: oh`,
+      empty: {},
+      dead: `Could not stat fact (${folder}/dead.fact): [Errno 2] No such file or directory: '${folder}/dead.fact'`,
     },
     ansible_system: 'Linux',
     gather_subset: ['!all'],

@@ -1,8 +1,5 @@
-// hostname, sysctl, reboot, wait_for_connection, git, containers, set_stats and validate_argument_spec.
-import { execFileSync, spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+// hostname, sysctl, reboot, wait_for_connection, containers, set_stats and validate_argument_spec.
+import { spawnSync } from 'node:child_process'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Session } from '../../src/core/remote.ts'
@@ -11,7 +8,6 @@ import { type Dict, toValue } from '../../src/core/value.ts'
 import { findArgumentErrors } from '../../src/modules/argument-spec.ts'
 import { dockerContainer } from '../../src/modules/docker-container.ts'
 import { dockerContainerExec } from '../../src/modules/docker-container-exec.ts'
-import { git } from '../../src/modules/git.ts'
 import { hostname } from '../../src/modules/hostname.ts'
 import { mount } from '../../src/modules/mount.ts'
 import { reboot } from '../../src/modules/reboot.ts'
@@ -223,96 +219,6 @@ describe.skipIf(!hasAnsible)('argument specs as ansible-core', () => {
       return JSON.stringify(is) === JSON.stringify(should) ? [] : [{ spec, given, mine, theirs: theirs[i] }]
     })
     expect(differing).toEqual([])
-  })
-})
-
-describe('git', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'rota-git-'))
-  const origin = join(folder, 'origin')
-  const run = (command: string): string =>
-    execFileSync('sh', ['-c', command], {
-      cwd: folder,
-      env: {
-        ...process.env,
-        GIT_AUTHOR_NAME: 'x',
-        GIT_AUTHOR_EMAIL: 'x@x',
-        GIT_COMMITTER_NAME: 'x',
-        GIT_COMMITTER_EMAIL: 'x@x',
-      },
-      stdio: ['ignore', 'pipe', 'ignore'],
-    })
-      .toString()
-      .trim()
-  let session: Session
-  beforeAll(async () => {
-    session = await openLocalSession({ shell: shells['dash']! })
-    run(
-      'git init -q -b main origin && cd origin && echo 1 >f && git add f && git commit -qm 1 && git tag -a v1 -m v1 && git checkout -qb next && echo 2 >f && git commit -qam 2 && git checkout -q main',
-    )
-  })
-  afterAll(async () => {
-    await session.close()
-    rmSync(folder, { recursive: true })
-  })
-  const dest = join(folder, 'dest')
-  const at = (args: object = {}) => act(makeTarget({ session }), git, { repo: origin, dest, ...args })
-  const text = (): string => readFileSync(join(dest, 'f'), 'utf8')
-
-  it('clones, moves, follows', async () => {
-    const first = run('git -C origin rev-parse main')
-    expect(await at()).toMatchObject({ changed: true, values: { before: null, after: first } })
-    expect(await at()).toMatchObject({ changed: false, values: { before: first, after: first } })
-    expect((await at({ version: 'next' })).changed).toBe(true)
-    expect(text()).toBe('2\n')
-    expect(await at({ version: 'v1' })).toMatchObject({ changed: true, values: { after: first } })
-    expect((await at({ version: first })).changed).toBe(false)
-    run('cd origin && echo 3 >f && git commit -qam 3')
-    expect((await at({ update: false })).changed).toBe(false)
-    expect((await at({ version: 'main' })).changed).toBe(true)
-    expect(text()).toBe('3\n')
-    expect(run('git -C dest status -sb')).toBe('## main...origin/main')
-  })
-
-  it('takes another git, a umask, a refspec and words for ssh', async () => {
-    const program = (name: string, body: string): string => {
-      writeFileSync(join(folder, name), `#!/bin/sh\n${body}\n`, { mode: 0o755 })
-      return join(folder, name)
-    }
-    const executable = program('my git', `echo "$1" >>'${folder}/calls'\nexec git "$@"`)
-    run('git -C origin update-ref refs/odd/one main')
-    const at2 = { dest: join(folder, 'dest2'), executable, umask: '0077', single_branch: true }
-    expect((await at({ ...at2, refspec: 'refs/odd/one:refs/odd/here' })).changed).toBe(true)
-    expect(readFileSync(join(folder, 'calls'), 'utf8')).toContain('ls-remote\n')
-    expect(run('git -C dest2 rev-parse refs/odd/here')).toBe(run('git -C origin rev-parse main'))
-    expect(run('stat -c %a dest2/f')).toBe('600')
-    program('ssh', `printf '[%s]' "$@" >'${folder}/words'; exit 1`)
-    const t = { ...makeTarget({ session }), environment: { PATH: `${folder}:${process.env['PATH']}` } }
-    const over = { repo: 'me@host.invalid:x', dest: join(folder, 'dest3'), ssh_opts: "-o 'User=a b' -p 23" }
-    await expect(act(t, git, over)).rejects.toThrow(/cannot read me@host.invalid:x/)
-    expect(readFileSync(join(folder, 'words'), 'utf8')).toMatch(
-      /^\[-o\]\[BatchMode=yes\]\[-o\]\[User=a b\]\[-p\]\[23\]/,
-    )
-    await expect(at({ executable: join(folder, 'none') })).rejects.toThrow(
-      /Failed to find required executable/,
-    )
-  })
-
-  it('keeps changes of files unless told not to', async () => {
-    writeFileSync(join(dest, 'f'), 'mine\n')
-    await expect(at()).rejects.toThrow(/Local modifications exist/)
-    expect(text()).toBe('mine\n')
-    expect((await at({ force: true })).changed).toBe(true)
-    expect(text()).toBe('3\n')
-  })
-
-  it('refuses', async () => {
-    await expect(at({ version: 'none' })).rejects.toThrow(/no branch, no tag and no commit/)
-    await expect(at({ repo: join(folder, 'none') })).rejects.toThrow(/cannot read/)
-    await expect(at({ repo: new Secret('https://u:p@x/y', 'url') })).rejects.toThrow(/secret in the URL/)
-    expect((await at({ dest: join(folder, 'shallow'), depth: 1, repo: `file://${origin}` })).changed).toBe(
-      true,
-    )
-    expect(run('git -C shallow rev-list --count HEAD')).toBe('1')
   })
 })
 

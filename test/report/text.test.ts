@@ -11,7 +11,7 @@ const { clean } = createRedactor()
 const plain = new Chalk({ level: 0 })
 const now = () => new Date('2026-11-23T00:00:00Z')
 
-function textOf(events: readonly RunEvent[], verbosity = 0): string {
+function textOf(events: readonly RunEvent[], verbosity = 0, showsCustomStats = false): string {
   let text = ''
   const reporter = createTextReporter({
     paint: plain,
@@ -19,6 +19,7 @@ function textOf(events: readonly RunEvent[], verbosity = 0): string {
       text += more
     },
     verbosity,
+    showsCustomStats,
     readLine: (_, line) => (line === 3 ? '\t- coppy: x' : undefined),
     columns: 30,
   })
@@ -29,32 +30,6 @@ function textOf(events: readonly RunEvent[], verbosity = 0): string {
 const recap = { ok: 2, changed: 1, unreachable: 0, failed: 0, skipped: 0, rescued: 0, ignored: 0, unknown: 0 }
 
 describe('the text reporter', () => {
-  it('shows what set_stats said at the end, added up', () => {
-    const said = (task: string, host: string, stats: object): RunEvent[] => [
-      { type: 'task.start', task, name: clean('s'), module: 'set_stats', at: 'a.yml:1:1', handler: false },
-      {
-        type: 'host.end',
-        task,
-        host,
-        status: 'ok',
-        elapsedMs: 1,
-        result: clean(JSON.stringify({ ansible_stats: stats })),
-      },
-    ]
-    const both = { per_host: false, aggregate: true }
-    const text = textOf([
-      ...said('1', 'a', { ...both, data: { n: 10, list: [1], name: 'x', dict: { a: 1 }, kind: 1 } }),
-      ...said('2', 'b', { ...both, data: { n: 15, list: [2], name: 'y', dict: { b: 2 }, kind: 'text' } }),
-      ...said('3', 'b', { per_host: true, aggregate: false, data: { own: true } }),
-      { type: 'run.end', run: 'r', exit: 0, recap: { a: recap, b: recap } },
-    ])
-    expect(text).toContain('CUSTOM STATS: ')
-    expect(text).toContain(
-      '\tRUN: { "n": 25, "list": [  1,  2 ], "name": "xy", "dict": {  "a": 1,  "b": 2 }, "kind": 1}\n',
-    )
-    expect(text).toContain('\tb: { "own": true}\n')
-  })
-
   it('shows results in lines from -vvv on, and says once more of a loop that no_log hides that it does', () => {
     const task = { task: '1', host: 'a' } as const
     const end = { type: 'host.end', ...task, status: 'ok', elapsedMs: 1 } as const
@@ -90,7 +65,7 @@ TASK [copy it] ***************
 changed: [web1] => (item=x)
 
 PLAY RECAP *******************
-web1 : ok=2    changed=1    unreachable=0    failed=0    skipped=0    rescued=0    ignored=0
+web1                       : ok=2    changed=1    unreachable=0    failed=0    skipped=0    rescued=0    ignored=0
 
 `)
   })
@@ -143,6 +118,47 @@ web1 : ok=2    changed=1    unreachable=0    failed=0    skipped=0    rescued=0 
       'failed: [h] (item=x) => {"a": true, "b": [1, null]}\n',
     )
     expect(textOf([{ ...said, status: 'ignored' }])).toContain('...ignoring\n')
+    const asserted = { ...said, result: clean('{"msg":"fine","changed":false,"failed":false}') }
+    expect(textOf([start('assert'), asserted])).toContain(
+      'ok: [h] => {\n    "changed": false,\n    "msg": "fine"\n}\n',
+    )
+    expect(textOf([start('assert'), { ...asserted, message: clean('') }])).toMatch(/\nok: \[h\]\n$/)
+    const included = { ...said, message: clean('included: /a.yml') }
+    expect(textOf([start('include_tasks'), included])).toMatch(/\nincluded: \/a.yml for h\n$/)
+  })
+
+  it('sums up what set_stats says, when it is asked to', () => {
+    const start = {
+      task: '1',
+      name: clean('s'),
+      module: 'set_stats',
+      at: 'a.yml:1:1',
+      handler: false,
+    } as const
+    const say = (host: string, data: object, more: object = {}) =>
+      ({
+        type: 'host.end',
+        task: '1',
+        host,
+        status: 'ok',
+        elapsedMs: 1,
+        result: clean(JSON.stringify({ ansible_stats: { data, per_host: false, aggregate: true, ...more } })),
+      }) as const
+    const events = [
+      { type: 'task.start', ...start },
+      say('a', { n: 10, t: 'x', l: [1], d: { a: 1 }, odd: 1 }),
+      say('b', { n: 15, t: 'y', l: [2], d: { b: 2 }, odd: 'no' }),
+      say('b', { own: 1 }, { per_host: true }),
+      say('b', { n: 26 }, { aggregate: false }),
+      { type: 'run.end', run: 'r', exit: 0, recap: { a: recap } },
+    ] as const
+    expect(textOf(events)).not.toContain('CUSTOM')
+    const lines = textOf(events, 0, true).split('\n')
+    expect(lines.slice(lines.findIndex(line => line.startsWith('CUSTOM STATS: *')) + 1)).toEqual([
+      '\tb: {"own": 1}',
+      '\tRUN: {"d": {"a": 1, "b": 2}, "l": [1, 2], "n": 26, "odd": 1, "t": "xy"}',
+      '',
+    ])
   })
 
   it('says a check once: its mark stands for the ok of its host', () => {

@@ -189,6 +189,19 @@ it('handlers of a failed host run only when they are forced', async () => {
   )
 })
 
+it('a handler that notifies itself does not run again; one that fails counts as failed even where it is rescued', async () => {
+  const again = [task('h', 'touch', {}, { notify: ['h'] })]
+  const self = await run([play([task('1', 'touch', {}, { notify: ['h'] })], { handlers: again, hosts: 'a' })])
+  expect(self.order).toBe('1:a=changed h:a=changed')
+  const tasks = [
+    block([task('1', 'touch', {}, { notify: ['h'] }), meta('flush_handlers')], { rescue: [task('2')] }),
+  ]
+  const rescued = await run([play(tasks, { handlers: [task('h', 'fail')], hosts: 'a' })])
+  expect(rescued.order).toBe('1:a=changed h:a=rescued 2:a')
+  expect(rescued.recap['a']).toMatchObject({ failed: 1, rescued: 0 })
+  expect(rescued.exit).toBe('ok')
+})
+
 it('a handler that does not exist ends the run', async () => {
   const running = run([play([task('1', 'touch', {}, { notify: ['nobody'] })], { hosts: 'a' })])
   await expect(running).rejects.toMatchObject({

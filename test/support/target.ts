@@ -1,6 +1,6 @@
 // A Target for tests of modules and resources: real scripts over a Session, an operator's side without an engine.
 import { createHash, randomBytes } from 'node:crypto'
-import { existsSync, mkdtempSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { isAbsolute, join } from 'node:path'
 import { Transform } from 'node:stream'
@@ -88,10 +88,22 @@ function makeOperator(options: TargetOptions, backups: string): Operator {
   }
 }
 
+let backupsFolder: string | undefined
+/** One folder for the backups of all targets of a test's process, gone with it. */
+function backupsOfAll(): string {
+  if (backupsFolder === undefined) {
+    const folder = mkdtempSync(join(tmpdir(), 'rota-backups-'))
+    process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
+    backupsFolder = folder
+  }
+  return backupsFolder
+}
+
 export function makeTarget(options: TargetOptions): TestTarget {
   const redactor = createRedactor()
   const said: Clean[] = []
-  const backups = mkdtempSync(join(tmpdir(), 'rota-backups-'))
+  const backups = join(backupsOfAll(), randomBytes(6).toString('hex'))
+  mkdirSync(backups)
   const { session } = options
   return {
     name: 'target',

@@ -45,7 +45,7 @@ export async function gatherFacts(t: Target, options: FactsOptions): Promise<Rea
     fact_path: options.fact_path,
     python,
   })
-  const facts = renderFacts(values, name => collectors.has(name), t.environment)
+  const facts = renderFacts(values, name => collectors.has(name), t.environment, options.fact_path)
   const wanted = Object.entries(facts)
     .map(([name, value]) => [`ansible_${name}`, toValue(value)] as const)
     .filter(([name]) => options.filter.length === 0 || options.filter.some(each => matches(each, name)))
@@ -60,6 +60,7 @@ function renderFacts(
   raw: Raw,
   wants: (collector: string) => boolean,
   environment: Target['environment'],
+  factPath: string,
 ): Record<string, unknown> {
   const { system } = parseNames(raw)
   const distribution = renderDistribution(raw, system)
@@ -76,7 +77,7 @@ function renderFacts(
     ...(wants('selinux') ? renderSelinux(raw) : {}),
     ...(wants('cmdline') ? renderCmdline(raw) : {}),
     ...(wants('dns') ? renderDns(raw) : {}),
-    ...(wants('local') ? renderLocal(raw) : {}),
+    ...(wants('local') ? renderLocal(raw, factPath) : {}),
     ...(wants('hardware') ? renderHardware(raw) : {}),
     ...(wants('network') ? renderNetwork(raw) : {}),
     ...(wants('virtual') ? renderVirtual(raw) : {}),

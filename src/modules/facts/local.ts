@@ -1,20 +1,27 @@
 import type { Raw } from './distribution.ts'
 
 /** `ansible_local`: each `NAME.fact` as JSON, or as an INI file; what is neither says so, as in Ansible. */
-export function renderLocal(raw: Raw): Record<string, unknown> {
+export function renderLocal(raw: Raw, folder: string): Record<string, unknown> {
   const entries = Object.entries(raw)
     .filter(([name]) => name.startsWith('local_'))
-    .map(([name, text]) => [name.slice('local_'.length), parseFact(name, text)] as const)
+    .map(
+      ([name, text]) =>
+        [
+          name.slice('local_'.length),
+          parseFact(`${folder}/${name.slice('local_'.length)}.fact`, text),
+        ] as const,
+    )
   return { local: Object.fromEntries(entries) }
 }
 
-/** `STATUS TEXT`, as the script gives it. */
-function parseFact(name: string, answer: string): unknown {
+/** `STATUS TEXT`, as the script gives it; of a link that leads nowhere the status is `dead`. */
+function parseFact(file: string, answer: string): unknown {
   const at = answer.indexOf(' ')
   const [status, text] = [answer.slice(0, at), answer.slice(at + 1)]
-  const file = `${name.slice('local_'.length)}.fact`
-  if (status === 'gone') return `Could not stat fact (${text}): it is a link to nothing`
+  if (status === 'dead')
+    return `Could not stat fact (${file}): [Errno 2] No such file or directory: '${file}'`
   if (status !== '0') return `Failure executing fact script (${file}), rc: ${status}, err: ${text}`
+  if (text.trim() === '') return {}
   try {
     return JSON.parse(text)
   } catch {

@@ -91,11 +91,9 @@ fi
 if wants local && [ -d "$p_fact_path" ]; then
   for file in "$p_fact_path"/*.fact; do
     name=\${file##*/}
-    if [ -L "$file" ] && ! [ -e "$file" ]; then
-      text=$file status=gone
-    elif ! [ -f "$file" ]; then
-      continue
-    elif [ -x "$file" ]; then
+    if [ -h "$file" ] && [ ! -e "$file" ]; then rt_set "local_\${name%.fact}" 'dead '; fi
+    [ -f "$file" ] || continue
+    if [ -x "$file" ]; then
       text=$("$file" 2>&1) && status=0 || status=$?
     else
       text=$(cat -- "$file" 2>&1) && status=0 || status=$?

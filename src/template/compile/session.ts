@@ -1,5 +1,5 @@
 import { Secret } from '../../core/secret.ts'
-import { OMIT, type Scope, Template, type Value } from '../../core/value.ts'
+import { OMIT, type Scope, Template, Unopened, type Value } from '../../core/value.ts'
 import { Fault, limitFault, runtimeFault } from '../fault.ts'
 import { setMember } from '../python/equality.ts'
 import {
@@ -131,6 +131,7 @@ export class Session {
     }
   }
   render(template: Template, keepsText = false): Py {
+    if (template instanceof Unopened) throw template.reason
     const { text, secretLabel: label } = template
     const render = (name: string): Py => {
       const value = this.meter.deeper(`a recursive loop: the template ${name}`, () =>

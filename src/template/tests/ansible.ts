@@ -56,7 +56,10 @@ const comparisons: Readonly<Record<string, (order: number) => boolean>> = {
 }
 function version(value: Py, args: Args): boolean {
   const [text, other] = [toText(value), args.text('version')]
-  if (text === '' || other === '') throw runtimeFault(`Input version value cannot be empty`)
+  if (text === '') throw runtimeFault('Input version value cannot be empty')
+  if (other === '') throw runtimeFault('Version to compare against cannot be empty')
+  if (args.has('version_type') && args.has('strict'))
+    throw runtimeFault("Cannot specify both 'strict' and 'version_type'")
   const operator = args.text('operator')
   if (!Object.hasOwn(comparisons, operator))
     throw runtimeFault(
