@@ -60,6 +60,8 @@ async function loadExecution({ files, flags, config }: Execution) {
   const loadPlaybook = createPlaybookLoader({ registry, vault }, config.values)
   const playbooks = files.map(loadPlaybook)
   const rotation = findRotation(playbooks, loadPlaybook)
+  // A rotation that lacks a password must not find out half way.
+  if (rotation) vault.refuseUnopened()
   checkRotationFlags(flags, rotation)
   const extraVars = parseExtraVars(flags.extraVars ?? [], vault)
   const refreshInventory = (): Promise<Inventory> =>

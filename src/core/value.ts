@@ -22,6 +22,18 @@ export class Template {
   }
 }
 
+/** A `!vault` value that no password opened: whoever uses it is told why. */
+export class Unopened extends Template {
+  readonly reason: Error
+  constructor(armored: string, at: Source, reason: Error) {
+    super(armored, at)
+    this.reason = reason
+  }
+  override toJSON(): string {
+    return '[a vault that no password opens]'
+  }
+}
+
 /** A float whose value is an integer: YAML's and Python's `3.0`, which prints as 3.0. Other floats are numbers. */
 export class Float {
   readonly value: number
