@@ -41,7 +41,7 @@ const params = {
     type: 'string',
     choices: ['\n', '\r', '\r\n', '\\n', '\\r', '\\r\\n'],
     default: '\n',
-    doc: 'What lines end with; also with backslashes, as text in single quotes has them.',
+    doc: 'What lines end with; may be written as `\\\\n`, `\\\\r` or `\\\\r\\\\n`.',
   },
   output_encoding: { type: 'string', choices: ['utf-8'], default: 'utf-8', doc: 'Only utf-8.' },
   backup,
@@ -98,7 +98,7 @@ function prepare(t: Target, args: TemplateArgs): TemplateInput {
     commentEnd: args.comment_end_string,
     trimBlocks: args.trim_blocks,
     lstripBlocks: args.lstrip_blocks,
-    newlineSequence: args.newline_sequence.replace('\\r', '\r').replace('\\n', '\n') as '\n' | '\r' | '\r\n',
+    newlineSequence: args.newline_sequence.replace('\\r', '\r').replace('\\n', '\n'),
   })
   const own = (statSync(file).mode & 0o7777).toString(8).padStart(4, '0')
   const mode = args.mode === 'preserve' ? own : args.mode

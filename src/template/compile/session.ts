@@ -21,6 +21,9 @@ import type { Language } from './language.ts'
 import type { Meter } from './limits.ts'
 import { asFault, type Runtime } from './runtime.ts'
 
+/** A template that only names a variable: one that holds null stays null; what any other expression has of None is an empty text. */
+const PLAIN_NAME = /^\{\{\s*(\w+)\s*\}\}$/
+
 /** What the machine and the other parts of rota give to templates. */
 export interface World {
   readonly now: () => Date
@@ -130,10 +133,13 @@ export class Session {
   render(template: Template, keepsText = false): Py {
     if (template instanceof Unopened) throw template.reason
     const { text, secretLabel: label } = template
-    const render = (name: string): Py =>
-      this.meter.deeper(`a recursive loop: the template ${name}`, () =>
+    const render = (name: string): Py => {
+      const value = this.meter.deeper(`a recursive loop: the template ${name}`, () =>
         this.compiler.playbookTemplate(text).renderNative(this, template.at, keepsText),
       )
+      const isNull = value === '' && this.scope.get(PLAIN_NAME.exec(text)?.[1] ?? '') === null
+      return isNull ? null : value
+    }
     return label === undefined
       ? render(JSON.stringify(text.slice(0, 80)))
       : hideTemplate(label, () => render(`of ${label}`))
