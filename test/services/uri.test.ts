@@ -134,7 +134,7 @@ describe.each(ways)('by %s', way => {
         content_type: 'application/json',
         x_odd_name: 'yes',
         cookies: { a: '1', b: '2' },
-        cookies_string: 'a=1; b=2',
+        cookies_string: 'b=2; a=1',
       },
     })
     expect(outcome.echo).toMatchObject({ method: 'GET', path: '/x?q=1' })
