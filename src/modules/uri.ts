@@ -101,7 +101,7 @@ function renderAnswer(
   const location = response.headers.get('location')
   return {
     ...Object.fromEntries(headers),
-    ...(location === undefined || !URL.canParse(location, url)
+    ...(location === undefined || !URL.canParse(location, url.href)
       ? {}
       : { location: new URL(location, url).href }),
     status: response.status,
