@@ -21,7 +21,11 @@ export function createOperator(
     backupFolder: deps.backupFolder,
     seal: deps.seal,
     unseal: deps.unseal,
-    find: (kind, path) => findFile(kind, path, folders(), at),
+    find(kind, path) {
+      const found = findFile(kind, path, folders(), at)
+      deps.onFile?.(found)
+      return found
+    },
     render: value => deps.templar.render(value, scope),
     evaluate: value => (value instanceof Template ? deps.templar.evaluate(value, scope) : value),
     openVault: (armored, file) => renderOpened(deps, armored, file),
