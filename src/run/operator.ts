@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { basename, isAbsolute, join } from 'node:path'
 import { problem, RotaError } from '../core/error.ts'
 import type { Operator } from '../core/module.ts'
@@ -93,4 +93,20 @@ export function findFile(
   const found = places.find(place => existsSync(place))
   if (found !== undefined) return found
   throw problem('E_FILE', `cannot find ${path}`, { at, hint: `looked for ${places.join(', ')}` })
+}
+
+/** A task that check mode leaves out reads nothing: tells of the files here that the first words of its options name, like `script`’s. */
+export function tellFiles(
+  { onFile }: RunDeps,
+  args: Readonly<Record<string, unknown>>,
+  folders: readonly string[],
+): void {
+  if (!onFile) return
+  for (const value of Object.values(args)) {
+    const [path = ''] = typeof value === 'string' ? value.split(/\s/, 1) : []
+    if (path === '' || isAbsolute(path)) continue
+    const places = folders.flatMap(folder => [join(folder, 'files', path), join(folder, path)])
+    const found = places.find(place => statSync(place, { throwIfNoEntry: false })?.isFile())
+    if (found !== undefined) onFile(found)
+  }
 }

@@ -227,11 +227,13 @@ describe.skipIf(!isThere)('a rotation that needs an approval', () => {
       - copy: { content: "{{ lookup('file', '${at('looked.txt')}') }}", dest: "{{ folder }}/looked" }
 `
     writeFileSync(at('looked.txt'), 'one')
-    writeFileSync(site.playbook, text.replace('change:\n', more))
+    writeFileSync(at('step.sh'), 'one')
+    const script = 'converge:\n      - script: step.sh --now\n'
+    writeFileSync(site.playbook, text.replace('change:\n', more).replace('converge:\n', script))
     const done = await plan()
     expect(done.exit, done.stderr).toBe(0)
     approveAs('bob')
-    for (const name of ['note.txt', 'looked.txt']) {
+    for (const name of ['note.txt', 'looked.txt', 'step.sh']) {
       writeFileSync(at(name), 'two')
       await expectRefused(`${name} is another file`)
       writeFileSync(at(name), 'one')
