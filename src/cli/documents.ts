@@ -23,7 +23,7 @@ function renderErrors(): string {
   const rows = Object.entries(errors).map(
     ([code, { exit, say }]) => `| ${code} | ${say} | ${exits[exit].code} |`,
   )
-  return `# Errors\n\nEach message begins with one of these codes.\n\n| code | meaning | exit |\n| --- | --- | --- |\n${rows.join('\n')}\n`
+  return `# Errors\n\nEach message has one of these codes, in front of it or behind it.\n\n| code | meaning | exit |\n| --- | --- | --- |\n${rows.join('\n')}\n`
 }
 
 function renderModuleList(all: readonly Module[]): string {

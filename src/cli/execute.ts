@@ -7,6 +7,7 @@ import type { Inventory } from '../core/vars.ts'
 import { selectHosts } from '../inventory/pattern.ts'
 import { loadText } from '../load/text-file.ts'
 import { modules } from '../modules/index.generated.ts'
+import { withLibrary } from '../modules/library.ts'
 import { createRegistry } from '../modules/registry.ts'
 import type { RotationDeps } from '../rotation/run.ts'
 import type { RunDeps, Settings } from '../run/engine.ts'
@@ -57,12 +58,14 @@ type Loaded = Awaited<ReturnType<typeof loadExecution>>
 
 /** Reads and checks all input. Throws every RotaError that input can have. */
 async function loadExecution({ files, flags, config }: Execution) {
-  const registry = createRegistry(modules)
+  const registry = withLibrary(createRegistry(modules))
   const redactor = createRedactor()
   const vault = await openRunVault(flags, config.values, redactor.add)
   const loadPlaybook = createPlaybookLoader({ registry, vault }, config.values)
   const playbooks = files.map(loadPlaybook)
   const rotation = findRotation(playbooks, loadPlaybook)
+  // A rotation that lacks a password must not find out half way.
+  if (rotation) vault.refuseUnopened()
   checkRotationFlags(flags, rotation)
   const extraVars = parseExtraVars(flags.extraVars ?? [], vault)
   const refreshInventory = (): Promise<Inventory> =>

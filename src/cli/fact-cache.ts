@@ -1,8 +1,7 @@
 import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { problem } from '../core/error.ts'
-import { Secret } from '../core/secret.ts'
-import { fromValue, isDict, toValue, type Value } from '../core/value.ts'
+import { fromValue, holdsSecret, isDict, toValue, type Value } from '../core/value.ts'
 import type { FactCache } from '../run/deps.ts'
 import type { ConfigValues } from './config.ts'
 
@@ -56,11 +55,4 @@ export function createFactCache(config: ConfigValues, now: () => Date): FactCach
 function factsOf(read: unknown): ReadonlyMap<string, Value> | undefined {
   const facts = toValue(read)
   return isDict(facts) ? new Map([...facts].map(([name, value]) => [String(name), value])) : undefined
-}
-
-/** A fact made of a secret stays out of the file. */
-function holdsSecret(value: Value): boolean {
-  if (value instanceof Secret) return true
-  if (Array.isArray(value)) return (value as readonly Value[]).some(holdsSecret)
-  return isDict(value) && [...value].some(([key, member]) => holdsSecret(key) || holdsSecret(member))
 }

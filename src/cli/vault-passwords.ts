@@ -69,7 +69,10 @@ async function readSource(from: VaultSource): Promise<VaultPassword> {
 }
 
 /** The vault of a run: what the loaders open vaults with. What comes out of a value is a Secret. */
-export interface RunVault extends Vault, VaultOpener {}
+export interface RunVault extends Vault, VaultOpener {
+  /** From now on every value has to be one that can be opened. Throws E_VAULT for the first that was not. */
+  refuseUnopened(): void
+}
 
 /** Makes it of the flags and the configuration. `note` hears of every Secret that comes out of it. Throws E_USAGE. */
 export async function openRunVault(
@@ -78,10 +81,20 @@ export async function openRunVault(
   note: (secret: Secret) => void = () => {},
 ): Promise<RunVault> {
   const passwords = await readVaultPasswords(selectVaultSources(flags, values))
+  let unopened: RotaError | undefined
+  let isStrict = false
   const { open } = createVaultOpener(passwords, { isMatched: values.vaultIdMatch === true })
   return {
     open,
     note,
+    defer(reason) {
+      unopened ??= reason
+      if (isStrict) throw unopened
+    },
+    refuseUnopened() {
+      isStrict = true
+      if (unopened) throw unopened
+    },
     onDuplicate: selectOnDuplicate(values.duplicateDictKey),
     decrypt(armored, label, at) {
       const secret = new Secret(open(armored, label, at).plain.toString('utf8'), label)

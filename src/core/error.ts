@@ -52,7 +52,7 @@ export const errors = {
   E_VARS: { exit: 'input', say: 'the variables cannot be read' },
   E_TEMPLATE: { exit: 'failed', say: 'the template cannot be evaluated' },
   E_UNDEFINED: { exit: 'failed', say: 'a variable is not defined' },
-  E_VAULT: { exit: 'input', say: 'the vault cannot be opened' },
+  E_VAULT: { exit: 'error', say: 'the vault cannot be opened' },
   E_SEAL: { exit: 'input', say: 'something sealed cannot be opened, or cannot be sealed to a recipient' },
   E_ENV_FILE: { exit: 'failed', say: 'the env file would not read back as written' },
   E_TASK: { exit: 'failed', say: 'the task failed' },

@@ -231,4 +231,6 @@ export function defineAction<const P extends Params>(module: Omit<ActionModule<P
 export interface Registry {
   get(name: string): Module | undefined
   names(): readonly string[]
+  /** Makes the programs in a folder modules. One that is not there has none. */
+  addLibrary?(folder: string): void
 }

@@ -23,6 +23,8 @@ export interface Address {
   readonly connectTimeoutMs: number
   /** Shell started on the target. */
   readonly shell: string
+  /** Where it starts, without ssh: the playbook's folder. */
+  readonly folder?: string | undefined
 }
 
 export interface Become {

@@ -22,6 +22,18 @@ export class Template {
   }
 }
 
+/** A `!vault` value that no password opened: whoever uses it is told why. */
+export class Unopened extends Template {
+  readonly reason: Error
+  constructor(armored: string, at: Source, reason: Error) {
+    super(armored, at)
+    this.reason = reason
+  }
+  override toJSON(): string {
+    return '[a vault that no password opens]'
+  }
+}
+
 /** A float whose value is an integer: YAML's and Python's `3.0`, which prints as 3.0. Other floats are numbers. */
 export class Float {
   readonly value: number
@@ -81,6 +93,13 @@ export function fromValue(value: Value): unknown {
   if (isDict(value))
     return Object.fromEntries([...value].map(([key, member]) => [String(key), fromValue(member)]))
   return value
+}
+
+/** Whether there is a Secret anywhere in it. */
+export function holdsSecret(value: Value): boolean {
+  if (value instanceof Secret) return true
+  if (Array.isArray(value)) return (value as readonly Value[]).some(holdsSecret)
+  return isDict(value) && [...value].some(([key, member]) => holdsSecret(key) || holdsSecret(member))
 }
 
 /** Plain data that can be journaled: JSON plus Secrets. The S of a state module. */

@@ -4,7 +4,7 @@ import type { Param } from '../core/params.ts'
 import type { Source } from '../core/source.ts'
 import { type Dict, isDict, OMIT, Template, type Value } from '../core/value.ts'
 import { coerce } from './coerce.ts'
-import { selectNearest } from './problem.ts'
+import { renderKind, selectNearest } from './problem.ts'
 
 /** What of a module its arguments are checked by. */
 export type Signature = Pick<
@@ -82,6 +82,10 @@ const controllerSide = new Set([
   'debug',
   'fail',
   'group_by',
+  'import_role',
+  'import_tasks',
+  'include_role',
+  'include_tasks',
   'reboot',
   'set_stats',
   'wait_for_connection',
@@ -116,8 +120,12 @@ class ArgsCheck {
   coerced(param: Param, name: string, written: string, value: Value): unknown {
     const result = coerce(param, name, value)
     if ('value' in result) return result.value
+    const { name: module } = this.#module
+    const isRole = module === 'include_role' || module === 'import_role'
     this.#say(
-      `${this.#module.name}: ${written} ${result.wrong}`,
+      isRole && param.type === 'string'
+        ? `Expected a string for ${written} but got ${renderKind(value)} instead`
+        : `${module}: ${written} ${result.wrong}`,
       written,
       result.hint ?? `${written}: ${param.doc}`,
     )

@@ -1,3 +1,4 @@
+import { dirname, join } from 'node:path'
 import { problem } from '../core/error.ts'
 import type { Registry } from '../core/module.ts'
 import type { ImportPlaybook, Item, Play, Playbook } from '../core/play.ts'
@@ -26,6 +27,7 @@ export interface LoadOptions {
  * E_PARAMS mixed.
  */
 export function loadPlaybook(file: string, options: LoadOptions): Playbook {
+  options.registry.addLibrary?.(join(dirname(file), 'library'))
   return parsePlaybook(loadText(file), file, options)
 }
 
@@ -60,6 +62,8 @@ export function loadTasks(
   options: LoadOptions & { readonly isHandlers?: boolean; readonly at?: Source },
 ): readonly Item[] {
   const text = loadText(file, options.at)
+  // Of a role: ROLE/tasks/main.yml.
+  options.registry.addLibrary?.(join(dirname(dirname(file)), 'library'))
   const { reader, list } = openList(
     text,
     file,

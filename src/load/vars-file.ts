@@ -19,7 +19,7 @@ export interface VarsFileOptions {
 }
 
 /**
- * Reads a file of variables: YAML or JSON with a mapping at the top; an empty file has none. In a file that is a vault as a
+ * Reads a file of variables: YAML or JSON with a mapping at the top, or a list of them; an empty file has none. In a file that is a vault as a
  * whole every text is a Secret, and templates render to Secrets. Throws E_FILE, E_YAML, E_VARS and E_VAULT.
  */
 export function loadVarsFile(file: string, options: VarsFileOptions = {}): VarsFile {
@@ -36,13 +36,14 @@ export function parseVars(
   options: { readonly vault?: Vault | undefined; readonly secret?: boolean } = {},
 ): VarsFile {
   const doc = parseYaml(text, file, options)
-  const dict = doc.value ?? new Map()
-  if (!isDict(dict))
-    throw problem('E_VARS', `a file of variables is a mapping, and this is ${renderKind(dict)}`, {
+  const top = doc.value ?? new Map()
+  const dicts = Array.isArray(top) && top.length > 0 ? (top as readonly Value[]) : [top]
+  if (!dicts.every(isDict))
+    throw problem('E_VARS', `a file of variables is a mapping, and this is ${renderKind(top)}`, {
       at: doc.at([]),
       hint: 'write NAME: value',
     })
-  const values = new Map([...dict].map(([key, value]) => [String(key), value]))
-  const at = new Map([...dict.keys()].map(key => [String(key), doc.keyAt(dict, key)]))
+  const values = new Map(dicts.flatMap(dict => [...dict]).map(([key, value]) => [String(key), value]))
+  const at = new Map(dicts.flatMap(dict => [...dict.keys()].map(key => [String(key), doc.keyAt(dict, key)])))
   return { values, at }
 }

@@ -1,4 +1,4 @@
-import { type Problem, problem } from '../core/error.ts'
+import { type Problem, problem, type RotaError } from '../core/error.ts'
 import { Secret } from '../core/secret.ts'
 import type { Source } from '../core/source.ts'
 
@@ -10,6 +10,11 @@ export interface Vault {
   decryptFile(armored: string, file: string): string
   /** Hears of each Secret that a text of an opened file became, so that it can be found in output. */
   note?(secret: Secret): void
+  /**
+   * Hears of a `!vault` value that cannot be opened, which is then an error for whoever uses it, as in Ansible; without it that is an
+   * error at once.
+   */
+  defer?(reason: RotaError): void
   /**
    * Hears of a key that is in a mapping twice, of which the later one then counts; without it that is an error. It is here because
    * every loader of files is given the vault, and both are the run's way to read YAML.

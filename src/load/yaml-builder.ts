@@ -1,7 +1,7 @@
 import { isAlias, isMap, isScalar, isSeq, type LineCounter, type Node, type Scalar, type YAMLMap } from 'yaml'
 import { type Problem, RotaError } from '../core/error.ts'
 import type { Source } from '../core/source.ts'
-import { Float, isDict, Template, type Value } from '../core/value.ts'
+import { Float, isDict, Template, Unopened, type Value } from '../core/value.ts'
 import { decodeBytes, parsePlain, parseTagged, type ScalarType } from './scalar.ts'
 import { isConnectionVariable, openVaultValue, sealText, type Vault } from './vault.ts'
 
@@ -229,6 +229,10 @@ export class ValueBuilder {
       return isConnectionVariable(name) ? this.#options.vault!.decryptFile(text, name) : secret
     } catch (error) {
       if (!(error instanceof RotaError)) throw error
+      if (this.#options.vault?.defer) {
+        this.#options.vault.defer(error)
+        return new Unopened(text, at, error)
+      }
       this.problems.push(...error.problems)
       return null
     }

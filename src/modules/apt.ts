@@ -4,15 +4,13 @@ import type { Args } from '../core/params.ts'
 import { sh } from '../core/script.ts'
 import { accept } from '../resources/file.ts'
 import {
-  isOlderVersion,
   type PackageState,
   readPackageState,
-  requireNoUpgrade,
   rereadPackages,
   showPackages,
-  wantPackages,
   writePackageState,
 } from '../resources/package.ts'
+import { isOlderVersion, requireNoUpgrade, wantPackages } from '../resources/package-want.ts'
 import { packageReturns, renderChange } from './package-module.ts'
 import { refuseAll } from './refused.ts'
 
@@ -21,7 +19,7 @@ const params = {
     type: 'list',
     default: [],
     aliases: ['package', 'pkg'],
-    doc: 'The packages; `name=version` for a version.',
+    doc: 'The packages; `name=1.2`, `name=1.*` or `name>=1.2` for a version; `*` with `latest`: all.',
   },
   state: {
     type: 'string',
@@ -56,6 +54,24 @@ const params = {
   only_upgrade: { type: 'bool', default: false, doc: 'Do not install what is not there.' },
   purge: { type: 'bool', default: false, doc: 'With `absent`: remove configuration files too.' },
   autoremove: { type: 'bool', default: false, doc: 'Remove packages that nothing needs any more.' },
+  autoclean: {
+    type: 'bool',
+    default: false,
+    doc: 'Remove package files that were fetched and are no longer to be had.',
+  },
+  clean: { type: 'bool', default: false, doc: 'Remove all package files that were fetched.' },
+  fail_on_autoremove: {
+    type: 'bool',
+    default: false,
+    doc: 'Fail rather than remove a package, as `--no-remove`.',
+  },
+  force: {
+    type: 'bool',
+    default: false,
+    doc: 'As `--force-yes` once did: older, held and essential packages and bad signatures do not matter.',
+  },
+  update_cache_retries: { type: 'int', default: 5, doc: 'How often to try to fetch the package lists.' },
+  update_cache_retry_max_delay: { type: 'int', default: 12, doc: 'Seconds between two tries, at most.' },
   allow_unauthenticated: {
     type: 'bool',
     default: false,
@@ -85,8 +101,10 @@ function optionsOf(args: AptArgs): readonly string[] {
     ...(args.install_recommends === undefined
       ? []
       : [args.install_recommends ? '--install-recommends' : '--no-install-recommends']),
-    ...(args.allow_unauthenticated ? ['--allow-unauthenticated'] : []),
-    ...(args.allow_change_held_packages ? ['--allow-change-held-packages'] : []),
+    ...(args.allow_unauthenticated || args.force ? ['--allow-unauthenticated'] : []),
+    ...(args.allow_change_held_packages || args.force ? ['--allow-change-held-packages'] : []),
+    ...(args.force ? ['--allow-remove-essential'] : []),
+    ...(args.fail_on_autoremove && args.state !== 'absent' ? ['--no-remove'] : []),
     ...dpkg.flatMap(word => ['-o', `Dpkg::Options::=--${word}`]),
     ...['-o', `DPkg::Lock::Timeout=${args.lock_timeout}`],
   ]
@@ -99,7 +117,8 @@ dpkg-deb -f "$p_deb" || rt_fail "Unable to install package: $p_deb is no package
 
 /** Names to look for, and the file that one of them comes from. */
 async function namesOf(t: Target, args: AptArgs) {
-  if (args.deb === undefined) return { names: args.name, files: {} }
+  if (args.deb === undefined)
+    return { names: args.name.filter(name => name !== '*' || args.state !== 'latest'), files: {} }
   if (/^[a-z]+:\/\//.test(args.deb))
     throw problem('E_PARAMS', 'apt: deb is a file of the target', { hint: 'fetch it first, with get_url' })
   const fields = accept(t, await t.run(inFile, { deb: args.deb })).stdout.toString()
@@ -110,7 +129,9 @@ async function namesOf(t: Target, args: AptArgs) {
 }
 
 const isUpdating = (args: AptArgs): boolean => args.update_cache || args.cache_valid_time > 0
-const isUpgrading = (args: AptArgs): boolean => args.upgrade !== 'no'
+const isUpgrading = (args: AptArgs): boolean =>
+  args.upgrade !== 'no' || (args.state === 'latest' && args.name.includes('*'))
+const cleaningOf = ({ clean, autoclean }: AptArgs): string => (clean ? 'clean' : autoclean ? 'autoclean' : '')
 
 async function read(t: Target, args: AptArgs): Promise<PackageState> {
   const { names, files } = await namesOf(t, args)
@@ -124,11 +145,14 @@ async function read(t: Target, args: AptArgs): Promise<PackageState> {
     isNewest: args.state === 'latest',
     isWanted: args.state !== 'absent' && args.deb === undefined,
     upgrade: isUpgrading(args)
-      ? args.upgrade === 'yes' || args.upgrade === 'safe'
-        ? 'upgrade'
-        : 'dist-upgrade'
+      ? args.upgrade === 'dist' || args.upgrade === 'full'
+        ? 'dist-upgrade'
+        : 'upgrade'
       : '',
     isAutoremoved: args.autoremove,
+    cleaning: cleaningOf(args),
+    retries: args.update_cache_retries,
+    retryDelaySeconds: args.update_cache_retry_max_delay,
   }
   const found = await readPackageState(t, asked)
   // Which versions there are is only known with new lists, so they have to be fetched before the look.
@@ -147,6 +171,7 @@ function want(args: AptArgs, before: PackageState): PackageState {
   if (
     older !== undefined &&
     !args.allow_downgrade &&
+    !args.force &&
     args.deb === undefined &&
     isOlderVersion(older[1], before.packages[older[0]]!)
   )
@@ -157,7 +182,11 @@ function want(args: AptArgs, before: PackageState): PackageState {
         hint: 'set allow_downgrade: true when that is meant',
       },
     )
-  const isOnlyFetched = Object.keys(after.packages).length === 0 && !isUpgrading(args) && !args.autoremove
+  const isOnlyFetched =
+    Object.keys(after.packages).length === 0 &&
+    !isUpgrading(args) &&
+    !args.autoremove &&
+    cleaningOf(args) === ''
   return isUpdating(args) && isOnlyFetched && isStale(args, before) ? { ...after, isFetched: true } : after
 }
 
@@ -166,12 +195,12 @@ export const apt = defineState<typeof params, PackageState>({
   summary: 'Install, upgrade or remove packages of Debian and Ubuntu.',
   notes: [
     'Undoing an installation removes the packages named, not those that came along.',
-    'In the change phase of a rotation `upgrade` and `autoremove` are refused: they cannot be undone.',
+    'In the change phase of a rotation `upgrade`, `autoremove`, `autoclean` and `clean` are refused: they cannot be undone.',
   ],
   params,
   refused: refuseAll(
-    'run `apt-get clean` with the module command',
-    'autoclean clean fail_on_autoremove force policy_rc_d update_cache_retries update_cache_retry_max_delay',
+    'write /usr/sbin/policy-rc.d before, with copy, and remove it afterwards',
+    'policy_rc_d',
   ),
   rules: {
     mutuallyExclusive: [
@@ -189,7 +218,7 @@ export const apt = defineState<typeof params, PackageState>({
   apt: { name: [nodejs, postgresql-client], update_cache: true, cache_valid_time: 3600 }
 `,
   prepare(t, args) {
-    requireNoUpgrade(t, 'apt', isUpgrading(args) || args.autoremove)
+    requireNoUpgrade(t, 'apt', isUpgrading(args) || args.autoremove || cleaningOf(args) !== '')
     return args
   },
   read,

@@ -4,7 +4,7 @@ import type { Args } from '../core/params.ts'
 import { sh } from '../core/script.ts'
 import { requireUnchanged } from '../resources/conflict.ts'
 import { accept, type FileState, readFile, rereadFile } from '../resources/file.ts'
-import { textOf, wantContent } from '../resources/file-want.ts'
+import { textOf, wantAbsent, wantContent } from '../resources/file-want.ts'
 import { writeFile } from '../resources/file-write.ts'
 import {
   jobNames,
@@ -124,6 +124,10 @@ function checkArgs(args: CronArgs): void {
   const fail = (message: string, hint: string): never => {
     throw problem('E_PARAMS', `cron: ${message}`, { hint })
   }
+  if (args.cron_file === '/etc/crontab')
+    throw problem('E_TASK', 'Will not manage /etc/crontab via cron_file, see documentation.', {
+      hint: 'name a file of its own, which is below /etc/cron.d, or edit this one with lineinfile',
+    })
   if (isPresent && args.job === undefined)
     fail("You must specify 'job' to install a new cron job or variable", 'add job')
   if (args.job !== undefined && /[\r\n]./.test(args.job))
@@ -163,7 +167,10 @@ interface CronInput {
 export const cron = defineState<typeof params, CronState, CronInput>({
   name: 'cron',
   summary: 'Keep a job or a variable in a crontab or in a file of /etc/cron.d, or away.',
-  notes: ['A job is known by the comment `#Ansible: NAME` above it.', '`backup` is only for a `cron_file`.'],
+  notes: [
+    'A job is known by the comment `#Ansible: NAME` above it. A `cron_file` in which no job is left, and nothing else, is removed.',
+    '`backup` is only for a `cron_file`.',
+  ],
   params,
   rules: { mutuallyExclusive: [['insertafter', 'insertbefore']] },
   returns: {
@@ -196,7 +203,11 @@ export const cron = defineState<typeof params, CronState, CronInput>({
   want({ args }, before) {
     const text = edit(args, textIn(before))
     const isNothing = text === textIn(before)
-    if ('file' in before) return isNothing ? before : { file: wantContent(before.file, { text }, '0644') }
+    if ('file' in before) {
+      if (isNothing) return before
+      if (args.state === 'absent' && !args.env && text.trim() === '') return { file: wantAbsent(before.file) }
+      return { file: wantContent(before.file, { text }, '0644') }
+    }
     return isNothing ? before : { ...before, text }
   },
   write,

@@ -16,7 +16,8 @@ import { sh } from '../core/script.ts'
 import { accept, readFile } from '../resources/file.ts'
 
 const params = {
-  src: { type: 'path', required: true, doc: 'The file on the target; no folder.' },
+  // Anything, since Ansible says in a sentence of its own what is no path.
+  src: { type: 'any', required: true, doc: 'Path of the file on the target; no folder.' },
   dest: {
     type: 'path',
     required: true,
@@ -87,22 +88,27 @@ export const fetch = defineAction({
   async run(t, args) {
     if (t.check)
       return { changed: false, skipped: true, msg: 'check mode not (yet) supported for this module' }
-    const file = await readFile(t, args.src, { follow: true, content: 'none', digest: true })
+    const { src } = args
+    if (typeof src !== 'string')
+      throw problem('E_PARAMS', 'Invalid type supplied for source option, it must be a string', {
+        hint: 'write one path; loop over a list',
+      })
+    const file = await readFile(t, src, { follow: true, content: 'none', digest: true })
     if (file.kind === 'absent') {
       if (args.fail_on_missing)
-        throw problem('E_TASK', `the remote file does not exist: ${args.src}`, {
+        throw problem('E_TASK', `the remote file does not exist: ${src}`, {
           hint: 'fail_on_missing: false goes on without it',
         })
       return {
         changed: false,
         msg: 'the remote file does not exist, not transferring, ignored',
-        values: { file: args.src },
+        values: { file: src },
       }
     }
     if (file.kind !== 'file') {
-      const msg = `remote file is a ${file.kind}, fetch cannot work on it: ${args.src}`
+      const msg = `remote file is a ${file.kind}, fetch cannot work on it: ${src}`
       if (args.fail_on_missing) throw problem('E_TASK', msg)
-      return { changed: false, msg, values: { file: args.src } }
+      return { changed: false, msg, values: { file: src } }
     }
     const dest = destOf(t, { ...args, src: file.path })
     if (existsSync(dest) && statSync(dest).isDirectory())
@@ -115,7 +121,7 @@ export const fetch = defineAction({
     const checksum = await sumOf(dest, 'sha1')
     const values = {
       dest,
-      file: args.src,
+      file: src,
       checksum,
       remote_checksum: checksum,
       md5sum: await sumOf(dest, 'md5'),

@@ -28,8 +28,7 @@ export const attributes = {
 /** Options of modules that replace a file's content. */
 export const unsafe_writes = {
   type: 'bool',
-  default: false,
-  doc: 'Where the file cannot be replaced by renaming (one that is mounted into a container), write into it: a reader may see half of it.',
+  doc: 'Where the file cannot be replaced by renaming (one that is mounted into a container), write into it: a reader may see half of it. Default: what ANSIBLE_UNSAFE_WRITES says in the task’s `environment`, else no.',
 } as const
 
 export const backup = {
@@ -87,7 +86,7 @@ export function readOptions(args: Given): ReadOptions {
   return {
     owner: args.owner,
     group: args.group,
-    unsafe: args.unsafe_writes ?? false,
+    unsafe: args.unsafe_writes,
     ...(args.attributes === undefined ? {} : { flags: parseFlags(args.attributes) }),
     ...contextOption(args),
     ...(args.validate === undefined ? {} : { validate: parseWords(args.validate) }),

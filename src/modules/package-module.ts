@@ -4,12 +4,11 @@ import {
   type PackageManager,
   type PackageState,
   readPackageState,
-  requireNoUpgrade,
   rereadPackages,
   showPackages,
-  wantPackages,
   writePackageState,
 } from '../resources/package.ts'
+import { requireNoUpgrade, wantPackages } from '../resources/package-want.ts'
 
 /** `installed` and `removed` are the older words. */
 export const packageStates = ['absent', 'installed', 'latest', 'present', 'removed'] as const
@@ -56,6 +55,7 @@ export function renderChange(before: PackageState, after: PackageState): string 
   return [
     ...words,
     ...(upgraded > 0 ? [`upgraded ${upgraded} packages`] : []),
+    ...((before.stale ?? []).length > 0 ? [`removed ${before.stale?.length} package files`] : []),
     ...(orphans > 0 ? [`removed ${orphans} packages that nothing needs`] : []),
   ].join('; ')
 }

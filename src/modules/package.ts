@@ -4,9 +4,9 @@ import {
   readPackageState,
   rereadPackages,
   showPackages,
-  wantPackages,
   writePackageState,
 } from '../resources/package.ts'
+import { wantPackages } from '../resources/package-want.ts'
 import { packageReturns, packageStates, renderChange, stateOf } from './package-module.ts'
 
 const params = {

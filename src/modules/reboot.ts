@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { problem, RotaError } from '../core/error.ts'
 import { defineAction, type Outcome, type Target } from '../core/module.ts'
+import type { ScriptParams } from '../core/remote.ts'
 import { sh } from '../core/script.ts'
 import { accept } from '../resources/file.ts'
 import { rest, waitForHost } from './connection-wait.ts'
@@ -19,7 +20,7 @@ const testScript = sh`sh -c "$p_command" >/dev/null 2>&1`
  * process group of its own, and holds nothing of the session.
  */
 const rebootScript = sh`
-PATH=$PATH:/sbin:/usr/sbin
+PATH=$PATH:$p_paths
 [ "$(id -u)" = 0 ] || rt_fail "a reboot needs root: set become: true"
 if [ -n "$p_command" ]; then
   set -- sh -c "$p_command"
@@ -53,9 +54,9 @@ function ownBoot(): string {
   }
 }
 
-async function startReboot(t: Target, command: string, delay: number, msg: string): Promise<void> {
+async function startReboot(t: Target, params: ScriptParams): Promise<void> {
   try {
-    accept(t, await t.run(rebootScript, { command, delay: Math.max(1, delay), msg }))
+    accept(t, await t.run(rebootScript, params))
   } catch (error) {
     // The link may be gone before the answer: the id of the boot tells what became of it.
     if (!(error instanceof RotaError) || error.code !== 'E_UNKNOWN') throw error
@@ -68,12 +69,13 @@ export const reboot = defineAction({
   notes: [
     'That it has restarted is told by its boot id, not by a lost connection. It is refused where the host is the machine that rota runs on, by the same id.',
   ],
-  refused: {
-    search_paths: 'give the whole path in reboot_command',
-  },
   params: {
-    pre_reboot_delay: { type: 'int', default: 0, doc: 'Seconds before it goes down.' },
-    post_reboot_delay: { type: 'int', default: 0, doc: 'Seconds to wait after it is back.' },
+    pre_reboot_delay: {
+      type: 'float',
+      default: 0,
+      doc: 'Seconds before it goes down; fewer than none are none.',
+    },
+    post_reboot_delay: { type: 'float', default: 0, doc: 'Seconds to wait after it is back.' },
     reboot_timeout: { type: 'int', default: 600, doc: 'Seconds to wait at the most until it is back.' },
     connect_timeout: { type: 'int', default: 10, doc: 'Seconds for the answer of one try.' },
     test_command: {
@@ -82,6 +84,11 @@ export const reboot = defineAction({
       doc: 'Shell text that has to succeed before it counts as back.',
     },
     msg: { type: 'string', default: 'Reboot initiated by rota', doc: 'What users of the host are told.' },
+    search_paths: {
+      type: 'list',
+      default: ['/sbin', '/bin', '/usr/sbin', '/usr/bin', '/usr/local/sbin'],
+      doc: 'Folders of the host in which shutdown or reboot is looked for.',
+    },
     boot_time_command: {
       type: 'string',
       default: '',
@@ -106,15 +113,17 @@ export const reboot = defineAction({
         hint: 'reboot a host that is reached over ssh',
       })
     const before = await bootOf(t, args.boot_time_command)
-    await startReboot(t, args.reboot_command, args.pre_reboot_delay, args.msg)
-    await rest(t, (1 + args.pre_reboot_delay) * 1000)
+    const delay = Math.max(1, Math.ceil(args.pre_reboot_delay))
+    const { msg, reboot_command: command, search_paths } = args
+    await startReboot(t, { command, delay, msg, paths: search_paths.join(':') })
+    await rest(t, (1 + delay) * 1000)
     const times = {
       timeoutMs: args.reboot_timeout * 1000,
       sleepMs: 2000,
       connectTimeoutMs: args.connect_timeout * 1000,
     }
     await waitForHost(t, times, async () => (await bootOf(t, args.boot_time_command)) !== before)
-    await rest(t, args.post_reboot_delay * 1000)
+    await rest(t, Math.max(0, args.post_reboot_delay) * 1000)
     await waitForHost(
       t,
       times,

@@ -39,9 +39,9 @@ const params = {
   lstrip_blocks: { type: 'bool', default: false, doc: 'Take away the white space before a statement.' },
   newline_sequence: {
     type: 'string',
-    choices: ['\n', '\r', '\r\n'],
+    choices: ['\n', '\r', '\r\n', '\\n', '\\r', '\\r\\n'],
     default: '\n',
-    doc: 'What lines end with.',
+    doc: 'What lines end with; may be written as `\\\\n`, `\\\\r` or `\\\\r\\\\n`.',
   },
   output_encoding: { type: 'string', choices: ['utf-8'], default: 'utf-8', doc: 'Only utf-8.' },
   backup,
@@ -98,7 +98,7 @@ function prepare(t: Target, args: TemplateArgs): TemplateInput {
     commentEnd: args.comment_end_string,
     trimBlocks: args.trim_blocks,
     lstripBlocks: args.lstrip_blocks,
-    newlineSequence: args.newline_sequence,
+    newlineSequence: args.newline_sequence.replace('\\r', '\r').replace('\\n', '\n'),
   })
   const own = (statSync(file).mode & 0o7777).toString(8).padStart(4, '0')
   const mode = args.mode === 'preserve' ? own : args.mode

@@ -28,7 +28,7 @@ export interface EditArgs {
   readonly group?: string
   readonly validate?: string
   readonly backup: boolean
-  readonly unsafe_writes: boolean
+  readonly unsafe_writes?: boolean
 }
 
 /** The arguments, and the name that a backup gets. */

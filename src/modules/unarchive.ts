@@ -1,6 +1,5 @@
 import { createReadStream } from 'node:fs'
 import { Readable } from 'node:stream'
-import { problem } from '../core/error.ts'
 import { defineAction, type Outcome, type Target } from '../core/module.ts'
 import type { Args } from '../core/params.ts'
 import { joinScripts, sh } from '../core/script.ts'
@@ -28,7 +27,7 @@ const params = {
   extra_opts: {
     type: 'list',
     default: [],
-    doc: 'Only `--strip-components=N`: leave out the first N folders of each path.',
+    doc: 'Options for tar or unzip, such as `--strip-components=N`: leave out the first N folders of each path.',
   },
   ...downloadParams,
   ...attributes,
@@ -60,16 +59,21 @@ tmp=$base/in
 mkdir -- "$tmp"
 umask 022
 need() { command -v "$1" >/dev/null 2>&1 || rt_fail "Unable to find required program $1: this host has none, and this archive needs it"; }
+IFS=$newline
+set -f
+# shellcheck disable=SC2086 # one option a line
+set -- $p_options
+unset IFS
+set +f
 untar() {
   need tar
-  set -- -xpf - -C "$tmp"
-  if [ "$p_strip" -gt 0 ]; then set -- "$@" "--strip-components=$p_strip"; fi
-  tar "$@"
+  "$(command -v tar)" -xpf - -C "$tmp" "$@" 2>"$base/said"
 }
 unpack() {
   need "$1"
-  "$@" <"$p_src" >"$base/tar" || { rm -f -- "$base/tar"; rt_fail "$1 cannot read $p_src"; }
-  untar <"$base/tar"
+  "$1" "$2" <"$p_src" >"$base/tar" || { rm -f -- "$base/tar"; rt_fail "$1 cannot read $p_src"; }
+  shift 2
+  untar "$@" <"$base/tar"
   status=$?
   rm -f -- "$base/tar"
   return "$status"
@@ -77,15 +81,14 @@ unpack() {
 case $(dd if="$p_src" bs=6 count=1 2>/dev/null | od -An -tx1 | tr -d ' \n') in
   504b0304*|504b0506*)
     handler=ZipArchive
-    if [ "$p_strip" -gt 0 ]; then rt_fail "--strip-components is for tar, and $p_src is a zip"; fi
     need unzip
-    unzip -q -o "$p_src" -d "$tmp" >&2 ;;
-  1f8b*) handler=TgzArchive; unpack gzip -dc ;;
-  425a68*) handler=TarBzipArchive; unpack bzip2 -dc ;;
-  fd377a585a00) handler=TarXzArchive; unpack xz -dc ;;
-  28b52ffd*) handler=TarZstdArchive; unpack zstd -dcq ;;
-  *) handler=TarArchive; untar <"$p_src" ;;
-esac || rt_fail "Failed to unpack $p_src: is it an archive?"
+    unzip -q -o "$@" "$p_src" -d "$tmp" >"$base/said" 2>&1 ;;
+  1f8b*) handler=TgzArchive; unpack gzip -dc "$@" ;;
+  425a68*) handler=TarBzipArchive; unpack bzip2 -dc "$@" ;;
+  fd377a585a00) handler=TarXzArchive; unpack xz -dc "$@" ;;
+  28b52ffd*) handler=TarZstdArchive; unpack zstd -dcq "$@" ;;
+  *) handler=TarArchive; untar "$@" <"$p_src" ;;
+esac || rt_fail "Unable to list files in the archive: $(head -n 5 "$base/said")"
 rt_set handler "$handler"
 cd -- "$tmp" || exit 1
 if [ -n "$(find . -name "*$newline*" | head -n 1)" ]; then rt_fail "$p_src holds a name with a line end in it"; fi
@@ -115,7 +118,10 @@ choose() {
     path=\${path#./}
     if [ -n "$p_include" ] && ! among "$path" "$p_include" path; then rm -f -- "$path"; continue; fi
     if [ -n "$p_exclude" ] && among "$path" "$p_exclude" name; then rm -f -- "$path"; continue; fi
-    if [ "$p_keep_newer" = 1 ] && [ -n "$(find "$dest/$path" -prune -newer "$path" 2>/dev/null)" ]; then rm -f -- "$path"; fi
+    if [ "$p_keep_newer" = 1 ] && [ -n "$(find "$dest/$path" -prune -newer "$path" 2>/dev/null)" ]; then
+      cmp -s -- "$path" "$dest/$path" || : >"$base/held"
+      rm -f -- "$path"
+    fi
   done
   if [ -n "$p_include$p_exclude" ]; then
     find . -depth -type d | while IFS= read -r path; do
@@ -155,24 +161,12 @@ if differs; then
   done
   tar -cf "$base/tar" "$@" || rt_fail "cannot pack what is to be put into $p_dest"
   tar -xpf "$base/tar" -C "$dest" || rt_fail "cannot put the files into $p_dest"
+elif [ -e "$base/held" ]; then
+  rt_set changed 1
 fi
 exit 0
 `,
 )
-
-/** How many folders to leave out. Throws E_PARAMS for any other option of tar. */
-function parseStrip(options: readonly string[]): number {
-  let strip = 0
-  for (const option of options.filter(one => one !== '')) {
-    const count = /^--strip(?:-components)?=(\d+)$/.exec(option)?.[1]
-    if (count === undefined)
-      throw problem('E_PARAMS', `unarchive: extra_opts: ${option} is not supported`, {
-        hint: 'only --strip-components=N is; for others use command: tar',
-      })
-    strip = Number(count)
-  }
-  return strip
-}
 
 async function unpack(t: Target, args: UnarchiveArgs, path: string): Promise<Outcome> {
   const ran = accept(
@@ -181,7 +175,7 @@ async function unpack(t: Target, args: UnarchiveArgs, path: string): Promise<Out
       src: path,
       dest: args.dest,
       creates: args.creates ?? '',
-      strip: parseStrip(args.extra_opts),
+      options: args.extra_opts.join('\n'),
       include: args.include.join('\n'),
       exclude: args.exclude.join('\n'),
       keep_newer: args.keep_newer,
@@ -215,7 +209,7 @@ export const unarchive = defineAction({
   name: 'unarchive',
   summary: 'Unpack a tar (plain, gzip, bzip2, xz, zstd) or zip archive on the target.',
   notes: [
-    'It is unpacked beside the destination first and compared by content, owner and permissions; when nothing differs, nothing is changed. Times are not compared.',
+    'It is unpacked beside the destination first and compared by content, owner and permissions; when nothing differs, nothing is changed. Times are not compared; a newer file that `keep_newer` leaves as it is counts as changed, as in Ansible.',
     'What an archive is, its first bytes say, not its name. The host needs tar or unzip, and the program of the compression.',
   ],
   params,
@@ -247,7 +241,6 @@ export const unarchive = defineAction({
 `,
   async run(t, args) {
     const isRemote = args.copy === undefined ? args.remote_src : !args.copy
-    parseStrip(args.extra_opts)
     if (args.creates !== undefined && (await t.run(isThere, { path: args.creates })).exit === 0)
       return { changed: false, skipped: true, msg: `skipped, since ${args.creates} exists` }
     if (isRemote && !isUrl(args.src)) return unpack(t, args, args.src)

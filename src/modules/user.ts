@@ -234,6 +234,10 @@ export const user = defineState<typeof userParams, UserWithKey>({
 `,
   prepare(t, args) {
     warnOfPassword(t, args.password)
+    if (args.append && args.groups === undefined)
+      t.warn("'append' is set, but no 'groups' are specified. Use 'groups' for appending new groups.")
+    if (args.local && args.umask !== undefined)
+      throw problem('E_TASK', "'umask' can not be used with 'local'", { hint: 'leave one of them out' })
     if (t.undoable && args.state === 'absent' && args.remove)
       throw problem('E_TASK', `user ${args.name}: remove: true cannot be undone`, {
         hint: 'do this outside the change phase of the rotation, or leave out remove',
@@ -255,6 +259,10 @@ export const user = defineState<typeof userParams, UserWithKey>({
       skeleton: args.skeleton,
       homeMode: renderMode(0o777 & ~wantMode(args.umask ?? '022', 0, true)),
     })
+    if (args.local && args.state === 'present' && found.kind === 'absent')
+      t.warn(
+        `user ${args.name} is not in /etc/passwd, where local: true looks. The local user account may already exist if this host keeps its accounts elsewhere.`,
+      )
     return args.generate_ssh_key ? { ...found, key: await readUserKey(t, args, found.home) } : found
   },
   async reread(t, { key, ...state }) {

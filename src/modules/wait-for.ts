@@ -144,10 +144,14 @@ async function look(t: Target, args: WaitArgs): Promise<Look> {
   return args.state === 'stopped' || args.state === 'absent' ? { is: !found.is } : found
 }
 
-function describe(args: WaitArgs): string {
-  const what = args.port === undefined ? args.path : `${args.host}:${args.port}`
-  const text = args.search_regex === undefined ? '' : ` with ${JSON.stringify(args.search_regex)}`
-  return `Timeout when waiting for ${what}${text} to be ${args.state}`
+function describe({ port, path, host, search_regex, state }: WaitArgs): string {
+  const place = port === undefined ? `${path}` : `${host}:${port}`
+  const file = port === undefined && search_regex === undefined ? 'file ' : ''
+  const start = 'Timeout when waiting for'
+  if (state === 'drained') return `${start} ${place} to drain`
+  if (state === 'stopped' || state === 'absent')
+    return `${start} ${place} ${port === undefined ? 'to be absent.' : 'to stop.'}`
+  return `${start} ${search_regex === undefined ? `${file}${place}` : `search string ${search_regex} in ${place}`}`
 }
 
 export const waitFor = defineAction({
@@ -165,6 +169,7 @@ export const waitFor = defineAction({
   rules: { mutuallyExclusive: [['port', 'path']] },
   returns: {
     elapsed: { doc: 'Whole seconds.' },
+    search_regex: { doc: 'The expression.' },
     match_groups: { doc: 'Groups of search_regex.' },
     match_groupdict: { doc: 'Named groups of search_regex.' },
   },
@@ -194,11 +199,12 @@ export const waitFor = defineAction({
     }
     for (;;) {
       const { is, groups = [], named = {} } = await look(t, args)
-      const values = { elapsed: elapsed(), port: args.port, path: args.path, state: args.state }
+      const { port, path, state, search_regex } = args
+      const values = { elapsed: elapsed(), port, path, state, search_regex }
       if (is) return { changed: false, values: { ...values, match_groups: groups, match_groupdict: named } }
-      if (Date.now() - start + args.sleep * 1000 > args.timeout * 1000)
-        return { changed: false, failed: true, msg: args.msg ?? describe(args), values }
-      await rest(args.sleep)
+      const leftMs = start + args.timeout * 1000 - Date.now()
+      if (leftMs <= 0) return { changed: false, failed: true, msg: args.msg ?? describe(args), values }
+      await rest(Math.min(args.sleep, leftMs / 1000))
     }
   },
 })

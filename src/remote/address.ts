@@ -43,9 +43,10 @@ export function addressOf(name: string, get: Get, defaults: AddressDefaults = {}
   ]
   const keyFile = host.text('ansible_ssh_private_key_file', 'ansible_private_key_file')
   const timeoutS = host.number('ansible_ssh_timeout', 'ansible_timeout')
+  const transport = transportOf(name, host) ?? defaults.transport ?? 'ssh'
   return {
     name,
-    transport: transportOf(name, host) ?? defaults.transport ?? 'ssh',
+    transport,
     host: host.text('ansible_ssh_host', 'ansible_host') ?? name,
     port: host.number('ansible_port', 'ansible_ssh_port') ?? defaults.port,
     user: host.text('ansible_user', 'ansible_ssh_user') ?? defaults.user,
@@ -61,6 +62,7 @@ export function addressOf(name: string, get: Get, defaults: AddressDefaults = {}
     connectTimeoutMs:
       timeoutS === undefined ? (defaults.connectTimeoutMs ?? CONNECT_TIMEOUT_MS) : timeoutS * 1000,
     shell: host.text('ansible_shell_executable') ?? defaults.shell ?? '/bin/sh',
+    ...(transport === 'local' && { folder: host.text('playbook_dir') }),
   }
 }
 

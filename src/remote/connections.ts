@@ -90,7 +90,7 @@ class Pool implements Connections {
   async #connect(address: Address): Promise<Connection> {
     switch (address.transport) {
       case 'local':
-        return localConnection
+        return openLocal(address)
       case 'openssh':
         return openOpenssh(address)
       case 'ssh':
@@ -154,12 +154,12 @@ class Pool implements Connections {
   }
 }
 
-const localConnection: Connection = {
+const openLocal = ({ folder }: Address): Connection => ({
   isOver: false,
-  start: command => openLocalLink(['/bin/sh', '-c', command]),
+  start: command => openLocalLink(['/bin/sh', '-c', command], {}, folder),
   forward: forwardLocally,
   close() {},
-}
+})
 
 const keyOf = (address: Address): string =>
   JSON.stringify([
@@ -170,6 +170,7 @@ const keyOf = (address: Address): string =>
     address.user,
     address.sshArgs,
     address.shell,
+    address.folder,
   ])
 const hopKey = (login: Login): string =>
   JSON.stringify([login.user, login.host, login.port, login.via && hopKey(login.via)])

@@ -23,14 +23,20 @@ function hangUp(pid: number): void {
 
 /**
  * Starts a program on this machine, as the leader of a process group and session of its own; `env` is added to its
- * environment. Example: `openLocalLink(['/bin/sh', '-c', bootstrap])`. Throws E_UNREACHABLE when it cannot be started.
+ * environment, `cwd` is where it starts. Example: `openLocalLink(['/bin/sh', '-c', bootstrap])`. Throws E_UNREACHABLE when it cannot be started.
  */
 export async function openLocalLink(
   argv: readonly string[],
   env: Readonly<Record<string, string>> = {},
+  cwd?: string,
 ): Promise<Channel & { readonly pid: number }> {
   const [file = '', ...args] = argv
-  const child = spawn(file, args, { detached: true, stdio: 'pipe', env: { ...process.env, ...env } })
+  const child = spawn(file, args, {
+    detached: true,
+    stdio: 'pipe',
+    env: { ...process.env, ...env },
+    ...(cwd !== undefined && { cwd }),
+  })
   let close = (): void => {}
   const ended = new Promise<Ended>(resolve => {
     close = () => {

@@ -86,10 +86,15 @@ export interface ReadOptions {
   readonly validate?: readonly string[] | undefined
   /** What to put after the path for the name of a backup. */
   readonly backupSuffix?: string | undefined
-  readonly unsafe?: boolean
+  /** Undefined: as the task's environment has it. */
+  readonly unsafe?: boolean | undefined
   readonly source?: string | undefined
   readonly upload?: string | undefined
 }
+
+/** The variable by which Ansible's modules are told to write unsafely where the task does not say. */
+const isUnsafe = ({ environment }: Target): boolean =>
+  /^(?:1|y|yes|on|true)$/i.test(String(environment['ANSIBLE_UNSAFE_WRITES'] ?? ''))
 
 /** More content than this is never held in a state: refused. */
 export const CONTENT_LIMIT_BYTES = 16 * 1024 * 1024
@@ -112,7 +117,7 @@ export async function readFile(t: Target, path: string, options: ReadOptions = {
     flags: options.flags,
     context: options.context,
     ...(options.isAccessed ? { isAccessed: true } : {}),
-    ...(options.unsafe ? { unsafe: true } : {}),
+    ...((options.unsafe ?? isUnsafe(t)) ? { unsafe: true } : {}),
   }
   const ran = await look(t, parsePath(path), terms, options)
   const found = parseRead(ran, terms)

@@ -84,11 +84,49 @@ candidate() {
   esac
 }
 refresh() {
-  case $manager in
-    apt) apt_get update ;;
-    apk) apk update ;;
-    *) "$manager" -y -q makecache ;;
-  esac >&2 || rt_fail "Failed to update the package lists"
+  tries=1 delay=1
+  until
+    case $manager in
+      apt) apt_get update ;;
+      apk) apk update ;;
+      *) "$manager" -y -q makecache ;;
+    esac >&2
+  do
+    if [ "$tries" -ge "\${p_retries:-1}" ]; then rt_fail "Failed to update the package lists"; fi
+    sleep "$delay"
+    tries=$((tries + 1)) delay=$((delay * 2))
+    if [ "$delay" -gt "$p_max_delay" ]; then delay=$p_max_delay; fi
+  done
+}
+# What apt is to have for a name with >= or a pattern of versions behind =; sets real, found and newest.
+apt_resolve() {
+  case $name in
+    *'>='*) real=\${name%%>=*} least=\${name#*>=} glob='*' ;;
+    *) real=\${name%%=*} least='' glob=\${name#*=} ;;
+  esac
+  found=$(installed "$real")
+  newest=$found
+  if [ "$p_newest" != 1 ] && fits "\${found##* }"; then return; fi
+  newest=
+  if [ -n "$least" ]; then newest=$(candidate "$real" ''); if ! fits "\${newest##* }"; then newest=; fi
+  else
+    for version in $(apt-cache madison "$real" 2>/dev/null | awk '{ print $3 }'); do
+      if fits "$version"; then newest="$real $version"; break; fi
+    done
+  fi
+  if [ -z "$newest" ] && [ "$p_wanted" = 1 ]; then rt_fail "no available installation candidate for $name"; fi
+}
+fits() {
+  # shellcheck disable=SC2254 # it is a pattern
+  case $1 in '') return 1 ;; $glob) ;; *) return 1 ;; esac
+  [ -z "$least" ] || /usr/bin/dpkg --compare-versions "$1" ge "$least"
+}
+# Package files that were fetched, and that $1 (autoclean, clean) would remove.
+stale() {
+  case $1 in
+    autoclean) apt_get -s autoclean 2>/dev/null | sed -n 's/^Del //p' ;;
+    *) find /var/cache/apt/archives -type f -name '*.deb' 2>/dev/null ;;
+  esac
 }
 pending() {
   case $manager in
@@ -119,6 +157,12 @@ set -f
 IFS=$nl
 for name in $p_names; do
   unset IFS
+  case $manager$name in
+    apt*'>='*|apt*=*)
+      apt_resolve
+      printf '%s\t%s\t%s\t%s\n' "$real" "\${found##* }" "\${newest##* }" "$name"
+      continue ;;
+  esac
   found=$(installed "$name")
   newest=
   if [ -n "$found" ]; then real=\${found% *}; else real=$name; fi
@@ -132,6 +176,7 @@ done
 unset IFS
 if [ -n "$p_upgrade" ]; then rt_set pending "$(pending "$p_upgrade")"; fi
 if [ "$p_autoremove" = 1 ]; then rt_set orphans "$(orphans)"; fi
+if [ -n "\${p_clean-}" ]; then rt_set stale "$(stale "$p_clean")"; fi
 if [ "$manager" = apt ]; then
   stamp=/var/lib/apt/periodic/update-success-stamp
   [ -e "$stamp" ] || stamp=/var/lib/apt/lists
@@ -151,6 +196,7 @@ manager=
 find_manager
 set -f
 if [ "$p_refresh" = 1 ]; then refresh; fi
+if [ -n "$p_clean" ]; then apt_get "$p_clean" >&2 || rt_fail "cannot $p_clean"; fi
 if [ -n "$p_remove" ]; then
   IFS=$nl
   # shellcheck disable=SC2086 # one name a line

@@ -21,6 +21,11 @@ export type PackageTerms = {
   readonly isPurged: boolean
   readonly upgrade: string
   readonly isAutoremoved: boolean
+  /** What is done with package files that were fetched: '', `autoclean` or `clean`; only of apt. */
+  readonly cleaning: string
+  /** How often the package lists are tried to be fetched, and the seconds between two tries at most. */
+  readonly retries: number
+  readonly retryDelaySeconds: number
   readonly isRefreshed: boolean
   /** Seconds since 1970 when the package lists were fetched, and how old they are. */
   readonly listedAt: number
@@ -35,6 +40,8 @@ export type PackageState = {
   readonly pending?: readonly string[] | undefined
   /** What nothing needs any more, when that was asked for. */
   readonly orphans?: readonly string[] | undefined
+  /** Package files that would be removed, when that was asked for. */
+  readonly stale?: readonly string[] | undefined
   /** The package lists are to be fetched, and nothing else: no state that could be read again. */
   readonly isFetched?: boolean | undefined
   readonly terms: PackageTerms
@@ -55,14 +62,22 @@ export interface PackagesAsked {
   readonly isWanted?: boolean
   readonly upgrade?: string
   readonly isAutoremoved?: boolean
+  readonly cleaning?: string
+  readonly retries?: number
+  readonly retryDelaySeconds?: number
 }
 
 const SEPARATOR = /^([^=]+)=(.+)$/
 
 /** Throws E_PARAMS for what is no name of a package. */
 function parseName(asked: string): { readonly name: string; readonly version?: string | undefined } {
-  const [, name = asked, version] = SEPARATOR.exec(asked) ?? []
-  if (/^(?:[a-z]+:\/\/|\/|@|\.)|[*?\s;|&]|^-|\.(?:deb|rpm|apk)$/.test(name) || name === '')
+  const isPattern = asked.includes('>=') || /=.*\*$/.test(asked)
+  const [, name = asked, version] = isPattern ? [undefined, asked] : (SEPARATOR.exec(asked) ?? [])
+  if (
+    /^(?:[a-z]+:\/\/|\/|@|\.)|[*?\s;|&]|^-|\.(?:deb|rpm|apk)$/.test(name.replace(/>?=.*/, '')) ||
+    /[\s;|&]/.test(name) ||
+    name === ''
+  )
     throw problem('E_PARAMS', `${JSON.stringify(asked)} is no name of a package`, {
       hint: 'files, URLs, groups and patterns are not supported here: fetch the file first and use deb: (apt), or command',
     })
@@ -82,6 +97,9 @@ export async function readPackageState(t: Target, asked: PackagesAsked): Promise
     isPurged: asked.isPurged ?? false,
     upgrade: asked.upgrade ?? '',
     isAutoremoved: asked.isAutoremoved ?? false,
+    cleaning: asked.cleaning ?? '',
+    retries: asked.retries ?? 1,
+    retryDelaySeconds: asked.retryDelaySeconds ?? 1,
   }
   const ran = await t.run(readPackages, {
     ...lookParams(
@@ -110,7 +128,10 @@ export async function readPackageState(t: Target, asked: PackagesAsked): Promise
   }
 }
 
-type Looked = Pick<PackageTerms, 'options' | 'release' | 'upgrade' | 'isAutoremoved'>
+type Looked = Pick<
+  PackageTerms,
+  'options' | 'release' | 'upgrade' | 'isAutoremoved' | 'cleaning' | 'retries' | 'retryDelaySeconds'
+>
 
 function lookParams(terms: Looked, names: readonly string[], use: PackageManager | undefined): ScriptParams {
   return {
@@ -120,6 +141,9 @@ function lookParams(terms: Looked, names: readonly string[], use: PackageManager
     release: terms.release,
     upgrade: terms.upgrade,
     autoremove: terms.isAutoremoved,
+    clean: terms.cleaning,
+    retries: terms.retries,
+    max_delay: terms.retryDelaySeconds,
   }
 }
 
@@ -139,9 +163,13 @@ function parseRows(stdout: Buffer): readonly Row[] {
 
 const withoutEpoch = (version: string): string => version.replace(/^\d+:/, '')
 
-/** Versions that dnf was asked for behind the name, as `nginx-1.20`: what its repositories or the host have of that. */
+/**
+ * What the repositories or the host have of versions that were asked for by a pattern: `nginx-1.20` of dnf, `nginx=1.20*` and
+ * `nginx>=1.20` of apt.
+ */
 function versionsOf(rows: readonly Row[]): Readonly<Record<string, string>> {
   const versions = rows.flatMap(([name, version, newest, asked]) => {
+    if (/^[^=]+=/.test(asked)) return newest === '' ? [] : [[name, newest]]
     const rest = asked.startsWith(`${name}-`) ? withoutEpoch(asked.slice(name.length + 1)) : ''
     const found = newest || version
     const isVersion =
@@ -165,6 +193,7 @@ function parseState(
     packages: Object.fromEntries(rows.map(([name, version]) => [name, version === '' ? null : version])),
     ...(terms.upgrade === '' ? {} : { pending: list(values['pending']) }),
     ...(terms.isAutoremoved ? { orphans: list(values['orphans']) } : {}),
+    ...(terms.cleaning === '' ? {} : { stale: list(values['stale']) }),
   }
 }
 
@@ -195,6 +224,7 @@ export async function writePackageState(t: Target, before: PackageState, after: 
     purge: terms.isPurged,
     upgrade: after.pending !== undefined && (before.pending ?? []).length > 0 ? terms.upgrade : '',
     autoremove: terms.isAutoremoved && (before.orphans ?? []).length > 0,
+    clean: (before.stale ?? []).length > 0 ? terms.cleaning : '',
   })
   accept(t, ran)
 }
@@ -211,67 +241,18 @@ function renderSpec(
   return `${name}-${withoutEpoch(version)}`
 }
 
-/** Whether a version is plainly older: compared number by number, as far as both have the same form. */
-export function isOlderVersion(a: string, b: string): boolean {
-  const [old, other] = [a, b].map(one => (/^\d+:/.test(one) ? one : `0:${one}`))
-  return old!.localeCompare(other!, 'en', { numeric: true }) < 0
-}
-
-export interface PackagesWanted {
-  readonly state: 'present' | 'latest' | 'absent'
-  /** Nothing is installed that is not there. */
-  readonly isOnlyUpgraded?: boolean
-  /** A version that is older than what is there counts as there. */
-  readonly isNewerKept?: boolean
-}
-
-/** The packages as asked for. Throws E_TASK for one that the host cannot get. */
-export function wantPackages(
-  { state, isOnlyUpgraded, isNewerKept }: PackagesWanted,
-  before: PackageState,
-): PackageState {
-  const { terms } = before
-  const packages = Object.entries(before.packages).map(([name, version]) => {
-    if (state === 'absent') return [name, null] as const
-    if (version === null && isOnlyUpgraded === true) return [name, null] as const
-    const asked = terms.versions[name]
-    if (asked !== undefined && version !== null && isNewerKept && isOlderVersion(asked, version))
-      return [name, version] as const
-    if (asked !== undefined) return [name, matchesVersion(version, asked) ? version : asked] as const
-    if (version !== null && state === 'present') return [name, version] as const
-    const newest = terms.newest[name] ?? version
-    if (newest !== null) return [name, newest] as const
-    throw problem('E_TASK', `No package matching '${name}' is available`, {
-      hint: 'check the name, or set update_cache: true so that the package lists are fetched first',
-    })
-  })
-  return {
-    ...before,
-    packages: Object.fromEntries(packages),
-    ...(before.pending === undefined ? {} : { pending: [] }),
-    ...(before.orphans === undefined ? {} : { orphans: [] }),
-  }
-}
-
-/** Whether an installed version is the one asked for, which may end with `*`. */
-function matchesVersion(version: string | null, asked: string): boolean {
-  if (version === null) return false
-  return asked.endsWith('*') ? version.startsWith(asked.slice(0, -1)) : version === asked
-}
-
-/** Throws E_TASK for what cannot be undone, in the change phase of a rotation. */
-export function requireNoUpgrade(t: Target, module: string, isUpgrade: boolean): void {
-  if (!t.undoable || !isUpgrade) return
-  throw problem('E_TASK', `${module}: upgrade and autoremove cannot be undone`, {
-    hint: 'do this outside the change phase of the rotation',
-  })
-}
-
-export function showPackages({ packages, pending = [], orphans = [], isFetched }: PackageState): Shown {
+export function showPackages({
+  packages,
+  pending = [],
+  orphans = [],
+  stale = [],
+  isFetched,
+}: PackageState): Shown {
   const rows = Object.entries(packages).map(([name, version]) => `${name} ${version ?? '(not installed)'}\n`)
   const more = [
     ...pending.map(name => `to upgrade: ${name}\n`),
     ...orphans.map(name => `not needed: ${name}\n`),
+    ...stale.map(name => `package file: ${name}\n`),
   ]
   return {
     header: 'packages',

@@ -6,6 +6,7 @@ import { actions } from './actions.ts'
 import { renderArguments, UndefinedOption } from './arguments.ts'
 import { passBadInput } from './bad-input.ts'
 import { runDetached, selectJob, withJob } from './detach.ts'
+import { mergeGathered, selectFactModules } from './fact-modules.ts'
 import { searchPath } from './host-vars.ts'
 import { renderBoolean, renderName, renderNumber, renderText } from './keyword.ts'
 import { shortName } from './module-name.ts'
@@ -16,19 +17,18 @@ import { createTarget } from './target.ts'
 
 /** Runs the module once. Every error becomes the result: it never throws. */
 export async function attempt(act: Act): Promise<TaskResult> {
-  const { run, step } = act
   const warnings: string[] = []
   try {
     const name = shortName(renderModuleName(act))
+    const gatherers = name === 'gather_facts' ? selectFactModules(act) : undefined
+    if (gatherers) {
+      const gathered: TaskResult[] = []
+      for (const each of gatherers) gathered.push(await runNamed(act, shortName(each), warnings))
+      return withWarnings(mergeGathered(gathered), warnings)
+    }
     const action = actions.get(name)
     if (action) return await action(act, renderArguments(act, name, actionSignature(name)))
-    const module = run.deps.registry.get(name)
-    if (!module)
-      throw problem('E_MODULE', `there is no module "${name}"`, {
-        at: step.node.task.moduleAt,
-        hint: '`rota doc` lists the modules',
-      })
-    return withWarnings(await runModule(act, name, module, warnings), warnings)
+    return withWarnings(await runNamed(act, name, warnings), warnings)
   } catch (error) {
     passBadInput(error)
     const failed = failedBy(error, act.at)
@@ -38,6 +38,15 @@ export async function attempt(act: Act): Promise<TaskResult> {
         : failed
     return withWarnings(explained, warnings)
   }
+}
+
+function runNamed(act: Act, name: string, warnings: string[]): Promise<TaskResult> {
+  const module = act.run.deps.registry.get(name)
+  if (module) return runModule(act, name, module, warnings)
+  throw problem('E_MODULE', `there is no module "${name}"`, {
+    at: act.step.node.task.moduleAt,
+    hint: '`rota doc` lists the modules',
+  })
 }
 
 /** Free text is `_raw`; what has variables for options takes none. */

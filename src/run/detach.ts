@@ -16,6 +16,12 @@ export interface Job {
 
 /** Modules whose work is one program, which can go on alone. */
 const detachable: ReadonlySet<string> = new Set(['command', 'shell'])
+/** Modules that Ansible runs on the operator's machine first, and refuses with `async` for that. */
+const attached: ReadonlySet<string> = new Set(
+  'add_host assemble assert async_status copy debug fail fetch group_by include_vars pause raw script set_fact set_stats template unarchive validate_argument_spec wait_for_connection'.split(
+    ' ',
+  ),
+)
 const DEFAULT_FOLDER = '~/.ansible_async'
 
 /** undefined: the task has no `async`. Throws E_TASK where nothing can be left running. */
@@ -23,6 +29,11 @@ export function selectJob(act: Act, module: string): Job | undefined {
   const { task } = act.step.node
   const limitS = renderNumber(act, 'async', task.async) ?? 0
   if (limitS <= 0) return undefined
+  if (attached.has(module))
+    throw problem('E_TASK', 'async is not supported for this task.', {
+      at: act.at,
+      hint: `leave out async: ${module} works from the operator's machine; \`timeout:\` limits any task`,
+    })
   const isDetached = renderNumber(act, 'poll', task.poll) === 0
   if (isDetached && act.run.phase !== undefined)
     throw problem('E_TASK', 'a detached task (async with poll: 0) cannot be part of a rotation', {

@@ -88,7 +88,7 @@ interface MagicContext {
 function createMagic(context: MagicContext, overlay: Overlay): Scope {
   const { secrets } = context.run.fleet.host(context.host)
   return {
-    get: name => overlay.get(name) ?? secrets.get(name) ?? magic.get(name)?.(context),
+    get: name => (overlay.has(name) ? overlay.get(name) : (secrets.get(name) ?? magic.get(name)?.(context))),
     names: () => new Set([...overlay.keys(), ...secrets.keys(), ...magic.keys()]),
   }
 }

@@ -1,4 +1,5 @@
-import { existsSync, statSync } from 'node:fs'
+import { existsSync, readFileSync, statSync } from 'node:fs'
+import { homedir } from 'node:os'
 import { basename, isAbsolute, join } from 'node:path'
 import { problem, RotaError } from '../core/error.ts'
 import type { Operator } from '../core/module.ts'
@@ -77,16 +78,29 @@ function renderVaulted(
   return text instanceof Secret ? text : new Secret(text, basename(file))
 }
 
+/** `~` and `~USER` at the beginning, as the operator's shell has them; any other path as it is. */
+function expandHome(path: string): string {
+  const [, user, rest] = /^~([^/]*)(.*)$/s.exec(path) ?? []
+  if (user === undefined) return path
+  if (user === '') return `${homedir()}${rest}`
+  const account = readFileSync('/etc/passwd', 'utf8')
+    .split('\n')
+    .map(line => line.split(':'))
+    .find(([name]) => name === user)
+  return account?.[5] === undefined ? path : `${account[5]}${rest}`
+}
+
 /**
  * Ansible's search: an absolute path as it is; else `FOLDER/kind/path`, then `FOLDER/path`, for each folder. Throws E_FILE
  * naming every place.
  */
 export function findFile(
   kind: 'files' | 'templates' | 'tasks' | 'vars',
-  path: string,
+  given: string,
   folders: readonly string[],
   at: Source,
 ): string {
+  const path = expandHome(given)
   const places = isAbsolute(path)
     ? [path]
     : [...new Set(folders.flatMap(folder => [join(folder, kind, path), join(folder, path)]))]

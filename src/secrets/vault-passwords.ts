@@ -154,18 +154,26 @@ function cannotOpen(
 ): Error {
   const id = label === 'default' ? '' : ` (vault id ${label})`
   if (all.length === 0)
-    return problem('E_VAULT', `A vault password or secret must be specified to decrypt ${where}${id}`, {
-      at,
-      hint: NO_PASSWORD,
-    })
+    return problem(
+      'E_VAULT',
+      `Attempting to decrypt but no vault secrets found: a vault password or secret must be specified to decrypt ${where}${id}`,
+      {
+        at,
+        hint: NO_PASSWORD,
+      },
+    )
   if (tried.length === 0)
     return problem('E_VAULT', `${where} is in a vault with id ${label}, and no password has that id`, {
       at,
       hint: `give --vault-id ${label}@FILE, or turn vault_id_match off`,
     })
   const from = tried.map(password => `${password.label}@${password.from}`).join(', ')
-  return problem('E_VAULT', `no vault password opens ${where}${id}; tried ${from}`, {
-    at,
-    hint: `give the right one: --vault-id ${label}@prompt, or --vault-password-file FILE`,
-  })
+  return problem(
+    'E_VAULT',
+    `Decryption failed (no vault secrets were found that could decrypt) on ${where}${id}; tried ${from}`,
+    {
+      at,
+      hint: `give the right one: --vault-id ${label}@prompt, or --vault-password-file FILE`,
+    },
+  )
 }

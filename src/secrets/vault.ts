@@ -79,12 +79,16 @@ function parseBody(
 }
 
 function parseHex(text: string, where: string): Buffer {
-  if (text.length === 0 || text.length % 2 !== 0 || !/^[0-9a-fA-F]*$/.test(text)) throw damaged(where)
+  if (text.length === 0) throw damaged(where)
+  if (!/^[0-9a-fA-F]*$/.test(text))
+    throw damaged(where, 'Vault format unhexlify error: Non-hexadecimal digit found; ')
+  if (text.length % 2 !== 0) throw damaged(where, 'Vault format unhexlify error: Odd-length string; ')
   return Buffer.from(text, 'hex')
 }
 
-function damaged(where: string): Error {
-  return problem('E_VAULT', `${where} is damaged: it does not hold what a vault holds`, {
+/** `how`: in the words of ansible-vault. */
+function damaged(where: string, how = ''): Error {
+  return problem('E_VAULT', `${how}${where} is damaged: it does not hold what a vault holds`, {
     hint: 'restore it from where it was copied from; every line counts',
   })
 }

@@ -35,8 +35,10 @@ describe('rota vault', () => {
     expect(vault(['rekey', 'f.yml', ...withPassword, '--new-vault-id', 'prod@pw2']).exit).toBe(0)
     expect(read('f.yml')).toMatch(/;prod\n/)
     const wrong = vault(['decrypt', 'f.yml', ...withPassword])
-    expect(wrong).toMatchObject({ exit: 65, stdout: '' })
-    expect(wrong.stderr).toContain('ERROR! no vault password opens f.yml (vault id prod)')
+    expect(wrong).toMatchObject({ exit: 1, stdout: '' })
+    expect(wrong.stderr).toContain(
+      'ERROR! Decryption failed (no vault secrets were found that could decrypt) on f.yml (vault id prod)',
+    )
     expect(vault(['decrypt', 'f.yml', '--vault-id', 'prod@pw2']).exit).toBe(0)
     expect(read('f.yml')).toBe('token: abc\n')
   })
@@ -46,7 +48,7 @@ describe('rota vault', () => {
     vault(['encrypt', 'a', ...withPassword])
     vault(['encrypt', 'b', '--vault-password-file', 'pw2'])
     const before = [read('a'), read('b')]
-    expect(vault(['rekey', 'a', 'b', ...withPassword, '--new-vault-password-file', 'pw2']).exit).toBe(65)
+    expect(vault(['rekey', 'a', 'b', ...withPassword, '--new-vault-password-file', 'pw2']).exit).toBe(1)
     expect([read('a'), read('b')]).toEqual(before)
   })
   it('reads stdin and writes stdout', () => {
@@ -208,12 +210,28 @@ describe('vaults in a run', () => {
     expect(ran).toMatchObject({ exit: 0 })
     expect(read('out')).toBe(`${VALUE}-play ${VALUE}-inventory`)
   })
+  it('may hold values that no password opens: whoever uses one is told, and a rotation is refused', () => {
+    const value = vault(['encrypt_string', 'x', '--name', 'sealed', ...withPassword]).stdout
+    const use = '    - debug: { msg: "{{ sealed }}" }\n      ignore_errors: true\n'
+    const play = `- hosts: localhost\n  gather_facts: false\n  vars:\n${value.replace(/^/gm, '    ').trimEnd()}\n`
+    put('sealed.yml', `${play}  tasks:\n    - debug: { msg: fine }\n${use}`)
+    const ran = rota(folder, ['run', 'sealed.yml'])
+    expect(ran.exit).toBe(0)
+    expect(ran.stdout).toContain('"msg": "fine"')
+    expect(ran.stdout).toContain('Attempting to decrypt but no vault secrets found')
+    expect(ran.stdout).toMatch(/ok=2 .*ignored=1/)
+    put(
+      'rotates.yml',
+      `${play}  rotation:\n    name: r\n    secrets: { A: { length: 32, current: x } }\n    change: [{ copy: { dest: x, content: y } }]\n    verify: [{ ping: {} }]\n`,
+    )
+    expect(rota(folder, ['run', 'rotates.yml']).stderr).toMatch(/\(E_VAULT\)/)
+  })
   it('need a password, which ansible.cfg, a variable or a script may give', () => {
     site()
     const without = rota(folder, ['run', '-i', 'hosts', 'play.yml'])
-    expect(without).toMatchObject({ exit: 65 })
+    expect(without).toMatchObject({ exit: 1 })
     expect(without.stderr).toContain(
-      'ERROR! A vault password or secret must be specified to decrypt group_vars/all/vault.yml',
+      'ERROR! Attempting to decrypt but no vault secrets found: a vault password or secret must be specified to decrypt group_vars/all/vault.yml',
     )
     const env = { ANSIBLE_VAULT_PASSWORD_FILE: 'pw' }
     expect(rota(folder, ['run', '-i', 'hosts', 'play.yml'], { env }).exit).toBe(0)

@@ -204,6 +204,14 @@ describe('files', () => {
     expect(values.get('c')).toEqual(new Float(3))
     expect(at.get('b')).toMatchObject({ line: 2, col: 1 })
     expect(loadVarsFile(file('empty.yml', '---\n')).values.size).toBe(0)
+    const parts = loadVarsFile(file('parts.yml', '- a: 1\n- { b: 2, a: 3 }\n'))
+    expect([[...parts.values], parts.at.get('b')?.line]).toEqual([
+      [
+        ['a', 3],
+        ['b', 2],
+      ],
+      2,
+    ])
   })
 
   it('makes every text of a vaulted file a secret, and a !vault value one', () => {

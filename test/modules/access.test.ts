@@ -1,5 +1,5 @@
 // authorized_key, known_hosts and cron: their life in three shells, and the same texts as Ansible's own modules.
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
@@ -137,10 +137,26 @@ describeCases(cron, [
     expect: { f: 'A=b\nend\n' },
   },
   {
+    name: 'removes the file when nothing is left in it',
+    files: { f: '#Ansible: n\n1 2 3 4 5 root x\n\n    \n\t\n' },
+    args: { name: 'n', cron_file: 'DIR/f', state: 'absent' },
+    expect: { f: null },
+  },
+  {
+    name: 'finds no file',
+    args: { name: 'n', cron_file: 'DIR/f', state: 'absent' },
+    changed: false,
+  },
+  {
     name: 'sets a variable',
     files: { f: 'A="1"\n* * * * * root x\n' },
     args: { name: 'B', env: true, cron_file: 'DIR/f', job: '2', insertafter: 'A' },
     expect: { f: 'A="1"\nB="2"\n* * * * * root x\n' },
+  },
+  {
+    name: 'the table of the system',
+    args: { name: 'n', cron_file: '/etc/crontab', user: 'root', job: 'x' },
+    fails: /Will not manage \/etc\/crontab via cron_file/,
   },
   { name: 'no user', args: { name: 'n', cron_file: 'DIR/f', job: 'x' }, fails: /must specify user/ },
   { name: 'no job', args: { name: 'n', cron_file: 'DIR/f', user: 'root' }, fails: /must specify 'job'/ },
@@ -240,6 +256,7 @@ describe.skipIf(!hasAnsible || !hasCollections)('as Ansible', () => {
       name,
       trials.map(([text, args], i) => ({ ...fixed, ...args, [at]: put('theirs', i, text) })),
     )
+    const textOf = (path: string): string | null => (existsSync(path) ? readFileSync(path, 'utf8') : null)
     const differing: unknown[] = []
     for (const [i, [text, args]] of trials.entries()) {
       const path = put('mine', i, text)
@@ -248,9 +265,9 @@ describe.skipIf(!hasAnsible || !hasCollections)('as Ansible', () => {
         ...args,
         [at]: path,
       })
-      const mine = [readFileSync(path, 'utf8'), changed]
+      const mine = [textOf(path), changed]
       const wanted = [
-        readFileSync(join(folder, name, `theirs${i}`), 'utf8').replace(/ +$/gm, ''),
+        textOf(join(folder, name, `theirs${i}`))?.replace(/ +$/gm, '') ?? null,
         theirs[i]!['changed'],
       ]
       if (JSON.stringify(mine) !== JSON.stringify(wanted))

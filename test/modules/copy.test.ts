@@ -215,6 +215,12 @@ describe('copy', async () => {
       )
       await apply(t, copy, { content: 'new', dest: join(folder, 'a'), unsafe_writes: true, mode: '0600' })
       expect(snapshot(folder)).toMatchObject({ a: expect.stringMatching(/old$/), b: '100600 0:0 new' })
+      const told = { ...t, environment: { ANSIBLE_UNSAFE_WRITES: '1' } }
+      await apply(told, copy, { content: 'newer', dest: join(folder, 'a') })
+      await expect(
+        apply(told, copy, { content: 'x', dest: join(folder, 'a'), unsafe_writes: false }),
+      ).rejects.toThrow(/cannot replace/)
+      expect(snapshot(folder)).toMatchObject({ b: '100600 0:0 newer' })
       await inside.close()
     },
   )

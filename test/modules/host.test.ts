@@ -91,6 +91,9 @@ describe.skipIf(!hasSandbox).each(Object.keys(shells))('the host under %s', shel
     const args = {
       reboot_command: 'echo second >/run/boot; echo "$(id -u)" >/run/rebooted',
       reboot_timeout: 20,
+      pre_reboot_delay: -61,
+      post_reboot_delay: -0.5,
+      search_paths: ['/sbin', '/usr/sbin'],
     }
     expect(await act(t, reboot, args)).toMatchObject({ changed: true, values: { rebooted: true } })
     expect(await look(session(), 'cat /run/boot /run/rebooted')).toBe('second\n0\n')

@@ -17,6 +17,7 @@ import { hasProgram, hasSandbox, unpackedPackages, useSandbox } from './sandbox.
 /** A repository in a folder: rota-a 1 and 2, rota-b that needs rota-a. The list of installed packages is empty: a long one takes long. */
 const repository = `
 mount -t tmpfs rota /var/lib/dpkg; mount -t tmpfs rota /etc/apt/apt.conf.d
+mount -t tmpfs rota /var/cache/apt; mkdir -p /var/cache/apt/archives/partial
 mkdir /var/lib/dpkg/info /var/lib/dpkg/updates /var/lib/dpkg/triggers; : >/var/lib/dpkg/status
 mkdir -p /srv.rota 2>/dev/null; repo=/var/rota-repo; mkdir -p $repo; cd $repo
 make() {
@@ -106,6 +107,38 @@ describe.skipIf(!hasSandbox || !hasApt).each(Object.keys(shells))('apt under %s'
     await expect(
       apply(makeTarget({ session: session(), undoable: true }), apt, { upgrade: 'dist' }),
     ).rejects.toThrow(/cannot be undone/)
+  })
+
+  it('takes patterns of versions', { timeout: 60_000 }, async () => {
+    const t = makeTarget({ session: session() })
+    await apply(t, apt, { name: ['rota-a=1.0'] })
+    for (const name of ['rota-a>=1.0', 'rota-a=1.*'])
+      expect((await apply(t, apt, { name: [name] })).changed).toBe(false)
+    expect((await apply(t, apt, { name: ['rota-a=1.*'], state: 'latest' })).changed).toBe(false)
+    const newer = await live({ ...base(), module: apt, args: { name: ['rota-a>=1.5'] } })
+    expect(newer.result).toMatchObject({ msg: 'rota-a 1.0 -> 2.0', packages: { 'rota-a': '2.0' } })
+    await expect(apply(t, apt, { name: ['rota-a>=3'] })).rejects.toThrow(
+      /no available installation candidate for rota-a>=3/,
+    )
+    expect((await apply(t, apt, { name: ['*'], state: 'latest' })).changed).toBe(true)
+    expect(await look(session(), world)).toBe('rota-a 2.0 installed\n')
+    await apply(t, apt, { name: ['rota-a'], state: 'absent' })
+  })
+
+  it('removes package files', { timeout: 60_000 }, async () => {
+    const t = makeTarget({ session: session() })
+    const files = async () => look(session(), 'ls /var/cache/apt/archives | grep deb; exit 0')
+    await look(session(), 'cp /var/rota-repo/rota-a_1.0.deb /var/cache/apt/archives/old-q_2.4-1_all.deb')
+    await expect(
+      apply(makeTarget({ session: session(), undoable: true }), apt, { autoclean: true }),
+    ).rejects.toThrow(/cannot be undone/)
+    expect(
+      (await apply(makeTarget({ session: session(), check: true }), apt, { autoclean: true })).changed,
+    ).toBe(true)
+    expect(await files()).toBe('old-q_2.4-1_all.deb\n')
+    expect((await apply(t, apt, { autoclean: true })).result['msg']).toBe('removed 1 package files')
+    expect(await files()).toBe('')
+    expect((await apply(t, apt, { autoclean: true, clean: true })).changed).toBe(false)
   })
 
   it('installs a file', { timeout: 60_000 }, async () => {

@@ -51,6 +51,12 @@ it('reads connection variables, new and old names, over defaults', () => {
   expect(JSON.stringify(address)).not.toContain('pw-of-web1')
 })
 
+it('starts a local shell in the folder of the playbook', () => {
+  const variables = { playbook_dir: '/site' }
+  expect(addressOf('h', of({ ...variables, ansible_connection: 'local' })).folder).toBe('/site')
+  expect(addressOf('h', of(variables)).folder).toBeUndefined()
+})
+
 it('takes what turns host key checking off as accept-new', () => {
   const checking = (variables: Record<string, unknown>) => addressOf('h', of(variables)).hostKeyChecking
   expect(checking({ ansible_host_key_checking: false })).toBe('accept-new')

@@ -59,10 +59,12 @@ it('a detached command ends at its limit', async () => {
 })
 
 it('what is no single program is not detached', async () => {
-  const real = await run('\n- copy: { content: x, dest: "{{ playbook_dir }}/x" }\n  async: 5\n  poll: 0')
+  const real = await run(
+    '\n- lineinfile: { line: x, create: true, path: "{{ playbook_dir }}/x" }\n  async: 5\n  poll: 0',
+  )
   expect(ends(real)[0]).toMatchObject({
     status: 'failed',
-    problem: { code: 'E_TASK', message: 'copy cannot be detached (async with poll: 0)' },
+    problem: { code: 'E_TASK', message: 'lineinfile cannot be detached (async with poll: 0)' },
   })
 })
 

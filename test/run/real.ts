@@ -13,6 +13,7 @@ import { loadPlaybook, loadTasks } from '../../src/load/playbook.ts'
 import { loadVarsFile } from '../../src/load/vars-file.ts'
 import { parseAll, parseYaml } from '../../src/load/yaml.ts'
 import { modules } from '../../src/modules/index.generated.ts'
+import { withLibrary } from '../../src/modules/library.ts'
 import { createRegistry } from '../../src/modules/registry.ts'
 import { renderDiff } from '../../src/report/diff.ts'
 import { type RunDeps, type RunEnd, runPlaybooks, type Settings } from '../../src/run/engine.ts'
@@ -21,7 +22,7 @@ import { scopeOf } from '../../src/vars/scope.ts'
 import { openLocalSession } from '../support/local-session.ts'
 import { plainSettings } from './settings.ts'
 
-const registry = createRegistry(modules)
+const registry = withLibrary(createRegistry(modules))
 const templar = createTemplar({
   now: () => new Date(0),
   random: () => 0.5,

@@ -74,7 +74,10 @@ describe('the format', () => {
     ['$ANSIBLE_VAULT;1.0;AES\n33', 'E_VAULT x has vault format 1.0'],
     ['$ANSIBLE_VAULT;1.1;AES\n33', 'E_VAULT x is encrypted with AES'],
     ['$ANSIBLE_VAULT;1.1;AES256', 'E_VAULT x is damaged'],
-    ['$ANSIBLE_VAULT;1.1;AES256\nnot hex', 'E_VAULT x is damaged'],
+    [
+      '$ANSIBLE_VAULT;1.1;AES256\nnot hex',
+      'E_VAULT Vault format unhexlify error: Non-hexadecimal digit found; x is damaged',
+    ],
     ['$ANSIBLE_VAULT;1.1;AES256\n3333', 'E_VAULT x is damaged'],
   ])('is refused when it is %j', (text, said) => {
     expect(saidBy(() => decryptVault(text, secret('pw'), 'x'))).toContain(said)
@@ -112,14 +115,14 @@ describe('passwords', () => {
     const armored = seal('x', 'one', 'prod')
     expect(createVaultOpener(passwords).open(armored, 'v').plain.toString()).toBe('x')
     expect(saidBy(() => createVaultOpener(passwords, { isMatched: true }).open(armored, 'v'))).toBe(
-      'E_VAULT no vault password opens v (vault id prod); tried prod@prompt',
+      'E_VAULT Decryption failed (no vault secrets were found that could decrypt) on v (vault id prod); tried prod@prompt',
     )
     const other = seal('x', 'one', 'qa')
     expect(saidBy(() => createVaultOpener(passwords, { isMatched: true }).open(other, 'v'))).toContain(
       'no password has that id',
     )
     expect(saidBy(() => createVaultOpener([]).open(other, 'v'))).toContain(
-      'A vault password or secret must be specified to decrypt',
+      'a vault password or secret must be specified to decrypt',
     )
   })
   it.each([

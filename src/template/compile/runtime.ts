@@ -131,9 +131,9 @@ export class Runtime {
     if (result === null && out.length === 0) return this.isEscaping ? new Markup('') : ''
     return this.isEscaping && isText(result) ? new Markup(toText(result)) : result
   }
-  /** What `{{ value }}` adds to the output. */
+  /** What `{{ value }}` adds to the output: of None nothing, as in Ansible (not in plain Jinja). */
   output(value: Py): Py {
-    if (value instanceof Nothing) return ''
+    if (value instanceof Nothing || value === null) return ''
     if (value instanceof Undefined) value.fail()
     if (!this.isEscaping) return value
     return tainting('escaping', [value], ([plain]) =>

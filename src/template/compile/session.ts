@@ -1,5 +1,5 @@
 import { Secret } from '../../core/secret.ts'
-import { OMIT, type Scope, Template, type Value } from '../../core/value.ts'
+import { OMIT, type Scope, Template, Unopened, type Value } from '../../core/value.ts'
 import { Fault, limitFault, runtimeFault } from '../fault.ts'
 import { setMember } from '../python/equality.ts'
 import {
@@ -20,6 +20,9 @@ import type { CompiledTemplate } from './compiled-template.ts'
 import type { Language } from './language.ts'
 import type { Meter } from './limits.ts'
 import { asFault, type Runtime } from './runtime.ts'
+
+/** A template that only names a variable: one that holds null stays null; what any other expression has of None is an empty text. */
+const PLAIN_NAME = /^\{\{\s*(\w+)\s*\}\}$/
 
 /** What the machine and the other parts of rota give to templates. */
 export interface World {
@@ -130,11 +133,15 @@ export class Session {
     }
   }
   render(template: Template, keepsText = false): Py {
+    if (template instanceof Unopened) throw template.reason
     const { text, secretLabel: label } = template
-    const render = (name: string): Py =>
-      this.meter.deeper(`a recursive loop: the template ${name}`, () =>
+    const render = (name: string): Py => {
+      const value = this.meter.deeper(`a recursive loop: the template ${name}`, () =>
         this.compiler.playbookTemplate(text).renderNative(this, template.at, keepsText),
       )
+      const isNull = value === '' && this.scope.get(PLAIN_NAME.exec(text)?.[1] ?? '') === null
+      return isNull ? null : value
+    }
     return label === undefined
       ? render(JSON.stringify(text.slice(0, 80)))
       : hideTemplate(label, () => render(`of ${label}`))
