@@ -3,6 +3,10 @@
 //   npm run crash -- --trials N|all   as many
 //   npm run crash -- --mutants [N]    each safety rule broken once: the trials have to find every one
 //   npm run crash -- --real N         trials with the built program on a real host (root on Debian; makes the lab)
+//     --host container                that is the lab's production host, with a container engine and compose (default: lab)
+//     --hosts N                       on so many hosts at once
+//     --log FILE                      a line a trial; those that stand there are not made again
+//     --fault NAME                    that fault alone (test/crash/real/real-trials.ts)
 // Exit 0: everything was whole, or every mutant was found. Exit 1: not.
 import { spawnSync } from 'node:child_process'
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
@@ -19,6 +23,10 @@ const { values } = parseArgs({
     real: { type: 'string' },
     mutants: { type: 'boolean', default: false },
     only: { type: 'string' },
+    host: { type: 'string' },
+    hosts: { type: 'string' },
+    log: { type: 'string' },
+    fault: { type: 'string' },
   },
 })
 process.chdir(root)
@@ -112,10 +120,14 @@ async function playMutants() {
 if (values.mutants) process.exitCode = await playMutants()
 else if (values.real) {
   buildProgram()
-  process.exitCode = play(await bundle('real/main.ts', '.rota/crash-real.mjs'), [
-    '--trials',
-    values.real,
-  ]).status
+  const program = await bundle('real/main.ts', `.rota/crash-real-${process.pid}.mjs`)
+  const { real: trials, host, hosts, log, fault } = values
+  const given = Object.entries({ trials, host, hosts, log, fault }).filter(([, value]) => value)
+  process.exitCode = play(
+    program,
+    given.flatMap(([name, value]) => [`--${name}`, value]),
+  ).status
+  rmSync(program)
 } else {
   const trials = values.trials === 'all' ? '1000000' : values.trials
   const program = await bundle('main.ts', `.rota/crash-${process.pid}.mjs`)

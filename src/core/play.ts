@@ -28,6 +28,8 @@ export interface Common {
   readonly timeout?: Field
   readonly tags?: readonly Field[]
   readonly moduleDefaults?: Dict
+  /** Collections that roles are looked for in, before other places. */
+  readonly collections?: readonly Field[]
   readonly at: Source
 }
 /** Blocks and tasks; a block's `when` applies to each task in it. */

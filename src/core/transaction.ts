@@ -89,12 +89,15 @@ export interface RotationWorld {
   readonly rule?: FleetRule
   /** Default: true. False: the play has nothing to finalise, so that a committed run needs its values no more. */
   readonly hasFinalise?: boolean
-  /** Runs the tasks of a phase; one result a host. State changes inside go through `apply`. */
+  /** True for a change of what nobody uses until a later change says so, as the idle one of two users. Absent: there is none. */
+  isReadying?(change: Change): boolean
+  /** Runs the tasks of a phase; one result a host. State changes inside go through `apply`. `isBack`: ^C does not end it. */
   runPhase(
     phase: Phase,
     hosts: readonly string[],
     inForce: InForce,
     apply: Apply,
+    isBack?: boolean,
   ): Promise<ReadonlyMap<string, PhaseResult>>
   /** Renders each secret's `current` on the host, after preflight. Secrets without `current` are missing. */
   currentSecrets(host: string): Promise<ReadonlyMap<string, Secret>>

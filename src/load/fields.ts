@@ -9,8 +9,6 @@ import type { Reader } from './reader.ts'
 
 /** Keywords whose member is not simply their name in camel case. */
 const members: Readonly<Record<string, string>> = { user: 'remoteUser' }
-/** Accepted, and of no effect. */
-const inert = new Set(['collections'])
 
 /**
  * The plain keywords of a dict as members of core's types: `become_user` is becomeUser, words are lists, conditions are
@@ -20,7 +18,7 @@ export function readFields(reader: Reader, dict: Dict, level: Level): Record<str
   const table: Readonly<Record<string, Keyword>> = keywords[level]
   const fields: Record<string, unknown> = {}
   for (const [key, value] of dict) {
-    if (typeof key !== 'string' || value === null || !Object.hasOwn(table, key) || inert.has(key)) continue
+    if (typeof key !== 'string' || value === null || !Object.hasOwn(table, key)) continue
     const { shape } = table[key]!
     if (shape === 'tasks' || !shapes[shape].accepts(value)) continue
     fields[members[key] ?? camelCase(key)] = readField(reader, shape, dict, key, value)

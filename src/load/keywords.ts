@@ -30,7 +30,7 @@ const common = {
   timeout: key('int', 'Seconds after which the task has failed.'),
   tags: key('words', 'Names for --tags and --skip-tags.'),
   module_defaults: key('dict', 'Default options, by module.'),
-  collections: key('names', "Accepted; rota's modules are found by their short names anyway."),
+  collections: key('names', 'Look for roles in these first; modules are found by their short names anyway.'),
 } satisfies Keywords
 
 const conditional = {

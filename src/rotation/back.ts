@@ -1,7 +1,7 @@
 import type { Clean } from '../core/redact.ts'
 import { endRun, holdRun } from './end.ts'
 import { endOwing, openGates, openGrace } from './grace.ts'
-import { isCommittedOn, isPromoted, isSuperseded, isTouched, ownerOf, type Step } from './ledger.ts'
+import { isCommittedOn, isSuperseded, isTouched, ownerOf, type Step } from './ledger.ts'
 import type { HostOutcome, RotationOutcome } from './outcome.ts'
 import {
   emitStates,
@@ -86,7 +86,7 @@ async function restoreService(
       const isAsked = (host: string): boolean => hosts.has(host) && !run.ledger.abandoned.has(host)
       const touched = wave.filter(host => isAsked(host) && isTouched(run.ledger, host) && !stuck.has(host))
       if (touched.length === 0) break
-      const red = await runPhase(run, phase, touched, inForce)
+      const red = await runPhase(run, phase, touched, inForce, { isBack: true })
       for (const [host, { status, message }] of red)
         stuck.set(host, {
           state: status === 'failed' ? 'held' : 'in_doubt',
@@ -144,6 +144,20 @@ function isStillDistributed(steps: readonly Step[]): boolean {
 }
 
 /**
+ * The hosts that stop using what was made ready before that is taken back: all together where the new values were distributed,
+ * else each for itself.
+ */
+function selectUsers(run: Run, hosts: ReadonlySet<string>, steps: readonly Step[]): ReadonlySet<string> {
+  const isSender = (host: string): boolean =>
+    run.ledger.started.has(`change ${host}`) && isStillDistributed(steps)
+  const isUser = (host: string): boolean => {
+    const own = steps.filter(step => ownerOf(step) === host)
+    return isStillDistributed(own) && own.some(step => !step.isDistributed)
+  }
+  return new Set([...hosts].filter(run.world.distributes ? isSender : isUser))
+}
+
+/**
  * Undoes what belongs to some hosts: changes in reverse order by what the target says, then converge and verify with the old
  * values. Where the new values were distributed, first every host stops sending them (a barrier), then they are forgotten.
  * Resolves with the hosts where that is not possible; a change may be on a host outside the run, where it was delegated to.
@@ -154,16 +168,15 @@ async function undoHosts(
   steps: readonly Step[],
 ): Promise<ReadonlyMap<string, Stuck>> {
   const stuck = new Map<string, Stuck>()
-  if (isPromoted(run.ledger) && isStillDistributed(steps)) {
-    const promoted = steps.filter(step => !step.isDistributed)
-    const senders = [...hosts].filter(host => run.ledger.started.has(`change ${host}`))
-    await undoSteps(run, new Set(senders), promoted, stuck, 'both')
-    const message = run.deps.clean(
-      `accepts both values, since ${[...stuck.keys()].join(', ')} may still send the new ones`,
-    )
-    if (stuck.size > 0)
-      for (const host of hosts) if (!stuck.has(host)) stuck.set(host, { state: 'held', message })
-    if (stuck.size > 0) return stuck
+  const { distributes = false } = run.world
+  const users = selectUsers(run, hosts, steps)
+  const used = steps.filter(step => !step.isDistributed && (distributes || users.has(ownerOf(step))))
+  if (users.size > 0) await undoSteps(run, users, used, stuck, 'both')
+  if (distributes && stuck.size > 0) {
+    const senders = [...stuck.keys()].join(', ')
+    const message = run.deps.clean(`accepts both values, since ${senders} may still send the new ones`)
+    for (const host of hosts) if (!stuck.has(host)) stuck.set(host, { state: 'held', message })
+    return stuck
   }
   await undoSteps(run, hosts, steps, stuck)
   return stuck

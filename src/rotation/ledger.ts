@@ -11,7 +11,7 @@ import { dropTerms } from './terms.ts'
 /** How far a change has come, as the journal says. Only `undone` says that nothing of it stands. */
 export interface Step {
   readonly change: Change
-  /** It makes the host accept both values (distribute); it is undone only when no host sends the new one any more. */
+  /** It makes accepted what is not yet used (distribute; the idle user); it is undone only when nobody uses that any more. */
   readonly isDistributed: boolean
   progress: 'intent' | 'done' | 'undo-intent' | 'undone'
 }
@@ -211,11 +211,6 @@ export function isTouched({ steps, started }: Ledger, host: string): boolean {
     isConverged ||
     (steps.length > 0 && (started.has(`change ${host}`) || started.has(`distribute+both ${host}`)))
   )
-}
-
-/** True when some host may send new values: from then on every host has to accept them until none does. */
-export function isPromoted({ started }: Ledger): boolean {
-  return [...started].some(key => key.startsWith('change '))
 }
 
 /** True when a later change of the host began where this one ended: the target then holds the later one's state. */

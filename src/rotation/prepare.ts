@@ -25,7 +25,7 @@ export async function prepareHosts(
   for (const phase of ['preflight', 'backup'] as const) {
     if (run.deps.stop?.aborted) return { red: new Map(), why: 'stopped by the operator' }
     const apply = phase === 'preflight' ? refuseChange : undefined
-    const red = await runPhase(run, phase, hosts, 'current', apply)
+    const red = await runPhase(run, phase, hosts, 'current', { apply })
     if (red.size > 0) return { red, why: `${phase} is red on ${[...red.keys()].join(', ')}` }
   }
   await settleSecrets(run, hosts)

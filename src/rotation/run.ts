@@ -178,9 +178,9 @@ async function announcePhase(
   phase: Phase,
   hosts: readonly string[],
   inForce: InForce,
+  isBack: boolean,
 ): Promise<{ readonly status: 'unreachable'; readonly message: Clean } | undefined> {
-  const isGoingForward = inForce === 'pending' || (inForce === 'both' && !run.ledger.isUndoing)
-  const required = phase === 'change' || phase === 'distribute' || (phase === 'converge' && isGoingForward)
+  const required = phase === 'change' || phase === 'distribute' || (phase === 'converge' && !isBack)
   try {
     await record(run, { type: 'phase', phase, ...both(inForce), status: 'start', hosts }, { required })
     return undefined
@@ -196,12 +196,15 @@ export async function runPhase(
   phase: Phase,
   hosts: readonly string[],
   inForce: InForce,
-  apply: Apply = writeAtOnce,
+  {
+    apply = writeAtOnce,
+    isBack = false,
+  }: { readonly apply?: Apply | undefined; readonly isBack?: boolean } = {},
 ): Promise<Red> {
-  const unkept = await announcePhase(run, phase, hosts, inForce)
+  const unkept = await announcePhase(run, phase, hosts, inForce, isBack)
   if (unkept) return new Map(hosts.map(host => [host, unkept]))
   run.deps.emit({ type: 'phase.start', phase, hosts })
-  const results = await run.world.runPhase(phase, hosts, inForce, apply).catch(error => {
+  const results = await run.world.runPhase(phase, hosts, inForce, apply, isBack).catch(error => {
     const message = toMessage(run, error)
     return new Map(hosts.map(host => [host, { status: 'failed', message } as const]))
   })

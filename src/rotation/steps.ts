@@ -45,7 +45,7 @@ async function mark(run: Run, step: Step, progress: 'done' | 'undo-intent' | 'un
 /** Makes the intent durable. Nothing of the change is sent before this resolves. */
 async function announce(run: Run, change: Change, inForce: InForce): Promise<Step> {
   const { step: id, host, module } = change
-  const isDistributed = inForce === 'both'
+  const isDistributed = inForce === 'both' || (run.world.isReadying?.(change) ?? false)
   const entry = {
     type: 'intent',
     step: id,

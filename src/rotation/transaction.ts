@@ -223,7 +223,7 @@ export async function confirmRotation(world: RotationWorld, deps: RotationDeps):
     }
     await restore(run)
     if (isWaiting) {
-      const red = await runPhase(run, 'confirmed', selectCommitted(run), 'pending', refuseChange)
+      const red = await runPhase(run, 'confirmed', selectCommitted(run), 'pending', { apply: refuseChange })
       if (red.size > 0) return endUnchanged(run, red, 'awaiting')
       await record(run, { type: 'confirm', by: deps.operator ?? 'nobody knows whom' })
     }
@@ -280,7 +280,7 @@ export async function finaliseRotation(world: RotationWorld, deps: RotationDeps)
     await restore(run)
     await refuseJoined(run)
     const hosts = selectCommitted(run)
-    const unready = await runPhase(run, 'finalise_preflight', hosts, 'pending', refuseChange)
+    const unready = await runPhase(run, 'finalise_preflight', hosts, 'pending', { apply: refuseChange })
     if (unready.size > 0) return endUnchanged(run, unready, 'preflight')
     const red = await runPhase(run, 'finalise', hosts, 'pending')
     const outcomes = world.hosts.map((host): [string, HostOutcome] => {

@@ -54,7 +54,9 @@ async function runStage(run: Run, phase: Phase, wave: readonly string[], inForce
   if (hosts.length === 0) return new Map()
   for (const host of hosts) run.ledger.started.add(keyOf(phase, host, inForce))
   const isChange = phase === 'change' || phase === 'distribute'
-  const found = await runPhase(run, phase, hosts, inForce, isChange ? createApply(run, inForce) : undefined)
+  const found = await runPhase(run, phase, hosts, inForce, {
+    apply: isChange ? createApply(run, inForce) : undefined,
+  })
   const red = isChange ? await settleOpen(run, found) : found
   remember(run, phase, hosts, red, inForce)
   return red

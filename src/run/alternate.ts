@@ -1,7 +1,7 @@
 import { problem } from '../core/error.ts'
 import type { Alternate } from '../core/play.ts'
 import { isSameSecret, Secret } from '../core/secret.ts'
-import type { InForce } from '../core/transaction.ts'
+import type { Change, InForce } from '../core/transaction.ts'
 import type { Value } from '../core/value.ts'
 import { type Reading, renderTexts } from './keyword.ts'
 
@@ -31,6 +31,12 @@ export function renderTurns(reading: Reading, alternates: readonly Alternate[]):
       })
     return { name, current: inForce, pending: names.find(each => each !== inForce)! }
   })
+}
+
+/** True for a change of the idle one itself: a state names its user in plain, and what will use it holds more than the name. */
+export function isOfIdle({ after }: Change, turns: readonly Turn[]): boolean {
+  const texts = typeof after === 'object' && after !== null ? Object.values(after) : []
+  return turns.some(({ pending }) => texts.includes(pending))
 }
 
 /** What was read from an env file is a secret, though names are none. */

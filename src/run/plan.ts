@@ -94,6 +94,7 @@ const nearest = [
   'timeout',
   'delegateTo',
   'delegateFacts',
+  'collections',
 ] as const satisfies readonly (keyof Conditional)[]
 
 function pickNearest(outer: Keywords, own: Conditional): Partial<Conditional> {

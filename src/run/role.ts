@@ -27,12 +27,20 @@ export interface Role {
   readonly layers: readonly Layer[]
   readonly dependencies: readonly Field[]
   readonly allowsDuplicates: boolean
+  /** Where it looks for other roles: the collection that it is in, then those that meta/ names. The play's are not its own. */
+  readonly collections: readonly string[]
   /** meta/ says what arguments the role takes: a dict by entry point, which is the name of a file of tasks. */
   readonly argumentSpecs: Dict
 }
 
+/** Where else a role is looked for: beside another one, and in collections. */
+export interface Near {
+  readonly folders: readonly string[]
+  readonly collections: readonly string[]
+}
+
 /**
- * Reads a role: by name from `roles/` beside the playbook, the roles path or beside the playbook itself, or by path. Throws E_FILE
+ * Reads a role: by name from a collection, `roles/` beside the playbook, the roles path or beside the playbook itself, or by path. Throws E_FILE
  * when there is none, and for a file that was asked for by name and is not there.
  */
 export function loadRole(
@@ -40,7 +48,7 @@ export function loadRole(
   folder: string,
   name: string,
   files: RoleFiles,
-  near: readonly string[],
+  near: Near,
   at: Source,
 ): Role {
   const path = findRole(deps, folder, name, near, at)
@@ -63,6 +71,7 @@ export function loadRole(
     ],
     dependencies: Array.isArray(dependencies) ? (dependencies as readonly Field[]) : [],
     allowsDuplicates: about.get('allow_duplicates') === true,
+    collections: [...collectionOf(path), ...namesIn(about.get('collections'))],
     argumentSpecs: readArgumentSpecs(deps, find('meta', 'argument_specs'), about),
   }
 }
@@ -77,13 +86,17 @@ function findRole(
   { settings }: RunDeps,
   folder: string,
   name: string,
-  near: readonly string[],
+  { folders, collections }: Near,
   at: Source,
 ): string {
-  const bases = [join(folder, 'roles'), ...near, ...(settings.rolesPath ?? []), folder]
+  const bases = [join(folder, 'roles'), ...folders, ...(settings.rolesPath ?? []), folder]
+  const names = [name, ...collections.map(collection => `${collection}.${name}`)]
   const places = isAbsolute(name)
     ? [name]
-    : [...collectionPlaces(settings, folder, name), ...bases.map(base => resolve(base, name))]
+    : [
+        ...names.flatMap(each => collectionPlaces(settings, folder, each)),
+        ...bases.map(base => resolve(base, name)),
+      ]
   const found = places.find(place => existsSync(place))
   if (found !== undefined) return found
   throw problem('E_FILE', `the role '${name}' was not found`, { at, hint: `looked for ${places.join(', ')}` })
@@ -100,6 +113,17 @@ function collectionPlaces({ collectionsPath = [] }: Settings, folder: string, na
   return [join(folder, 'collections'), ...collectionsPath].map(base =>
     join(base, 'ansible_collections', space!, collection!, 'roles', role!),
   )
+}
+
+/** The collection that a role's folder is in, if it is in one. */
+function collectionOf(path: string): string[] {
+  const found = /\/ansible_collections\/(\w+)\/(\w+)\/roles\//.exec(path)
+  return found ? [`${found[1]}.${found[2]}`] : []
+}
+
+/** The texts of a list; none of anything else. */
+export function namesIn(value: Value | undefined): string[] {
+  return Array.isArray(value) ? (value as readonly Value[]).filter(name => typeof name === 'string') : []
 }
 
 /** `main` need not be there; another name must. defaults/ and vars/ may have a folder of that name. */

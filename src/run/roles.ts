@@ -21,7 +21,7 @@ import {
   type RoleRef,
 } from './plan.ts'
 import { fromOutcome, renderLabel, type TaskResult } from './result.ts'
-import { loadRole, mainFiles, type Role, type RoleFiles } from './role.ts'
+import { loadRole, mainFiles, type Near, namesIn, type Role, type RoleFiles } from './role.ts'
 import { renderCheck } from './role-check.ts'
 import { walkNodes } from './walk.ts'
 
@@ -114,8 +114,8 @@ function textKeys(entries: Iterable<readonly [unknown, Value]>): Map<string, Val
 /** A role's dependencies, then its tasks, as nodes; its handlers and public variables go to the shelf. */
 export function planRole(planner: RolePlanner, use: RoleUse, outer: Keywords): Node[] {
   const { shelf } = planner
-  const near = outer.role ? [dirname(outer.role.path)] : []
-  const role = readRole(planner, use, near)
+  const folders = outer.role ? [dirname(outer.role.path)] : []
+  const role = readRole(planner, use, { folders, collections: namesIn(outer.collections) })
   const key = renderKey(role, use)
   if (!(use.isRepeated ?? role.allowsDuplicates) && shelf.seen.has(key)) return []
   shelf.seen.add(key)
@@ -141,7 +141,10 @@ export function planRole(planner: RolePlanner, use: RoleUse, outer: Keywords): N
 function dependencyLayers(planner: RolePlanner, role: Role, use: RoleUse): readonly Layer[] {
   return role.dependencies.flatMap(entry => {
     const dependency = parseRoleEntry(planner, entry, use.at)
-    const found = readRole(planner, dependency, [dirname(role.path)])
+    const found = readRole(planner, dependency, {
+      folders: [dirname(role.path)],
+      collections: role.collections,
+    })
     return [...dependencyLayers(planner, found, dependency), ...found.layers]
   })
 }
@@ -150,7 +153,7 @@ function newLayers(outer: Keywords, { layers }: Keywords): readonly Layer[] {
   return layers.slice(outer.layers.length)
 }
 
-function readRole(planner: RolePlanner, use: RoleUse, near: readonly string[]): Role {
+function readRole(planner: RolePlanner, use: RoleUse, near: Near): Role {
   const key = JSON.stringify([use.name, use.files, near])
   const role =
     planner.read.get(key) ?? loadRole(planner.deps, planner.folder, use.name, use.files, near, use.at)
@@ -189,6 +192,7 @@ function roleKeywords(role: Role, use: RoleUse, outer: Keywords): Keywords {
     ...inner,
     layers: [...inner.layers, ...layersOf(role, use), ...params],
     role: { name: role.name, path: role.path, parents, parentPaths },
+    collections: role.collections,
   }
 }
 
@@ -248,7 +252,8 @@ function isYes(value: Value): boolean {
 /** `include_role`: the role's tasks come next on this host; its handlers join the play's. */
 export function includeRole(act: Act, args: Dict): TaskResult {
   const { run, host } = act
-  const { task, outer } = act.step.node
+  const { task, outer, keywords } = act.step.node
+  const { collections } = keywords
   const rendered = new Map([...args].filter(([key]) => key !== 'apply'))
   const raw = task.args.get('apply')
   if (raw !== undefined) rendered.set('apply', raw)
@@ -260,7 +265,7 @@ export function includeRole(act: Act, args: Dict): TaskResult {
     planRole(
       { ...planner, shelf: { ...planner.shelf, seen } },
       use,
-      inheritInclude(act, outer, { at: act.at }),
+      inheritInclude(act, { ...outer, ...(collections && { collections }) }, { at: act.at }),
     ),
   )
   run.handlers.add(planner.shelf.handlers)

@@ -4,9 +4,9 @@ import type { Target } from '../core/module.ts'
 import type { Phase } from '../core/play.ts'
 import type { Ran, ScriptParams } from '../core/remote.ts'
 import type { Script } from '../core/script.ts'
-import type { Apply, Change, HostSecrets, InForce, PhaseResult, RotationWorld } from '../core/transaction.ts'
+import type { Apply, Change, HostSecrets, PhaseResult, RotationWorld } from '../core/transaction.ts'
 import { selectConnection } from './act.ts'
-import { renderTurns } from './alternate.ts'
+import { isOfIdle, renderTurns } from './alternate.ts'
 import { driveHosts } from './drive.ts'
 import type { HostState } from './fleet.ts'
 import { selectFleetRule } from './fleet-rule.ts'
@@ -60,13 +60,14 @@ export function createWorld(
     hasFinalise:
       plan.play.rotation!.phases.finalise.length > 0 || plan.play.rotation!.providerGates.length > 0,
     distributes,
+    isReadying: change => isOfIdle(change, turnsOf(change.owner ?? change.host)),
     ...(base.deps.refreshInventory && {
       joined: () => findJoined(base, plan),
       async setHosts(hosts) {
         base = await withHosts(base, plan, hosts)
       },
     }),
-    async runPhase(phase, hosts, inForce, apply) {
+    async runPhase(phase, hosts, inForce, apply, isBack = false) {
       const count = (counts.get(phase) ?? 0) + 1
       counts.set(phase, count)
       const hasRead = phase !== 'preflight' && phase !== 'backup'
@@ -75,7 +76,7 @@ export function createWorld(
         showSecrets(fleet.host(host), values.get(host), inForce, distributes && phase, turns)
       }
       const run = phaseRun(base, plan, phase, count, hosts, apply)
-      return runPhase(isUndo(phase, inForce) ? unstoppable(run) : run, plan, phase)
+      return runPhase(isBack ? unstoppable(run) : run, plan, phase)
     },
     async currentSecrets(host) {
       // Whether it is anybody's turn is known before anything is changed.
@@ -122,11 +123,6 @@ function phaseRun(
     phase,
     ended: 'no',
   }
-}
-
-/** Converging and verifying with the old values is what follows an undo. */
-function isUndo(phase: Phase, inForce: InForce): boolean {
-  return inForce === 'current' && (phase === 'converge' || phase === 'verify')
 }
 
 /** An undo goes on after ^C: a rotation must not be left half way. */

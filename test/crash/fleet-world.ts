@@ -6,7 +6,7 @@ import type { Ran, ScriptParams } from '../../src/core/remote.ts'
 import type { Script } from '../../src/core/script.ts'
 import type { Apply, Change, InForce, PhaseResult } from '../../src/core/transaction.ts'
 import type { State } from '../../src/core/value.ts'
-import { type Faults, type Fleet, Fuse, type Host, World } from '../rotation/simulation.ts'
+import { type Faults, type Fleet, Fuse, World } from '../rotation/simulation.ts'
 import { isNoRoom, Link, type SimulatedHost } from './simulated-host.ts'
 import type { Tripwire } from './tripwire.ts'
 
@@ -14,10 +14,10 @@ import type { Tripwire } from './tripwire.ts'
 export class FleetWorld extends World {
   readonly #links = new Map<string, Link>()
   readonly #fences = new Map<string, Prove>()
-  readonly #targets: ReadonlyMap<string, Host>
+  readonly #fleet: Fleet
   constructor(fleet: Fleet, hosts: ReadonlyMap<string, SimulatedHost>, wire: Tripwire, faults: Faults = {}) {
     super(fleet, new Fuse(), faults)
-    this.#targets = fleet.hosts
+    this.#fleet = fleet
     for (const [name, host] of hosts) this.#links.set(name, new Link(host, wire))
   }
   override setFence(host: string, prove: Prove): void {
@@ -59,20 +59,19 @@ export class FleetWorld extends World {
   async #runOn(phase: Phase, host: string, inForce: InForce, apply: Apply): Promise<PhaseResult> {
     const run = async (): Promise<PhaseResult> =>
       (await super.runPhase(phase, [host], inForce, apply)).get(host)!
-    if (phase === 'change') {
+    if (this.#fleet.scheme.tasks.some(task => task.phase === phase)) {
       await this.#task(host, 'read', () => {})
       return run()
     }
-    const target = this.#targets.get(host)!
     await this.#task(host, phase, onLine => {
       if (phase === 'converge') {
         onLine('restart', true)
-        target.running = target.env + target.role
+        this.#fleet.restart(host)
         onLine('restarted', false)
       }
       if (phase === 'committed') {
         onLine('revoke', true)
-        target.revoked = true
+        this.#fleet.hosts.get(host)!.revoked = true
         onLine('revoked', false)
       }
     })

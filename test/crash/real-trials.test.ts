@@ -1,6 +1,7 @@
 // A few trials with the built program on a real host: sshd, sudo, PostgreSQL and the panel. `npm run crash -- --real 200` makes as many.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { whyNoLab } from '../lab/labhosts.ts'
+import { openLabHost } from './real/lab-host.ts'
 import { listTrials, RealTrials } from './real/real-trials.ts'
 
 const noLab = whyNoLab()
@@ -10,7 +11,8 @@ describe.skipIf(noLab !== undefined)('on a real host', () => {
   let trials: RealTrials
   let points: Awaited<ReturnType<RealTrials['census']>>
   beforeAll(async () => {
-    trials = await RealTrials.open()
+    trials = await RealTrials.open(openLabHost)
+    await trials.warmUp()
     points = await trials.census()
   }, 240_000)
   afterAll(() => trials?.close(), 60_000)

@@ -1,13 +1,14 @@
 // A fleet, its operators, and one trial: a run that is struck, a recovery that may be struck too, and a look at what is left.
 import type { Phase } from '../../src/core/play.ts'
 import { reveal } from '../../src/core/secret.ts'
-import type { HostSecrets, InForce, PhaseResult, Reason } from '../../src/core/transaction.ts'
+import type { FleetRule, HostSecrets, InForce, PhaseResult, Reason } from '../../src/core/transaction.ts'
 import { createHostJournal, rebuildJournal } from '../../src/rotation/host-journal.ts'
 import { createHostLocks, freeHost, type Owner, takeCopy } from '../../src/rotation/host-lock.ts'
 import type { RotationOutcome } from '../../src/rotation/outcome.ts'
 import type { RotationDeps } from '../../src/rotation/run.ts'
 import { resumeRotation, rollbackRotation, runRotation } from '../../src/rotation/transaction.ts'
-import { type Faults, Fleet, Fuse, isNew, isOld, Operator } from '../rotation/simulation.ts'
+import { alternating, distributed, type Scheme } from '../rotation/schemes.ts'
+import { type Faults, Fleet, Fuse, Operator } from '../rotation/simulation.ts'
 import { watchDisk } from './doors.ts'
 import { FleetWorld } from './fleet-world.ts'
 import { SimulatedHost } from './simulated-host.ts'
@@ -23,12 +24,29 @@ export interface Story {
   readonly reason?: Reason
   /** This host's verify is red with the new secrets. */
   readonly red?: string
+  readonly scheme?: Scheme
+  readonly rule?: FleetRule
 }
 export const stories: readonly Story[] = [
   { name: 'one host', waves: [['a']] },
   { name: 'two waves', waves: [['a'], ['b']] },
   { name: 'verify red', waves: [['a'], ['b']], red: 'b' },
   { name: 'incident', waves: [['a', 'b']], reason: 'incident' },
+  {
+    name: 'commit: host',
+    waves: [['a'], ['b']],
+    rule: { commit: 'host', failureBudget: 0 },
+  },
+  {
+    name: 'commit: host, one red within the budget',
+    waves: [['a'], ['b', 'c']],
+    rule: { commit: 'host', failureBudget: 1 },
+    red: 'b',
+  },
+  { name: 'distribute', waves: [['a'], ['b']], scheme: distributed },
+  { name: 'distribute, verify red', waves: [['a'], ['b']], scheme: distributed, red: 'b' },
+  { name: 'alternate', waves: [['a'], ['b']], scheme: alternating },
+  { name: 'alternate, verify red', waves: [['a'], ['b']], scheme: alternating, red: 'b' },
 ]
 
 export interface Trial {
@@ -70,13 +88,17 @@ class Site {
   #lives = 0
   constructor(story: Story) {
     this.#story = story
-    this.fleet = new Fleet(story.waves.map(wave => [...wave]))
+    this.fleet = new Fleet(
+      story.waves.map(wave => [...wave]),
+      story.scheme,
+    )
     for (const name of story.waves.flat()) this.hosts.set(name, new SimulatedHost(name))
   }
 
   /** One process of rota on a machine. */
   async live(machine: Machine, work: 'run' | Way, wire: Tripwire): Promise<Ended> {
     const { world, owner } = this.#open(machine, wire)
+    if (this.#story.rule) Object.assign(world, { rule: this.#story.rule })
     const { setFence } = world
     const hostLocks = createHostLocks({ ...owner, setFence: setFence.bind(world) })
     const { secrets } = this
@@ -141,25 +163,48 @@ class Site {
   }
 
   /** What is not whole on the hosts, given how the run says that it ended. */
-  look(state: string): string[] {
-    const targets = [...this.fleet.hosts.values()]
-    const isCommitted = state.startsWith('committed')
-    const isWhole = isCommitted
-      ? targets.every(host => isNew(state === 'committed' ? host : { ...host, revoked: true }))
-      : targets.every(isOld)
-    const wrong: string[] = []
-    if (isCommitted && this.#story.red) wrong.push(`${state}, though verify is red`)
+  look(ended: Ended): string[] {
+    const state = stateOf(ended)
+    const wrong = [...this.fleet.refused]
     if (state === 'rolled_back' && this.#story.reason === 'incident' && this.fleet.writes > 0)
       wrong.push('an incident went back')
     if (!['committed', 'committed_with_warnings', 'rolled_back', 'refused'].includes(state))
       wrong.push(`the recovery ends ${state}`)
-    else if (!isWhole) wrong.push(`${state}, but the hosts are not all ${isCommitted ? 'new' : 'old'}`)
+    else wrong.push(...this.#lookAtHosts(ended))
+    wrong.push(...this.#lookAtBooks())
+    return wrong
+  }
+  /** Where every host is a transaction of its own, each is whole as its own state says; else all are as the run's. */
+  #lookAtHosts(ended: Ended): string[] {
+    const wrong: string[] = []
+    const state = stateOf(ended)
+    for (const [name, host] of this.fleet.hosts) {
+      const own = (this.#story.rule && 'hosts' in ended && ended.hosts.get(name)?.state) || state
+      const isCommitted = own.startsWith('committed')
+      if (isCommitted && name === this.#story.red) wrong.push(`${name} ${own}, though verify is red`)
+      const seen = own === 'committed' ? host : { ...host, revoked: true }
+      const isWhole = isCommitted ? this.fleet.scheme.isNew(seen) : this.fleet.isOldHost(name)
+      if (!isWhole) wrong.push(`${own}, but ${name} is not ${isCommitted ? 'new' : 'old'}`)
+    }
+    const isAllNew = state === 'committed' && !this.#story.rule
+    if (isAllNew && !this.fleet.isNew()) wrong.push('the hosts do not share what they should')
+    if (!this.#story.rule && this.#story.red && state.startsWith('committed'))
+      wrong.push(`${state}, though verify is red`)
+    return wrong
+  }
+  #lookAtBooks(): string[] {
+    const wrong: string[] = []
     for (const { name, book } of this.hosts.values()) {
       if (book.isHeld()) wrong.push(`${name} is still locked`)
       for (const journal of book.journals.values())
         if (this.#hasSecret(journal)) wrong.push(`a secret lies in plain in the journal on ${name}`)
     }
     return wrong
+  }
+  /** Nobody was left to say how it ended: all old, or all new. */
+  lookUnsaid(): string[] {
+    const state = this.fleet.isOld() ? 'rolled_back' : 'committed'
+    return this.look({ state, hosts: new Map(), exit: 'ok' })
   }
   lookAt(machine: Machine): string[] {
     const files = [...machine.disk.files].filter(([, { volatile }]) => this.#hasSecret(volatile.toString()))
@@ -197,7 +242,7 @@ export async function census(story: Story): Promise<readonly string[]> {
 
 /** Strikes, recovers, and looks. */
 export async function tryOut(trial: Trial): Promise<Verdict> {
-  return trial.fault === 'stop' || trial.fault === 'partition' ? tryTakenOver(trial) : tryStruck(trial)
+  return ['stop', 'partition', 'laptop'].includes(trial.fault) ? tryTakenOver(trial) : tryStruck(trial)
 }
 
 /** The same machine takes the run up again, after the process has died or ended by itself. */
@@ -218,7 +263,7 @@ async function tryStruck({ story, fault, at, way, again }: Trial): Promise<Verdi
   }
   const { ended, points } = await site.settle(alice, way)
   const state = stateOf(ended)
-  const wrong = [...site.look(state), ...site.lookAt(alice), ...(await lookAgain(site, alice, state))]
+  const wrong = [...site.look(ended), ...site.lookAt(alice), ...(await lookAgain(site, alice, state))]
   return { isStruck: true, wrong, point: wire.points[at - 1]!, state, recovery: points }
 }
 const missed: Verdict = { isStruck: false, wrong: [], point: '', state: '', recovery: 0 }
@@ -234,8 +279,8 @@ async function lookAgain(site: Site, machine: Machine, state: string): Promise<s
 }
 
 /**
- * The process sleeps, or goes on where it reaches no host; a colleague finishes from the hosts; it wakes and may change nothing any
- * more, nor say that it committed what did not stay so.
+ * The process sleeps, or goes on where it reaches no host, or is gone with its machine; a colleague finishes from the hosts. If it
+ * wakes it may change nothing any more, nor say that it committed what did not stay so.
  */
 async function tryTakenOver({ story, fault, at, way, again }: Trial): Promise<Verdict> {
   const site = new Site(story)
@@ -244,43 +289,43 @@ async function tryTakenOver({ story, fault, at, way, again }: Trial): Promise<Ve
   const living = site.live(alice, 'run', wire)
   await (fault === 'stop' ? Promise.race([living, wire.frozen]) : living)
   if (!wire.isStruck) return missed
-  const isTaken = await site.takeOver(bob, new Tripwire())
-  let points = 0
-  let state = 'refused'
-  if (isTaken) {
-    if (again !== undefined) {
-      const second = new Tripwire('kill', again)
-      await site.live(bob, way, second)
-      if (!second.isStruck) return missed
-      bob.reboot('kill', new Fuse())
-    }
-    const done = await site.settle(bob, way)
-    points = done.points
-    state = stateOf(done.ended)
-  }
-  const wrong = isTaken ? site.look(state) : []
+  const taken = (await site.takeOver(bob, new Tripwire())) ? await finish(site, bob, way, again) : undefined
+  if (taken === 'missed') return missed
+  const wrong = taken ? site.look(taken.ended) : []
   const { writes } = site.fleet
   wire.wake()
-  const claim = stateOf(await living)
-  if (isTaken) {
+  const claim = await living
+  if (taken) {
+    const state = stateOf(taken.ended)
     if (site.fleet.writes !== writes) wrong.push('whoever was taken over wrote something')
-    if (claim.startsWith('committed') && !state.startsWith('committed'))
-      wrong.push(`whoever was taken over says ${claim}`)
-    wrong.push(...site.look(state))
-  } else wrong.push(...(await lookUntaken(site, alice, claim)))
+    if (stateOf(claim).startsWith('committed') && !state.startsWith('committed'))
+      wrong.push(`whoever was taken over says ${stateOf(claim)}`)
+    wrong.push(...site.look(taken.ended))
+  } else wrong.push(...(await lookUntaken(site, fault === 'laptop' ? undefined : alice, claim)))
   return {
     isStruck: true,
     wrong: [...wrong, ...site.lookAt(alice), ...site.lookAt(bob)],
     point: wire.points[at - 1]!,
-    state,
-    recovery: points,
+    state: taken ? stateOf(taken.ended) : 'refused',
+    recovery: taken?.points ?? 0,
   }
 }
+async function finish(site: Site, machine: Machine, way: Way, again: number | undefined) {
+  if (again !== undefined) {
+    const second = new Tripwire('kill', again)
+    await site.live(machine, way, second)
+    if (!second.isStruck) return 'missed'
+    machine.reboot('kill', new Fuse())
+  }
+  return site.settle(machine, way)
+}
 
-/** Nobody had anything to take over: the first process went on, or was refused and left everything old. */
-async function lookUntaken(site: Site, alice: Machine, claim: string): Promise<string[]> {
-  if (claim.startsWith('committed') || claim === 'rolled_back') return site.look(claim)
-  alice.reboot('kill', new Fuse())
-  const { ended } = await site.settle(alice, 'rollback')
-  return site.look(stateOf(ended))
+/** Nobody had anything to take over: the first process went on, or was refused and left everything old; or is no more. */
+async function lookUntaken(site: Site, machine: Machine | undefined, claim: Ended): Promise<string[]> {
+  if (machine === undefined) return site.lookUnsaid()
+  if (['committed', 'committed_with_warnings', 'rolled_back'].includes(stateOf(claim)))
+    return site.look(claim)
+  machine.reboot('kill', new Fuse())
+  const { ended } = await site.settle(machine, 'rollback')
+  return site.look(ended)
 }

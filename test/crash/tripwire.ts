@@ -10,6 +10,7 @@ export const faults = {
   session: 'kill -9 of sshd’s session; the script runs on',
   stop: 'SIGSTOP; another operator finishes; SIGCONT',
   partition: 'the operator is cut off; another operator finishes',
+  laptop: 'the operator’s machine is lost; another operator finishes',
   'full-operator': 'the operator’s disk is full',
   'full-host': 'the host’s disk is full',
 } as const
@@ -66,7 +67,7 @@ export class Tripwire {
     Tripwire.seen.add(name)
     if (this.points.length !== this.#at) return false
     this.isStruck = true
-    if (this.fault === 'kill' || this.fault === 'power') this.isDead = true
+    if (this.fault === 'kill' || this.fault === 'power' || this.fault === 'laptop') this.isDead = true
     if (this.fault === 'stop') {
       this.#frozen = new Promise(resolve => {
         this.#wake = resolve

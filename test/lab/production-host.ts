@@ -1,7 +1,7 @@
 // A production host as the checklist describes it, in a container: sshd, a container engine of its own, `docker compose` and
 // the panel's stack in /opt/proxpanel. The engine is nested, so that the host's /proc shows the panel's processes, as a real
 // host's does; the outer engine is the lab's private one.
-import { spawnSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:net'
 import { join } from 'node:path'
@@ -17,6 +17,10 @@ const compose =
 
 export interface ProductionHost {
   readonly ssh: LoginAddress
+  /** Process id of the host's first process, as this machine sees it. */
+  readonly pid: number
+  /** On the engine's bridge. */
+  readonly address: string
   /** http://127.0.0.1:PORT of the panel, through the host's sshd. */
   readonly panelUrl: string
   /** A URL that reaches the database by its container's address, which no trust rule covers. */
@@ -95,8 +99,11 @@ async function deploy(container: StartedTestContainer): Promise<ProductionHost> 
     return (server.address() as { port: number }).port
   }
   const env = async (): Promise<Record<string, string>> => parseSettings(await run(`cat ${envFile}`))
+  const [pid, address] = placeOf(container)
   return {
     ssh,
+    pid: Number(pid),
+    address: address!,
     run,
     env,
     panelUrl: `http://127.0.0.1:${await tunnel('127.0.0.1', 3000)}`,
@@ -114,6 +121,13 @@ async function deploy(container: StartedTestContainer): Promise<ProductionHost> 
       await container.stop({ timeout: 0 })
     },
   }
+}
+
+function placeOf(container: StartedTestContainer): readonly string[] {
+  const format = '{{.State.Pid}} {{.NetworkSettings.IPAddress}}'
+  return execFileSync('docker', ['inspect', '-f', format, container.getId()], { encoding: 'utf8' })
+    .trim()
+    .split(' ')
 }
 
 /** A tar of the panel's folder with the packages it needs, as its release would bring them. */

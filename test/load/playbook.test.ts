@@ -79,7 +79,7 @@ describe('a task', () => {
     expect(read.loop).toMatchObject({ kind: 'dict', at: { line: 10, col: 7 } })
     expect(read.loopControl?.label).toBeInstanceOf(Template)
     expect(read).not.toHaveProperty('vars')
-    expect(read).not.toHaveProperty('collections')
+    expect(read.collections).toEqual(['a.b'])
   })
 
   it('makes bare expressions of the options that are evaluated', () => {

@@ -1,5 +1,5 @@
 // A fleet in memory, a disk that loses what was not synced, and a stop that can be put at any effect of either.
-import { createHash, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { problem } from '../../src/core/error.ts'
 import type { RunEvent } from '../../src/core/event.ts'
 import type { Prove } from '../../src/core/fence.ts'
@@ -21,6 +21,7 @@ import type { RotationDeps } from '../../src/rotation/run.ts'
 import { generateSecret } from '../../src/secrets/generate.ts'
 import { loadIdentity } from '../../src/secrets/identity.ts'
 import { createSealer } from '../../src/secrets/seal.ts'
+import { type Host, inPlace, type Known, type Scheme, type Task, valueIn } from './schemes.ts'
 
 export class Stopped extends Error {}
 
@@ -109,38 +110,16 @@ export class MemoryDisk implements Disk {
   }
 }
 
-/** A target: an env file that two tasks edit one after the other, a database role, and the application that read them. */
-export interface Host {
-  env: string
-  role: string
-  running: string
-  revoked: boolean
-}
-const JWT = 'old-jwt-value-0123456789'
-const DB = 'old-db-value-0123456789'
-const renderEnv = (jwt: string, db: string): string => `A=1\nJWT=${jwt}\nDB=${db}\n`
-const renderRole = (db: string): string => createHash('sha256').update(`scram ${db}`).digest('hex')
-
-export const oldHost = (): Host => {
-  const env = renderEnv(JWT, DB)
-  const role = renderRole(DB)
-  return { env, role, running: env + role, revoked: false }
-}
-export const isOld = (host: Host): boolean => JSON.stringify(host) === JSON.stringify(oldHost())
-/** Everything of the host is made from one pair of new values. */
-export const isNew = (host: Host): boolean => {
-  const [, jwt, db] = /^A=1\nJWT=([A-Za-z0-9]{32})\nDB=([A-Za-z0-9]{32})\n$/.exec(host.env) ?? []
-  if (!jwt || !db) return false
-  const role = renderRole(db)
-  return host.role === role && host.running === host.env + role && host.revoked
-}
-
-const at = { file: 'play.yml', line: 1, col: 1 }
-const specs: readonly SecretSpec[] = [
-  { name: 'JWT', length: 32, shared: true, at },
-  { name: 'DB', length: 32, at },
-]
-const tasks = ['alter role', 'env JWT', 'env DB'] as const
+export const oldHost = ({ env, role }: Scheme = inPlace): Host => ({
+  env,
+  role,
+  running: env + role,
+  revoked: false,
+})
+const isOldOf = (scheme: Scheme, host: Host): boolean =>
+  JSON.stringify(host) === JSON.stringify(oldHost(scheme))
+export const isOld = (host: Host): boolean => isOldOf(inPlace, host)
+export const isNew = (host: Host): boolean => inPlace.isNew(host)
 
 export interface Faults {
   /** What a phase says of a host instead of running there. Called before each. */
@@ -155,20 +134,53 @@ export interface Faults {
 export class Fleet {
   readonly hosts = new Map<string, Host>()
   readonly waves: string[][]
+  readonly scheme: Scheme
+  /** Who was refused at some instant, though nobody may be. */
+  readonly refused = new Set<string>()
   writes = 0
-  constructor(waves: string[][]) {
+  constructor(waves: string[][], scheme = inPlace) {
     this.waves = waves
-    for (const host of waves.flat()) this.hosts.set(host, oldHost())
+    this.scheme = scheme
+    for (const host of waves.flat()) this.hosts.set(host, oldHost(scheme))
+  }
+  /** Asks everybody, after each thing that happens. */
+  look(): void {
+    const refused = this.scheme.refused?.(this.hosts)
+    if (refused !== undefined) this.refused.add(refused)
+  }
+  restart(name: string): void {
+    const host = this.hosts.get(name)!
+    host.running = host.env + host.role
+    this.look()
+  }
+  isOldHost(name: string): boolean {
+    return isOldOf(this.scheme, this.hosts.get(name)!)
+  }
+  isOld(): boolean {
+    return [...this.hosts.keys()].every(name => this.isOldHost(name))
+  }
+  /** A value that hosts share is the same on all. */
+  isNew(): boolean {
+    const hosts = [...this.hosts.values()]
+    const isShared = ({ name, shared = false }: SecretSpec): boolean =>
+      !shared || new Set(hosts.map(({ env }) => valueIn(env, name))).size === 1
+    return hosts.every(this.scheme.isNew) && this.scheme.secrets.every(isShared)
   }
 }
 
 const clean = createRedactor().clean
 
+const toState = ({ changes }: Task, text: string): State =>
+  changes === 'role'
+    ? { role: new Secret(text, 'verifier') }
+    : { path: '/.env', text: new Secret(text, 'env') }
+
 /** One life of the engine over a fleet: what it knows in memory dies with it. */
 export class World implements RotationWorld {
   readonly hosts: readonly string[]
   readonly waves: readonly (readonly string[])[]
-  readonly secrets = specs
+  readonly secrets: readonly SecretSpec[]
+  readonly distributes: boolean
   readonly #fleet: Fleet
   readonly #fuse: Fuse
   readonly #faults: Faults
@@ -180,15 +192,21 @@ export class World implements RotationWorld {
   constructor(fleet: Fleet, fuse = new Fuse(), faults: Faults = {}) {
     this.hosts = fleet.waves.flat()
     this.waves = fleet.waves
+    this.secrets = fleet.scheme.secrets
+    this.distributes = fleet.scheme.tasks.some(({ phase }) => phase === 'distribute')
     this.#fleet = fleet
     this.#fuse = fuse
     this.#faults = faults
   }
 
+  isReadying({ what }: Change): boolean {
+    return this.#fleet.scheme.tasks.some(task => task.name === what && task.isReadying)
+  }
   async runPhase(phase: Phase, hosts: readonly string[], inForce: InForce, apply: Apply) {
     this.log.push(`${phase} ${hosts.join(',')} ${inForce}`)
     const results = new Map<string, PhaseResult>()
-    const run = phase === 'change' ? this.#change : this.#act
+    const isChange = this.#fleet.scheme.tasks.some(task => task.phase === phase)
+    const run = isChange ? this.#change : this.#act
     await Promise.all(
       hosts.map(async host => {
         const fault = this.#faults.phase?.(phase, host, inForce)
@@ -199,16 +217,17 @@ export class World implements RotationWorld {
     return results
   }
 
-  async #change(_phase: Phase, host: string, inForce: InForce, apply: Apply): Promise<PhaseResult> {
-    for (const task of tasks) {
-      const before = this.#read(host, task)
-      const after = this.#want(host, task, inForce)
+  async #change(phase: Phase, host: string, _inForce: InForce, apply: Apply): Promise<PhaseResult> {
+    const target = this.#fleet.hosts.get(host)!
+    for (const task of this.#fleet.scheme.tasks.filter(task => task.phase === phase)) {
+      const text = target[task.changes]
+      const [before, after] = [toState(task, text), toState(task, task.edit(text, this.#known(host)))]
       if (isSameState(before, after)) continue
       const change: Change = {
-        step: `${task}@${host}`,
+        step: `${task.name}@${host}`,
         host,
-        module: task === 'alter role' ? 'postgresql_user' : 'env_file',
-        what: clean(task),
+        module: task.changes === 'role' ? 'postgresql_user' : 'env_file',
+        what: clean(task.name),
         before,
         after,
       }
@@ -220,57 +239,46 @@ export class World implements RotationWorld {
         return { status, message: this.clean(String((error as Error).message)) }
       }
     }
+    if (phase === 'finalise') this.#restart(host)
     return { status: 'ok' }
+  }
+  #restart(host: string): void {
+    this.#fuse.burn()
+    this.#fleet.restart(host)
+    this.#fuse.burn()
   }
 
   async #act(phase: Phase, host: string, inForce: InForce): Promise<PhaseResult> {
     const target = this.#fleet.hosts.get(host)!
-    if (phase === 'converge') {
-      this.#fuse.burn()
-      target.running = target.env + target.role
-      this.#fuse.burn()
-    }
+    if (phase === 'converge') this.#restart(host)
     if (phase === 'committed') {
       this.#fuse.burn()
       target.revoked = true
       this.#fuse.burn()
     }
-    const env = this.#expectedEnv(host, inForce)
+    const isKnown = (this.#values.get(host)?.current.size ?? 0) > 0
+    const env = isKnown ? this.#fleet.scheme.wants(this.#known(host), inForce) : target.env
     const isGreen = target.running === target.env + target.role && target.env === env
     return phase !== 'verify' || isGreen
       ? { status: 'ok' }
       : { status: 'failed', message: clean('not green') }
   }
 
-  #value(host: string, name: string, inForce: InForce): string {
-    return reveal(this.#values.get(host)![inForce === 'pending' ? 'pending' : 'current'].get(name)!)
+  #known(host: string): Known {
+    const { current, pending } = this.#values.get(host)!
+    const plain = (values: HostSecrets['current']) =>
+      Object.fromEntries([...values].map(([name, secret]) => [name, reveal(secret)]))
+    return { current: plain(current), pending: plain(pending) }
   }
-  #expectedEnv(host: string, inForce: InForce): string {
-    if (!this.#values.get(host)?.current.size) return this.#fleet.hosts.get(host)!.env
-    return renderEnv(this.#value(host, 'JWT', inForce), this.#value(host, 'DB', inForce))
-  }
-  #read(host: string, task: string): State {
-    const target = this.#fleet.hosts.get(host)!
-    return task === 'alter role'
-      ? { role: new Secret(target.role, 'verifier') }
-      : { path: '/.env', text: new Secret(target.env, 'env') }
-  }
-  #want(host: string, task: string, inForce: InForce): State {
-    if (task === 'alter role') return { role: new Secret(renderRole(this.#value(host, 'DB', inForce)), 'v') }
-    const name = task.slice(4)
-    const { env } = this.#fleet.hosts.get(host)!
-    const edited = env.replace(new RegExp(`^${name}=.*$`, 'm'), `${name}=${this.#value(host, name, inForce)}`)
-    return { path: '/.env', text: new Secret(edited, 'env') }
+  #read({ host, what }: Change): State {
+    const task = this.#fleet.scheme.tasks.find(({ name }) => name === what)!
+    return toState(task, this.#fleet.hosts.get(host)![task.changes])
   }
 
   async currentSecrets(host: string): Promise<ReadonlyMap<string, Secret>> {
     this.#faults.current?.(host)
     const { env } = this.#fleet.hosts.get(host)!
-    const value = (name: string) => new Secret(new RegExp(`^${name}=(.*)$`, 'm').exec(env)![1]!, name)
-    return new Map([
-      ['JWT', value('JWT')],
-      ['DB', value('DB')],
-    ])
+    return new Map(this.secrets.map(({ name }) => [name, new Secret(valueIn(env, name), name)]))
   }
   secretShape() {
     return { length: 32, alphabet: '' }
@@ -281,17 +289,18 @@ export class World implements RotationWorld {
   async reread(change: Change): Promise<State> {
     if (this.#fuse.isDead) throw new Stopped('dead')
     this.#faults.beforeReread?.(change)
-    return this.#read(change.host, change.what)
+    return this.#read(change)
   }
   async write(change: Change, from: State, to: State): Promise<void> {
     this.#fuse.burn()
     this.#faults.beforeWrite?.(change)
     const target = this.#fleet.hosts.get(change.host)!
-    if (!isSameState(this.#read(change.host, change.what), from)) throw problem('E_CONFLICT', 'no longer so')
+    if (!isSameState(this.#read(change), from)) throw problem('E_CONFLICT', 'no longer so')
     const state = to as { role?: Secret; text?: Secret }
     if (state.role) target.role = reveal(state.role)
     if (state.text) target.env = reveal(state.text)
     this.#fleet.writes++
+    this.#fleet.look()
     this.#fuse.burn()
     this.#faults.afterWrite?.(change)
   }

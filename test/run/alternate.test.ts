@@ -2,8 +2,9 @@
 import { describe, expect, it } from 'vitest'
 import { Secret } from '../../src/core/secret.ts'
 import type { Templar } from '../../src/core/templar.ts'
-import type { Value } from '../../src/core/value.ts'
-import { renderTurns, turnsInForce } from '../../src/run/alternate.ts'
+import type { Change } from '../../src/core/transaction.ts'
+import type { State, Value } from '../../src/core/value.ts'
+import { isOfIdle, renderTurns, turnsInForce } from '../../src/run/alternate.ts'
 
 const at = { file: 'p.yml', line: 1, col: 1 }
 const templar = { render: (value: Value) => value } as unknown as Templar
@@ -27,5 +28,15 @@ describe('of two names', () => {
       )
     expect(shown('pending')).toEqual({ current: 'app_a', pending: 'app_b', secrets: 'app_b', stale: 'app_a' })
     expect(shown('current')).toEqual({ current: 'app_a', pending: 'app_b', secrets: 'app_a', stale: 'app_b' })
+  })
+  it('a change of the idle one itself is told from one that puts it to use', () => {
+    const change = (after: State): Change =>
+      ({ step: 's', host: 'h', module: 'm', what: 'w', before: null, after }) as unknown as Change
+    expect(isOfIdle(change({ role: 'app_b', verifier: new Secret('x', 'x') }), turns('app_a'))).toBe(true)
+    expect(isOfIdle(change({ role: 'app_a', verifier: null }), turns('app_a'))).toBe(false)
+    expect(isOfIdle(change({ path: '/.env', text: new Secret('USER=app_b', 'env') }), turns('app_a'))).toBe(
+      false,
+    )
+    expect(isOfIdle(change({ role: 'app_b' }), [])).toBe(false)
   })
 })

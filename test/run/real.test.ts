@@ -109,3 +109,22 @@ it('a prompt is answered by extra vars, by the operator, or by its default', asy
   expect(messages(asked)).toEqual(['a:A? b:b'])
   await expect(runReal(file)).rejects.toMatchObject({ code: 'E_VARS', hint: 'give it with -e a=VALUE' })
 })
+
+it('collections are where roles are looked for first; a role looks in its own and in those of its meta', async () => {
+  const say = (text: string) => `- debug: {msg: ${text}}\n`
+  const stuff = 'collections/ansible_collections/my/stuff/roles'
+  const folder = files({
+    'play.yml': `- hosts: h1\n  gather_facts: false\n  collections: [my.none, my.stuff]\n  roles: [greet]\n${play(
+      '- include_role: {name: greet}\n- include_role: {name: greet}\n  collections: [my.stuff]',
+    )}`,
+    'roles/greet/tasks/main.yml': say('plain'),
+    [`${stuff}/greet/tasks/main.yml`]: '- include_role: {name: other}\n',
+    [`${stuff}/greet/meta/main.yml`]: 'collections: [my.more]\ndependencies: [dep]\n',
+    [`${stuff}/other/tasks/main.yml`]: say('other'),
+    'collections/ansible_collections/my/more/roles/dep/tasks/main.yml': say('dep'),
+  })
+  const shown = messages(await runReal(join(folder, 'play.yml'))).filter(
+    message => !message?.startsWith('included'),
+  )
+  expect(shown).toEqual(['dep', 'other', 'plain', 'dep', 'other'])
+})

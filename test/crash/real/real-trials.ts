@@ -3,7 +3,8 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { verifyEvidence } from '../../../src/evidence/verify.ts'
-import { type Env, LabSite, type Ran } from './lab-site.ts'
+import { type Env, type Ran, Site } from './site.ts'
+import type { TrialHost } from './trial-host.ts'
 
 export const realFaults = {
   kill: 'kill -9 of the operator’s process',
@@ -45,25 +46,28 @@ interface Before {
 }
 
 export class RealTrials {
-  readonly #site: LabSite
+  readonly #site: Site
   readonly #secrets = new Set<string>()
-  private constructor(site: LabSite) {
+  private constructor(site: Site) {
     this.#site = site
   }
-  static async open(): Promise<RealTrials> {
-    return new RealTrials(await LabSite.open())
+  static async open(open: () => Promise<TrialHost>): Promise<RealTrials> {
+    return new RealTrials(await Site.open(open))
   }
-  close(): void {
-    this.#site.close()
+  close(): Promise<void> {
+    return this.#site.close()
+  }
+
+  /** The first run makes keys; the second is as all later ones. */
+  async warmUp(): Promise<void> {
+    await this.#site.rotate({ fault: 'none', at: 0 }).ended
+    this.#site.forget()
+    this.#site.takeHostPoints()
   }
 
   /** The points of a run that nothing strikes: the operator's, and the host's commands. */
   async census(): Promise<{ readonly operator: readonly string[]; readonly host: readonly string[] }> {
     const site = this.#site
-    // The first run makes keys; the second is as all later ones.
-    await site.rotate({ fault: 'none', at: 0 }).ended
-    site.forget()
-    site.takeHostPoints()
     const life = site.rotate({ fault: 'none', at: 1e9, onHost: true })
     const { code, output } = await life.ended
     if (code !== 0) throw new Error(`the rotation does not work by itself: ${output}`)
@@ -142,20 +146,24 @@ export class RealTrials {
       wrong.push(...(await this.#look(before, bobs.code)))
       return { isStruck: true, point, state: stateOf(bobs), wrong, output }
     }
-    const last = await this.#endUntaken(woken)
+    const last = await this.#endUntaken(before, woken)
     wrong.push(...(await this.#look(before, last.code)))
     return { isStruck: true, point, state: stateOf(last), wrong, output: output + last.output }
   }
 
-  /** Nobody took anything over: the first operator committed, or is asked to go back; without one nothing had begun. */
-  async #endUntaken(woken: Ran | undefined): Promise<Ran> {
-    if (woken === undefined) return { code: 3, output: '' }
+  /**
+   * Nobody took anything over: the first operator committed, or is asked to go back. Without one nothing had begun, or everything was
+   * over and nothing is owed: all is as the env file says.
+   */
+  async #endUntaken({ env }: Before, woken: Ran | undefined): Promise<Ran> {
+    const isNew = this.#site.env()['JWT_SECRET'] !== env['JWT_SECRET']
+    if (woken === undefined) return { code: isNew ? 0 : 3, output: '' }
     if (woken.code === 0) return woken
     return this.#recover({ fault: 'stop', at: 0, onHost: false, way: 'rollback' })
   }
 
   #remember(env: Env): void {
-    for (const name of ['JWT_SECRET', 'POSTGRES_PASSWORD']) this.#secrets.add(env[name]!)
+    for (const name of this.#site.host.rotated) this.#secrets.add(env[name]!)
   }
 
   /** What is not whole, given the exit code of the last command. */
@@ -166,12 +174,15 @@ export class RealTrials {
     this.#remember(now)
     const isNew = code === 0 || code === 6
     if (![0, 3, 6, 10].includes(code ?? -1)) wrong.push(`the recovery ends with exit ${code}`)
-    for (const name of ['JWT_SECRET', 'POSTGRES_PASSWORD', 'DATABASE_URL'])
+    for (const name of site.host.rotated)
       if ((now[name] !== env[name]) !== isNew) wrong.push(`${name} is ${isNew ? 'old' : 'new'}, exit ${code}`)
-    if ((await site.askDatabase(now['POSTGRES_PASSWORD']!)) !== 'accepted')
+    if ((await site.host.askDatabase(now['POSTGRES_PASSWORD']!)) !== 'accepted')
       wrong.push('the database refuses the password of the env file')
-    if (isNew && (await site.askDatabase(env['POSTGRES_PASSWORD']!)) !== 'refused')
+    if (isNew && (await site.host.askDatabase(env['POSTGRES_PASSWORD']!)) !== 'refused')
       wrong.push('the database takes the old password')
+    const stale = { ...now, ADMIN_PASSWORD: env['ADMIN_PASSWORD']! }
+    if (stale['ADMIN_PASSWORD'] !== now['ADMIN_PASSWORD'] && (await site.login(stale)).status !== 401)
+      wrong.push('the panel takes the old password')
     if ((await site.login(now).catch(() => ({ status: 0 }))).status !== 200) wrong.push('nobody can log in')
     const status = await site.visit(token).catch(() => 0)
     if (status !== (isNew ? 401 : 200)) wrong.push(`a token of before gets ${status}`)
@@ -204,8 +215,8 @@ function stateOf({ code }: Ran): string {
 }
 
 /** Trials spread evenly over points, faults, ways and second stops. */
-export function* listTrials(operator: number, host: number): Generator<RealTrial> {
-  const faults = Object.keys(realFaults) as RealFault[]
+export function* listTrials(operator: number, host: number, only?: RealFault): Generator<RealTrial> {
+  const faults = only ? [only] : (Object.keys(realFaults) as RealFault[])
   // Steps by the golden ratio fall everywhere, however early the walk is ended.
   const fraction = (i: number, salt: number): number => ((i + 1) * 0.6180339887 + salt) % 1
   for (let i = 0; ; i++) {
