@@ -38,6 +38,10 @@ export interface Execution {
   readonly version: string
   /** Watches a run in check mode, to make a plan of it. */
   readonly collector?: PlanCollector
+  /** Told of every file besides the inventory that decides what is done, before it is read. */
+  readonly onFile?: (path: string) => void
+  /** Until when what is run is approved. */
+  readonly approvedUntil?: Date
   /** Values of `--secret` and passwords that were read already. */
   readonly given?: ReadonlyMap<string, Secret>
   readonly credentials?: Credentials
@@ -160,6 +164,7 @@ async function runLoaded(execution: Execution, loaded: Loaded): Promise<number> 
       operator,
       output,
       now,
+      onFile: execution.collector?.takeFile ?? execution.onFile,
       join: selectJoin(rotation, execution.collector),
     })
     if (rotation && flags.output !== 'jsonl') process.stdout.write(`evidence: ${rotation.evidenceFolder}\n`)
@@ -208,7 +213,7 @@ function checkRotationFlags(flags: RunFlags, rotation: Rotation | undefined): vo
 }
 
 async function prepareRotation(
-  { mode, files, flags, state, given: read, collector, abandon }: Execution,
+  { mode, files, flags, state, given: read, collector, abandon, approvedUntil }: Execution,
   parts: {
     readonly inventory: Inventory
     readonly operator: Readonly<Record<string, string>>
@@ -237,6 +242,7 @@ async function prepareRotation(
     operator: parts.operator,
     invocation,
     abandon,
+    approvedUntil,
   })
 }
 
