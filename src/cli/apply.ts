@@ -9,6 +9,7 @@ import { readGivenSecrets } from './given-secrets.ts'
 import { placePlaybooks, selectFolder } from './invocation.ts'
 import type { RunFlags } from './options.ts'
 import { createPlanState, forecast, openPlan, readApprovalFile } from './plan.ts'
+import { pinFiles } from './plan-files.ts'
 
 export interface ApplyFlags extends RunFlags {
   readonly allowedSigners: string
@@ -49,7 +50,14 @@ export async function applyCommand(file: string, given: ApplyFlags, version: str
   approval.again(logins.flatMap(({ by }) => /SHA256:[\w+/]+/.exec(by) ?? []))
   const state = await createPlanState(flags)
   approval.keep(await state.folder())
-  return executePlaybooks({ ...execution, state, mode: 'run', approved: approval.evidence })
+  return executePlaybooks({
+    ...execution,
+    state,
+    mode: 'run',
+    approved: approval.evidence,
+    approvedUntil: approval.expires,
+    onFile: pinFiles(plan),
+  })
 }
 
 function requireSame(planned: Plan, now: Plan): void {

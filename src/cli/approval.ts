@@ -19,6 +19,7 @@ import { loadOperator } from './who.ts'
 
 /** An approval that counts, so far. */
 export interface CheckedApproval {
+  readonly expires: Date
   /** Said in the evidence. */
   readonly evidence: Readonly<Record<string, string>>
   /** Asks again: time has passed, and more of the executor's keys are known (`SHA256:…`). Throws E_APPROVAL. */
@@ -60,9 +61,11 @@ export async function checkApproval(
   }
   check()
   return {
+    expires: new Date(approval.expires),
     evidence: {
       approvedBy: `${approver.principals.join(',')} (${approval.user}@${approval.machine}) with ${approver.fingerprint}`,
       approvedAt: approval.at,
+      approvedUntil: approval.expires,
       plan: approval.plan,
     },
     again: check,

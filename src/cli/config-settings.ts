@@ -112,6 +112,11 @@ export const settings = define({
   verbosity: { type: 'int', ini: ['defaults.verbosity'], env: ['ANSIBLE_VERBOSITY'] },
   noColor: { type: 'bool', ini: ['defaults.nocolor'], env: ['ANSIBLE_NOCOLOR'] },
   forceColor: { type: 'bool', ini: ['defaults.force_color'], env: ['ANSIBLE_FORCE_COLOR'] },
+  groupNames: {
+    type: 'text',
+    ini: ['defaults.force_valid_group_names'],
+    env: ['ANSIBLE_TRANSFORM_INVALID_GROUP_CHARS'],
+  },
   showCustomStats: {
     type: 'bool',
     ini: ['defaults.show_custom_stats'],

@@ -45,7 +45,8 @@ export async function execCommand(pattern: string, given: ExecFlags, version: st
   const vault = await openRunVault(flags, config.values, redactor.add)
   const file = join(resolve(flags.playbookDir ?? '.'), NAME)
   const module = flags.moduleName ?? config.values.moduleName ?? 'command'
-  const refreshInventory = () => loadRunInventory(flags.inventory, [file], vault)
+  const refreshInventory = () =>
+    loadRunInventory(flags.inventory, [file], vault, false, config.values.groupNames)
   const inventory = await refreshInventory()
   const hosts = selectHosts(inventory, pattern, flags.limit)
   if (flags.listHosts) {

@@ -1,4 +1,4 @@
-import { problem } from '../core/error.ts'
+import { problem, RotaError } from '../core/error.ts'
 import type { Rotation } from '../core/play.ts'
 import { createRedactor } from '../core/redact.ts'
 import type { Secret } from '../core/secret.ts'
@@ -38,6 +38,10 @@ export interface Execution {
   readonly version: string
   /** Watches a run in check mode, to make a plan of it. */
   readonly collector?: PlanCollector
+  /** Told of every file besides the inventory that decides what is done, before it is read. */
+  readonly onFile?: (path: string) => void
+  /** Until when what is run is approved. */
+  readonly approvedUntil?: Date
   /** Values of `--secret` and passwords that were read already. */
   readonly given?: ReadonlyMap<string, Secret>
   readonly credentials?: Credentials
@@ -65,8 +69,8 @@ async function loadExecution({ files, flags, config }: Execution) {
   checkRotationFlags(flags, rotation)
   const extraVars = parseExtraVars(flags.extraVars ?? [], vault)
   const refreshInventory = (): Promise<Inventory> =>
-    loadRunInventory(flags.inventory, files, vault, !rotation)
-  const inventory = await refreshInventory()
+    loadRunInventory(flags.inventory, files, vault, !rotation, config.values.groupNames)
+  const inventory = await (flags.syntaxCheck ? loadForCheck(refreshInventory) : refreshInventory())
   if (flags.limit !== undefined) selectHosts(inventory, 'all', flags.limit)
   return {
     registry,
@@ -78,6 +82,16 @@ async function loadExecution({ files, flags, config }: Execution) {
     extraVars,
     inventory,
     refreshInventory,
+  }
+}
+
+/** A playbook can be checked where the vaults of its variables cannot be opened. */
+async function loadForCheck(load: () => Promise<Inventory>): Promise<Inventory> {
+  try {
+    return await load()
+  } catch (error) {
+    if (error instanceof RotaError && error.code === 'E_VAULT') return loadRunInventory(['localhost,'], [])
+    throw error
   }
 }
 
@@ -150,6 +164,7 @@ async function runLoaded(execution: Execution, loaded: Loaded): Promise<number> 
       operator,
       output,
       now,
+      onFile: execution.collector?.takeFile ?? execution.onFile,
       join: selectJoin(rotation, execution.collector),
     })
     if (rotation && flags.output !== 'jsonl') process.stdout.write(`evidence: ${rotation.evidenceFolder}\n`)
@@ -198,7 +213,7 @@ function checkRotationFlags(flags: RunFlags, rotation: Rotation | undefined): vo
 }
 
 async function prepareRotation(
-  { mode, files, flags, state, given: read, collector, abandon }: Execution,
+  { mode, files, flags, state, given: read, collector, abandon, approvedUntil }: Execution,
   parts: {
     readonly inventory: Inventory
     readonly operator: Readonly<Record<string, string>>
@@ -227,6 +242,7 @@ async function prepareRotation(
     operator: parts.operator,
     invocation,
     abandon,
+    approvedUntil,
   })
 }
 

@@ -13,11 +13,17 @@ type InventoryFlags = RunFlags & { readonly list?: boolean; readonly graph?: boo
 /** `rota inventory --list | --graph | --host NAME`, in ansible-inventory's forms. Throws E_USAGE without one of them. */
 export async function inventoryCommand(given: InventoryFlags): Promise<number> {
   const { flags, config } = configureFlags(given)
-  const inventory = await loadRunInventory(flags.inventory, [], await openRunVault(flags, config.values))
+  const vault = await openRunVault(flags, config.values)
+  const inventory = await loadRunInventory(flags.inventory, [], vault, false, config.values.groupNames)
   if (flags.host !== undefined) writeJson(variablesOf(findHost(inventory, flags.host)))
   else if (flags.graph) process.stdout.write(renderGraph(inventory, 'all', ''))
   else if (flags.list) writeJson(renderList(inventory, flags.limit))
-  else throw problem('E_USAGE', 'say what to show', { hint: 'rota inventory --list, --graph or --host NAME' })
+  else
+    throw problem(
+      'E_USAGE',
+      'No action selected, at least one of --host, --graph or --list needs to be specified.',
+      { hint: 'rota inventory --list, --graph or --host NAME' },
+    )
   return exits.ok.code
 }
 

@@ -30,6 +30,7 @@ export function loadRunInventory(
   playbooks: readonly string[],
   vault?: Vault,
   isLenient = false,
+  groupNames?: string,
 ): Promise<Inventory> {
   const wanted = sources ?? defaultSources.filter(source => existsSync(source)).slice(0, 1)
   if (isLenient && wanted.length === 0)
@@ -38,8 +39,29 @@ export function loadRunInventory(
   return loadInventory(found, {
     vault,
     evaluator: () => loadEvaluator(vault),
+    nameGroup: selectNameGroup(groupNames),
     playbookFolders: [...new Set(playbooks.map(file => resolve(dirname(file))))],
   })
+}
+
+/**
+ * TRANSFORM_INVALID_GROUP_CHARS: `always` and `silently` make `_` of what a variable's name cannot have, `never` and `ignore` leave it;
+ * `always` and `never` say so.
+ */
+function selectNameGroup(wish: string | undefined): ((name: string) => string) | undefined {
+  const word = wish?.toLowerCase()
+  if (word === undefined || word === 'ignore') return undefined
+  const renames = word === 'always' || word === 'silently'
+  let hasSaid = word === 'silently'
+  return name => {
+    const valid = name.replace(/^[^a-zA-Z_]|[^a-zA-Z0-9_]/g, '_')
+    if (valid !== name && !hasSaid) {
+      const what = renames ? 'and automatically replaced' : 'but not replaced'
+      process.stderr.write(`[WARNING]: Invalid characters were found in group names ${what}: ${name}\n`)
+      hasSaid = true
+    }
+    return renames ? valid : name
+  }
 }
 
 /** Loaded when a source needs it: most inventories have no expressions. */

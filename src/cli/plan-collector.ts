@@ -1,6 +1,3 @@
-import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
-import { relative } from 'node:path'
 import type { Reporter, RunEvent, Stamped } from '../core/event.ts'
 import type { Phase } from '../core/play.ts'
 import type { Change, HostSecrets, Reason, RotationWorld } from '../core/transaction.ts'
@@ -13,6 +10,7 @@ import {
   UNDO_RUN,
 } from '../rotation/plan.ts'
 import type { RunDeps } from '../run/engine.ts'
+import { hashFiles } from './plan-files.ts'
 
 type Login = Extract<RunEvent, { type: 'login' }>
 
@@ -22,6 +20,8 @@ export interface PlanCollector {
   join(deps: RunDeps): RunDeps
   /** sha256 of what the run is made of, once it is known. */
   takeInputs(inputs: string): void
+  /** Takes a file, or all of a folder, that decides what is done. */
+  takeFile(path: string): void
   /** `by` of every login that was made. */
   readonly logins: ReadonlyMap<string, Login>
   /** The plan; undefined when no rotation was met. */
@@ -67,6 +67,9 @@ export function createPlanCollector(): PlanCollector {
     takeInputs(inputs) {
       seen.inputs = inputs
     },
+    takeFile(path) {
+      for (const [file, hash] of hashFiles(path)) seen.files.set(file, hash)
+    },
     join: deps => watchDeps(deps, seen),
     make: options => (seen.world ? renderSeen(seen, seen.world, options) : undefined),
   }
@@ -98,24 +101,9 @@ function createWatcher(seen: Seen): Reporter {
 }
 
 function watchDeps(deps: RunDeps, seen: Seen): RunDeps {
-  const keep = (file: string): void => {
-    const path = relative(process.cwd(), file)
-    seen.files.set(path, createHash('sha256').update(readFileSync(file)).digest('hex'))
-  }
-  const watch =
-    <T>(load: (file: string) => T) =>
-    (file: string): T => {
-      const loaded = load(file)
-      keep(file)
-      return loaded
-    }
   const { runRotation } = deps
   return {
     ...deps,
-    loadPlaybook: watch(deps.loadPlaybook),
-    loadTasks: watch(deps.loadTasks),
-    loadHandlers: watch(deps.loadHandlers),
-    loadVarsFile: watch(deps.loadVarsFile),
     foresee(change: Change, phase: Phase | undefined) {
       if (phase === 'change' || phase === 'distribute') seen.changes.push(change)
     },

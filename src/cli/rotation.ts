@@ -5,6 +5,7 @@ import type { Redactor } from '../core/redact.ts'
 import { fingerprint, type Secret } from '../core/secret.ts'
 import type { Reason, RotationWorld } from '../core/transaction.ts'
 import { type Evidence, openEvidence } from '../evidence/folder.ts'
+import { refuseExpired } from '../rotation/approval-clock.ts'
 import { checkRotation } from '../rotation/check.ts'
 import { realDisk } from '../rotation/disk.ts'
 import { refuseInGrace } from '../rotation/due.ts'
@@ -43,6 +44,7 @@ export interface RotationOptions {
   /** What was typed, sealed; when the run is begun. */
   readonly invocation: string | undefined
   readonly abandon: RotationDeps['abandon']
+  readonly approvedUntil: Date | undefined
 }
 export interface RotationRun {
   readonly evidence: Evidence
@@ -98,6 +100,7 @@ export async function openRotation(options: RotationOptions): Promise<RotationRu
     if (mode === 'run' && !deps.settings.force) await refuseInGrace(world, options.given)
     if (deps.settings.check) return checkRotation(world, depsOf(world, deps))
     if (mode === 'run') await refuse(world.hosts)
+    if (options.approvedUntil) await refuseExpired(world, options.approvedUntil)
     const records = await readJournal(folder)
     const before = records.length
     const begun = records.find(record => record.type === 'begin')?.hosts ?? world.hosts

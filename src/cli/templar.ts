@@ -11,7 +11,11 @@ import { createTemplar, type LookupTemplar } from '../template/templar.ts'
 const asData = { templates: false, onDuplicate: () => {} }
 
 /** The template language with the parts of the operator's machine that it may use. */
-export function createOperatorTemplar(now: () => Date, vault: Vault | undefined): LookupTemplar {
+export function createOperatorTemplar(
+  now: () => Date,
+  vault: Vault | undefined,
+  onFile?: (path: string) => void,
+): LookupTemplar {
   const openVault = (armored: string, file: string): string => {
     const text = openVaultText(armored, file, vault)
     vault?.note?.(new Secret(text.trim(), basename(file)))
@@ -19,6 +23,7 @@ export function createOperatorTemplar(now: () => Date, vault: Vault | undefined)
   }
   return createTemplar({
     now,
+    ...(onFile && { onFile }),
     random: Math.random,
     env: name => process.env[name],
     parseYaml: (text, file) => parseYaml(text, file, asData).value,

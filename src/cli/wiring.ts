@@ -42,13 +42,22 @@ export interface WiringOptions {
   readonly emit: Emit
   readonly stop: AbortSignal
   readonly now: () => Date
+  /** Told of every file besides the inventory that decides what is done, before it is read. May throw. */
+  readonly onFile?: ((path: string) => void) | undefined
 }
 
 /** The engine's world made of the real parts. The caller closes `connections`. */
 export function createDeps(options: WiringOptions): RunDeps {
   const { credentials, registry, state, redactor, vault } = options
-  const templar = createOperatorTemplar(options.now, vault)
+  const { onFile } = options
+  const templar = createOperatorTemplar(options.now, vault, onFile)
   const loading = { registry, vault }
+  const watched =
+    <T>(load: (file: string) => T) =>
+    (file: string): T => {
+      onFile?.(file)
+      return load(file)
+    }
   return {
     registry,
     templar,
@@ -70,10 +79,11 @@ export function createDeps(options: WiringOptions): RunDeps {
       }),
     }),
     checkArgs,
-    loadPlaybook: options.loadPlaybook,
-    loadTasks: file => loadTasks(file, loading),
-    loadHandlers: file => loadTasks(file, { ...loading, isHandlers: true }),
-    loadVarsFile: file => loadVarsFile(file, { vault }),
+    ...(onFile && { onFile }),
+    loadPlaybook: watched(options.loadPlaybook),
+    loadTasks: watched(file => loadTasks(file, loading)),
+    loadHandlers: watched(file => loadTasks(file, { ...loading, isHandlers: true })),
+    loadVarsFile: watched(file => loadVarsFile(file, { vault })),
     selectHosts,
     scopeOf: selectScopeOf(options.config),
     runLookup: (name, terms, scope) => templar.runLookup(name, terms, scope),

@@ -75,6 +75,19 @@ export class InventoryDraft {
     return [...found]
   }
 
+  /** Gives groups other names; those that then have the same one become one. */
+  renameGroups(rename: (name: string) => string): void {
+    const before = [...this.groups.values()]
+    this.groups.clear()
+    for (const old of before) {
+      const group = this.group(rename(old.name))
+      for (const host of old.hosts) group.hosts.add(host)
+      for (const child of old.children) group.children.add(rename(child))
+      group.layers.push(...old.layers)
+      group.priority = Math.max(group.priority, old.priority)
+    }
+  }
+
   /** Puts top groups below `all` and lone hosts into `ungrouped`. When all sources are read, and again when groups were constructed. */
   settle(): void {
     const all = this.group('all')

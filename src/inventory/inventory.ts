@@ -20,6 +20,8 @@ export interface InventoryOptions {
   readonly playbookFolders?: readonly string[]
   /** For sources of the plugin constructed. */
   readonly evaluator?: () => Promise<Evaluator>
+  /** What becomes of the name of a group; by default it stays. */
+  readonly nameGroup?: ((name: string) => string) | undefined
 }
 
 /** Endings of files in an inventory folder that are no inventories: Ansible's INVENTORY_IGNORE_EXTS. */
@@ -37,8 +39,10 @@ export async function loadInventory(
 ): Promise<Inventory> {
   const draft = new InventoryDraft()
   for (const source of sources) await readSource(source, draft, options)
+  if (options.nameGroup) draft.renameGroups(options.nameGroup)
   draft.settle()
   await construct(draft, sources, options)
+  if (options.nameGroup && draft.constructed.length > 0) draft.renameGroups(options.nameGroup)
   return finish(draft, sources, options)
 }
 

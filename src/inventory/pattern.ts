@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs'
 import { problem } from '../core/error.ts'
 import type { Inventory } from '../core/vars.ts'
 import { selectNearest } from '../load/problem.ts'
@@ -38,7 +39,12 @@ function isAddress(text: string): boolean {
 function splitLimit(limit: string): readonly string[] {
   return splitPattern(limit).flatMap(part => {
     if (!part.startsWith('@')) return [part]
-    const lines = loadText(part.slice(1)).split(/\r?\n/)
+    const file = part.slice(1)
+    if (statSync(file, { throwIfNoEntry: false })?.isDirectory())
+      throw problem('E_FILE', `the limit ${part} must be a file`, {
+        hint: 'name a file with a pattern a line',
+      })
+    const lines = loadText(file).split(/\r?\n/)
     return lines.filter(line => line.trim() !== '' && !line.startsWith('#')).flatMap(splitPattern)
   })
 }

@@ -13,8 +13,8 @@ const params = {
   state: {
     type: 'string',
     required: true,
-    choices: ['absent', 'absent_from_fstab', 'ephemeral', 'mounted', 'present', 'unmounted'],
-    doc: '`mounted`: in fstab and mounted; `present`: only in fstab; `ephemeral`: only mounted; `unmounted`: not mounted, fstab as it is; `absent`: neither, and the folder is removed; `absent_from_fstab`: only that.',
+    choices: ['absent', 'absent_from_fstab', 'ephemeral', 'mounted', 'present', 'remounted', 'unmounted'],
+    doc: '`mounted`: in fstab and mounted, and mounted anew with other options when those in fstab change; `remounted`: mount it anew with `opts`; `present`: only in fstab; `ephemeral`: only mounted; `unmounted`: not mounted, fstab as it is; `absent`: neither, and the folder is removed; `absent_from_fstab`: only that.',
   },
   src: {
     type: 'path',
@@ -36,7 +36,17 @@ type MountState = {
   readonly table: FileState
   readonly hasFolder: boolean
   readonly mounted: string | null
-  readonly entry: { readonly src: string; readonly fstype: string; readonly opts: string }
+  /** Asked for at once, and no state that could be read again. */
+  readonly remount?: true
+  readonly entry: {
+    readonly src: string
+    readonly fstype: string
+    readonly opts: string
+    /** Other options in fstab are to be those that it is mounted with. */
+    readonly isRemounted: boolean
+    /** The options that it was mounted with at first. */
+    readonly was: string
+  }
 }
 
 const lookScript = sh`
@@ -49,6 +59,7 @@ case $p_do in
   umount) umount -- "$p_path" || rt_fail "Error unmounting $p_path" ;;
   mkdir) mkdir -p -- "$p_path" || rt_fail "cannot make $p_path" ;;
   rmdir) rmdir -- "$p_path" || rt_fail "cannot remove $p_path" ;;
+  remount) mount -o "remount,$p_opts" -- "$p_path" || rt_fail "Error remounting $p_path" ;;
   mount) mount -t "$p_fstype" -o "$p_opts" -- "$p_src" "$p_path" || rt_fail "Error mounting $p_path" ;;
 esac >&2
 `
@@ -61,7 +72,7 @@ const decode = (field: string): string =>
 
 type Looked = Pick<MountState, 'hasFolder' | 'mounted'>
 
-async function look(t: Target, path: string): Promise<Looked> {
+async function look(t: Target, path: string): Promise<Looked & { readonly opts: string }> {
   const { stdout, values } = accept(t, await t.run(lookScript, { path }))
   const rows = stdout
     .toString()
@@ -71,6 +82,7 @@ async function look(t: Target, path: string): Promise<Looked> {
   return {
     hasFolder: values['folder'] === '1',
     mounted: found === undefined ? null : `${decode(found[0]!)} ${found[2]}`,
+    opts: found?.[3] ?? '',
   }
 }
 
@@ -78,13 +90,22 @@ function optionsOf({ opts, boot }: MountArgs): string {
   return boot || opts.split(',').includes('noauto') ? opts : `${opts},noauto`
 }
 
+/** Whether a line of fstab is the entry of that path. */
+function isEntry(line: string, path: string): boolean {
+  const fields = line.trim().split(/\s+/)
+  return !line.trim().startsWith('#') && fields.length >= 4 && decode(fields[1]!) === path
+}
+
+/** The options that fstab has for that path. */
+function optionsIn(text: string, path: string): string | undefined {
+  const line = text.split('\n').find(one => isEntry(one, path))
+  return line === undefined ? undefined : decode(line.trim().split(/\s+/)[3]!)
+}
+
 /** The text of fstab with the entry, in its place or last; or without it. */
 function editTable(args: MountArgs, text: string, isThere: boolean): string {
   const lines = text.split('\n').filter((line, i, all) => i < all.length - 1 || line !== '')
-  const isMine = (line: string): boolean => {
-    const fields = line.trim().split(/\s+/)
-    return !line.trim().startsWith('#') && fields.length >= 4 && decode(fields[1]!) === args.path
-  }
+  const isMine = (line: string): boolean => isEntry(line, args.path)
   const first = lines.findIndex(isMine)
   const wanted = [args.src ?? '', args.path, args.fstype ?? '', optionsOf(args), args.dump, args.passno].map(
     encode,
@@ -97,7 +118,7 @@ function editTable(args: MountArgs, text: string, isThere: boolean): string {
 }
 
 function wantTable(args: MountArgs, table: FileState): FileState {
-  if (args.state === 'ephemeral' || args.state === 'unmounted') return table
+  if (['ephemeral', 'remounted', 'unmounted'].includes(args.state)) return table
   const isThere = args.state === 'mounted' || args.state === 'present'
   const text = editTable(args, String(textOf(table)), isThere)
   return text === (table.content ?? '') ? table : wantContent(table, { text }, undefined)
@@ -105,6 +126,12 @@ function wantTable(args: MountArgs, table: FileState): FileState {
 
 function want(args: MountArgs, before: MountState): MountState {
   const { state } = args
+  if (state === 'remounted') {
+    if (before.mounted !== null) return { ...before, remount: true }
+    throw problem('E_TASK', `Error remounting ${args.path}: nothing is mounted there`, {
+      hint: 'use state: mounted',
+    })
+  }
   const isMounted =
     state === 'mounted' ||
     state === 'ephemeral' ||
@@ -120,15 +147,23 @@ function want(args: MountArgs, before: MountState): MountState {
 async function write(t: Target, before: MountState, after: MountState): Promise<void> {
   const { path, entry } = after
   const { hasFolder, mounted } = before
-  await requireUnchanged<Looked>(path, { hasFolder, mounted }, () => look(t, path))
-  const change = async (verb: string): Promise<void> => {
-    accept(t, await t.run(mountScript, { do: verb, path, ...entry }))
+  await requireUnchanged<Looked>(path, { hasFolder, mounted }, async () => {
+    const { opts: _, ...found } = await look(t, path)
+    return found
+  })
+  const change = async (verb: string, opts = entry.opts): Promise<void> => {
+    accept(t, await t.run(mountScript, { do: verb, path, src: entry.src, fstype: entry.fstype, opts }))
   }
   // A folder can only be removed when nothing is mounted on it, and has to be there before.
   if (mounted !== null && after.mounted === null) await change('umount')
   if (hasFolder && !after.hasFolder) await change('rmdir')
   if (!hasFolder && after.hasFolder) await change('mkdir')
   if (mounted === null && after.mounted !== null) await change('mount')
+  else if (after.remount) await change('remount')
+  else if (after.mounted !== null && entry.isRemounted) {
+    const [now, next] = [before.table, after.table].map(table => optionsIn(String(textOf(table)), path))
+    if (now !== next) await change('remount', next ?? entry.was)
+  }
   await writeFile(t, before.table, after.table)
 }
 
@@ -140,7 +175,7 @@ export const mount = defineState<
   name: 'mount',
   summary: 'Mount a file system, and keep it in fstab.',
   notes: [
-    'What is mounted already stays mounted with the options that it has; `remounted` is not supported, since it is no state: use `command: mount -o remount PATH`.',
+    'In the change phase of a rotation `remounted` is refused: it cannot be undone. What `mounted` mounted anew gets its options back.',
     'With `absent` the folder is removed only when it is empty.',
   ],
   params,
@@ -170,16 +205,24 @@ export const mount = defineState<
   async read(t, { args, suffix }) {
     const looked = look(t, args.path)
     const table = readFile(t, args.fstab, { follow: true, content: 'plain', backupSuffix: suffix })
-    const found = { ...(await looked), table: await table }
-    if (found.mounted !== null && t.undoable && (args.state === 'absent' || args.state === 'unmounted'))
-      throw problem('E_TASK', `mount: ${args.path}: unmounting cannot be undone`, {
+    const { opts: was, ...there } = await looked
+    const found = { ...there, table: await table }
+    if (found.mounted !== null && t.undoable && ['absent', 'remounted', 'unmounted'].includes(args.state))
+      throw problem('E_TASK', `mount: ${args.path}: state ${args.state} cannot be undone`, {
         hint: 'do this outside the change phase of the rotation',
       })
-    const entry = { src: args.src ?? '', fstype: args.fstype ?? '', opts: optionsOf(args) }
+    const entry = {
+      src: args.src ?? '',
+      fstype: args.fstype ?? '',
+      opts: optionsOf(args),
+      isRemounted: args.state === 'mounted',
+      was,
+    }
     return { path: args.path, ...found, entry }
   },
-  async reread(t, state) {
-    return { ...state, ...(await look(t, state.path)), table: await rereadFile(t, state.table) }
+  async reread(t, { remount: _, ...state }) {
+    const { opts: _opts, ...found } = await look(t, state.path)
+    return { ...state, ...found, table: await rereadFile(t, state.table) }
   },
   want: ({ args }, before) => want(args, before),
   write,

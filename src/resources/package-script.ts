@@ -75,7 +75,7 @@ candidate() {
     apk)
       apk_do add --simulate --upgrade "$1" 2>/dev/null |
         sed -n "s/^([0-9/]*) [A-Z][a-z]* \([^ ]*\) (\(.* -> \)\{0,1\}\([^ )]*\)).*/\1 \3/p" |
-        while read -r name version; do if [ "$name" = "\${1%%[=<>~]*}" ]; then printf '%s %s\n' "$name" "$version"; fi; done ;;
+        while read -r new version; do if [ "$new" = "\${1%%[=<>~]*}" ]; then printf '%s %s\n' "$new" "$version"; fi; done ;;
     *)
       # Of what is installed only what is newer: a host may have more than its repositories.
       if [ -n "$2" ]; then repoquery --upgrades "$1" || listed "$1"

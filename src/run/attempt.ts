@@ -10,7 +10,7 @@ import { mergeGathered, selectFactModules } from './fact-modules.ts'
 import { searchPath } from './host-vars.ts'
 import { renderBoolean, renderName, renderNumber, renderText } from './keyword.ts'
 import { shortName } from './module-name.ts'
-import { createOperator } from './operator.ts'
+import { createOperator, tellFiles } from './operator.ts'
 import { failedBy, fromOutcome, skipped, type TaskResult, toMap } from './result.ts'
 import { runStateModule } from './state-change.ts'
 import { createTarget } from './target.ts'
@@ -74,8 +74,10 @@ async function runModule(act: Act, name: string, module: Module, warnings: strin
   const isCheck = renderBoolean(act, 'check_mode', keywords.checkMode) ?? run.deps.settings.check
   const isDiff = renderBoolean(act, 'diff', keywords.diff) ?? run.deps.settings.diff
   const args = run.deps.checkArgs(module, renderArguments(act, name, module), task)
-  if (isCheck && module.kind === 'action' && !module.reads && !module.foresees)
+  if (isCheck && module.kind === 'action' && !module.reads && !module.foresees) {
+    tellFiles(run.deps, args, searchPath(run, keywords))
     return skipped({ msg: `${name} is skipped in check mode: it does not only read` })
+  }
   const job = selectJob(act, name)
   const timeoutMs = 1000 * (renderNumber(act, 'timeout', keywords.timeout) ?? job?.limitS ?? 0)
   const where = selectWhereabouts(act)

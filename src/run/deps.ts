@@ -118,6 +118,8 @@ export interface RunDeps {
   becomeOf(get: GetVariable, keywords: BecomeKeywords): Become | undefined
   /** A diff of two states as text; '' when they read the same. */
   renderDiff(before: Shown, after: Shown): string
+  /** Told of every file of the operator's that a task names, before it is read. May throw. */
+  onFile?(path: string): void
   /** Told in check mode of every change of state that a run would make. */
   foresee?(change: Change, phase: Phase | undefined): void
   /** Runs a play with `rotation:`. Without it such a play is refused. */

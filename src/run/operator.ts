@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, statSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { basename, isAbsolute, join } from 'node:path'
 import { problem, RotaError } from '../core/error.ts'
@@ -22,7 +22,11 @@ export function createOperator(
     backupFolder: deps.backupFolder,
     seal: deps.seal,
     unseal: deps.unseal,
-    find: (kind, path) => findFile(kind, path, folders(), at),
+    find(kind, path) {
+      const found = findFile(kind, path, folders(), at)
+      deps.onFile?.(found)
+      return found
+    },
     render: value => deps.templar.render(value, scope),
     evaluate: value => (value instanceof Template ? deps.templar.evaluate(value, scope) : value),
     openVault: (armored, file) => renderOpened(deps, armored, file),
@@ -103,4 +107,20 @@ export function findFile(
   const found = places.find(place => existsSync(place))
   if (found !== undefined) return found
   throw problem('E_FILE', `cannot find ${path}`, { at, hint: `looked for ${places.join(', ')}` })
+}
+
+/** A task that check mode leaves out reads nothing: tells of the files here that the first words of its options name, like `script`’s. */
+export function tellFiles(
+  { onFile }: RunDeps,
+  args: Readonly<Record<string, unknown>>,
+  folders: readonly string[],
+): void {
+  if (!onFile) return
+  for (const value of Object.values(args)) {
+    const [path = ''] = typeof value === 'string' ? value.split(/\s/, 1) : []
+    if (path === '' || isAbsolute(path)) continue
+    const places = folders.flatMap(folder => [join(folder, 'files', path), join(folder, path)])
+    const found = places.find(place => statSync(place, { throwIfNoEntry: false })?.isFile())
+    if (found !== undefined) onFile(found)
+  }
 }

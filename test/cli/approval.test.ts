@@ -210,6 +210,38 @@ describe.skipIf(!isThere)('a rotation that needs an approval', () => {
     await expectRefused(/the hosts are one/, '--limit', 'one')
   })
 
+  it('refuses when the hosts’ clocks say that the approval has expired, whatever the executor’s says', async () => {
+    approveAs('bob')
+    mkdirSync(at('bin'))
+    writeFileSync(at('bin/date'), '#!/bin/sh\nprintf "2099-01-01T00:00:00Z\\n"\n', { mode: 0o755 })
+    site.env['PATH'] = `${at('bin')}:${process.env['PATH']}`
+    await expectRefused('by the clocks of 2 of 2 hosts')
+    site.env['PATH'] = process.env['PATH']!
+  })
+
+  it('refuses when a file that a template or a task reads is another one by now', async () => {
+    const text = readFileSync(site.playbook, 'utf8')
+    writeFileSync(at('note.txt'), 'one')
+    const more = `change:
+      - copy: { src: ${at('note.txt')}, dest: "{{ folder }}/note" }
+      - copy: { content: "{{ lookup('file', '${at('looked.txt')}') }}", dest: "{{ folder }}/looked" }
+`
+    writeFileSync(at('looked.txt'), 'one')
+    writeFileSync(at('step.sh'), 'one')
+    const script = 'converge:\n      - script: step.sh --now\n'
+    writeFileSync(site.playbook, text.replace('change:\n', more).replace('converge:\n', script))
+    const done = await plan()
+    expect(done.exit, done.stderr).toBe(0)
+    approveAs('bob')
+    for (const name of ['note.txt', 'looked.txt', 'step.sh']) {
+      writeFileSync(at(name), 'two')
+      await expectRefused(`${name} is another file`)
+      writeFileSync(at(name), 'one')
+    }
+    writeFileSync(site.playbook, text)
+    expect((await plan()).exit).toBe(0)
+  })
+
   it('applies the very same, once; the evidence says who approved', async () => {
     approveAs('bob')
     const before = keys()

@@ -61,6 +61,19 @@ playbook: site.yml
   })
 })
 
+it('groups of names that no variable can have are named anew where the configuration says so', () => {
+  write('dashed', '[a-b]\nlocalhost\n')
+  const list = (wish: string) =>
+    rota(folder, ['inventory', '-i', 'dashed', '--graph'], {
+      env: { ANSIBLE_TRANSFORM_INVALID_GROUP_CHARS: wish },
+    })
+  const [always, never] = [list('always'), list('never')]
+  expect(always.stdout).toContain('@a_b:')
+  expect(always.stderr).toContain('Invalid characters were found in group names and automatically')
+  expect(never.stdout).toContain('@a-b:')
+  expect(never.stderr).toContain('Invalid characters were found in group names but not replaced')
+})
+
 describe('what cannot be a handler', () => {
   it.each([
     ['block: [{ ping: }, { block: [{ ping: }] }]', 'Using a block as a handler is not supported.'],

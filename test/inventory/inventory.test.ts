@@ -180,6 +180,15 @@ esac
     expect(inventory.hosts.get('app1')?.groups).toEqual(['top', 'app'])
     expect(inventory.groups.get('ungrouped')?.hosts).toEqual(['extra1', 'extra2'])
   })
+  it('may have their groups renamed; two that then have one name are one', async () => {
+    const at = folder({ hosts: '[a-b]\nx\n[a_b]\ny\n[up:children]\na-b\n[a-b:vars]\nv=1\n' })
+    const nameGroup = (name: string): string => name.replace('-', '_')
+    const { groups, hosts } = await loadInventory([join(at, 'hosts')], { nameGroup })
+    expect([...groups.keys()].sort()).toEqual(['a_b', 'all', 'ungrouped', 'up'])
+    expect(groups.get('a_b')!.hosts).toEqual(['x', 'y'])
+    expect(groups.get('up')!.children).toEqual(['a_b'])
+    expect(scopeOf(hosts.get('y')!.layers).get('v')).toBe(1)
+  })
   it('asks a script with _meta only once', async () => {
     const script = `#!/bin/sh
 [ "$1" = --list ] || exit 9

@@ -75,6 +75,16 @@ describe.skipIf(!hasSandbox).each(Object.keys(shells))('the host under %s', shel
     await write(t, done.after, done.before)
     expect(await reread(t, done.before)).toEqual(done.before)
     await apply(t, mount, { ...args, state: 'ephemeral' })
+    const larger = await live({ ...one, args: { ...args, opts: 'size=2m', state: 'mounted' }, keep: true })
+    expect(larger.world).toMatch(/tmpfs size=2m 0 0\n.*\n.*size=2048k/)
+    await live({ ...one, args: { ...args, opts: 'size=3m', state: 'mounted' } })
+    const again = { path: '/home/m m', state: 'remounted', opts: 'size=4m' }
+    expect((await apply(makeTarget({ session: session(), check: true }), mount, again)).changed).toBe(true)
+    expect(await look(session(), world)).toContain('size=2048k')
+    expect((await apply(t, mount, again)).changed).toBe(true)
+    expect(await look(session(), world)).toMatch(/tmpfs size=2m 0 0\n.*\n.*size=4096k/)
+    await expect(apply(t, mount, { ...again, path: '/home/no' })).rejects.toThrow(/nothing is mounted there/)
+    await apply(t, mount, { path: '/home/m m', state: 'absent_from_fstab' })
     expect(await look(session(), world)).toMatch(/0 1\n\/home\/m m\nrota/)
     await expect(
       apply(makeTarget({ session: session(), undoable: true }), mount, {

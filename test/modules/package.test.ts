@@ -313,6 +313,11 @@ describe.skipIf(!hasSandbox || dnfFolder === undefined)('dnf', () => {
     expect(latest.world).toBe('rota-a-2.0-1.noarch\n')
     expect((await apply(t, dnf, { name: ['rota-a-1.0'] })).changed).toBe(false)
     await apply(t, dnf, { name: ['rota-a-1.0'], allow_downgrade: true })
+    const { facts } = await act(t, packageFacts, { manager: ['rpm'] })
+    const told = { name: 'rota-a', version: '1.0', release: '1', arch: 'noarch', epoch: 1, source: 'rpm' }
+    expect([...(facts!.get('packages') as Map<string, unknown>)]).toEqual([
+      ['rota-a', [new Map(Object.entries(told))]],
+    ])
     await live({ ...one, module: packageModule, args: { name: ['rota-a'], use: 'dnf', state: 'absent' } })
     await apply(t, dnf, { name: ['rota-a'], state: 'absent' })
   })

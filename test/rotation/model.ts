@@ -1,6 +1,6 @@
 // The protocol of journal, epoch and commit as a model small enough to look at all of it: two hosts with one change each, two
 // operators, and a few faults anywhere. The words are the code's. What it leaves out: phases besides change and verify, waves, and
-// the window inside one script between its guard and its rename.
+// the window inside one script between its guard and its rename; and hosts that join, which test/rotation/distribute.test.ts strikes.
 
 export type HostName = 'a' | 'b'
 export type Operator = 'alice' | 'bob'
@@ -15,6 +15,8 @@ export type Entry =
   | 'undo'
   | `undone ${HostName}`
   | 'commit'
+  /** Host b is given up by a person, who says that it never answers again. */
+  | 'abandon'
   | 'end committed'
   | 'end rolled_back'
 
@@ -63,6 +65,7 @@ export const rules = {
   turned: 'a run that turned back never goes forward again',
   late: 'what landed after it was found not applied is undone too',
   stale: 'a journal that lacks records of a copy is not taken up',
+  abandoned: 'a host that was given up stays locked until somebody has looked at it',
 } as const
 export type Rule = keyof typeof rules
 
@@ -245,10 +248,12 @@ class Steps {
 
   #tellBoth(state: State): State {
     const told = this.#call('a', state)
+    if (state.processes[this.#name].journal?.includes('abandon')) return told
     return told.processes[this.#name].at === 'off' ? told : this.#call('b', told)
   }
   /** The epoch of a host that the run holds, then its copy: whoever had the run can add nothing to what is read. */
   #fetch(host: HostName): readonly Move[] {
+    if (this.#isGivenUp(host)) return [this.#move('leaves b alone', this.#to('choose'))]
     const { copy } = this.#state.hosts[host]
     const read = this.#with({ journal: add(this.#process.journal ?? [], copy) })
     return [this.#move(`raises and reads ${host}`, this.#raise(host, read))]
@@ -270,6 +275,7 @@ class Steps {
   }
   #take(host: HostName): readonly Move[] {
     const way = this.#process.at.split(' ')[2] ?? 'resume'
+    if (this.#isGivenUp(host)) return [this.#move('leaves b alone', this.#to(`restore - ${way}`))]
     const { copy } = this.#state.hosts[host]
     const isStale = copy.some(entry => !this.#has(entry)) && !this.#broken.has('stale')
     // As its hint says, the folder is moved away, and the run is fetched from the hosts.
@@ -285,7 +291,15 @@ class Steps {
         raise(this.#to(host === 'a' ? `take b ${way}` : begin), host, 'held', this.#name),
       ),
       ...this.#faulty(`cannot reach ${host}`, this.#stop()),
+      ...(host === 'b' && isKnown && !this.#isEnded() ? this.#faulty('gives b up', this.#giveUp(way)) : []),
     ]
+  }
+  #isGivenUp(host: HostName): boolean {
+    return host === 'b' && this.#has('abandon')
+  }
+  /** By a person's word. What stands on b is not touched any more, by whomever. */
+  #giveUp(way: string): State {
+    return this.#call('a', this.#record('abandon', `restore - ${way}`))
   }
   /** Which way a run that is taken up goes: see transaction.ts. */
   #decide(): State {
@@ -308,7 +322,7 @@ class Steps {
     ]
   }
   #afterWrite(host: HostName): string {
-    if (host === 'b') return 'verify'
+    if (host === 'b' || this.#has('abandon')) return 'verify'
     return this.#has('intent b') ? 'ask b' : 'intent b'
   }
   #write(host: HostName): readonly Move[] {
@@ -346,7 +360,7 @@ class Steps {
   }
   #probe(host: HostName): readonly Move[] {
     const next = host === 'b' ? 'probe a' : 'look b'
-    if (!this.#has(`intent ${host}`) || this.#has(`undone ${host}`))
+    if (!this.#has(`intent ${host}`) || this.#has(`undone ${host}`) || this.#isGivenUp(host))
       return [this.#move(`skips ${host}`, this.#to(next))]
     const isNew = this.#state.hosts[host].value === 'new' && !this.#broken.has('probe')
     return [
@@ -369,6 +383,7 @@ class Steps {
   /** The last look at what had no answer. A script that outlived its session has landed by now, or never will: the model's one assumption about time. */
   #lookLate(host: HostName): readonly Move[] {
     const next = host === 'b' ? 'look a' : 'end'
+    if (this.#isGivenUp(host)) return [this.#move('leaves b alone', this.#to(next))]
     const { late, value } = this.#state.hosts[host]
     // Only then has it to have happened.
     if (late) return []
@@ -384,7 +399,8 @@ class Steps {
     const hold = this.#process.holds[host]
     const isKnown = this.#state.hosts[host].copy.every(entry => this.#has(entry)) || this.#broken.has('stale')
     const isOurs = hold === 'no' ? this.#isEnded() && isKnown : this.#isHeld(host)
-    const isFreed = isOurs && this.#state.hosts[host].lock === 'held'
+    const isLeft = this.#isGivenUp(host) && !this.#broken.has('abandoned')
+    const isFreed = isOurs && !isLeft && this.#state.hosts[host].lock === 'held'
     const freed = isFreed ? raise(this.#state, host, 'free', undefined) : this.#state
     if (host === 'a') return [this.#move('frees a', this.#to('free b', freed))]
     const says = this.#has('end committed')
@@ -409,13 +425,25 @@ function keyOf({ hosts, processes, faults }: State): string {
   return [faults, host(hosts.a), host(hosts.b), process(processes.alice), process(processes.bob)].join('|')
 }
 
+/** Host b was given up: of it nobody says anything any more. */
+function isAbandoned({ hosts, processes }: Pick<State, 'hosts' | 'processes'>): boolean {
+  return (
+    hosts.a.copy.includes('abandon') || operators.some(name => processes[name].journal?.includes('abandon'))
+  )
+}
+
 /** What is wrong with a state; undefined when nothing is. */
 export function findFault({ hosts, processes }: State): string | undefined {
-  const values = hostNames.map(name => hosts[name].value)
+  const isGivenUp = isAbandoned({ hosts, processes })
+  const asked = hostNames.filter(name => name === 'a' || !isGivenUp)
+  const values = asked.map(name => hosts[name].value)
   const says = operators.map(name => processes[name].says)
   const isOver =
-    hostNames.every(name => hosts[name].lock === 'free') &&
-    operators.every(name => processes[name].at === 'off')
+    asked.every(name => hosts[name].lock === 'free') && operators.every(name => processes[name].at === 'off')
+  // Whoever ended the run before it was given up may still give it back, as it is.
+  const isEnded = says.includes(hosts.b.value === 'new' ? 'committed' : 'rolled_back')
+  if (isGivenUp && hosts.b.lock === 'free' && hosts.b.copy.includes('intent b') && !isEnded)
+    return 'a host was given up and never looked at, and is free'
   const copies = hostNames.flatMap(name => hosts[name].copy)
   if (copies.includes('undo') && copies.includes('commit')) return 'the run turned twice'
   if (says.includes('committed') && values.includes('old')) return 'committed, and a host is old'
@@ -433,9 +461,10 @@ export function findFault({ hosts, processes }: State): string | undefined {
   return undefined
 }
 
-/** Over: nobody works, no host is held, and the hosts agree. */
+/** Over: nobody works, no host is held, and the hosts agree; one that was given up stays held. */
 export function isSettled({ hosts, processes }: State): boolean {
   const isQuiet = operators.every(name => processes[name].at === 'off')
+  if (isAbandoned({ hosts, processes })) return isQuiet && hosts.a.lock === 'free'
   const isFree = hostNames.every(name => hosts[name].lock === 'free')
   return isQuiet && isFree && hosts.a.value === hosts.b.value
 }

@@ -49,6 +49,7 @@ const encodings: Readonly<Record<string, BufferEncoding>> = {
 
 /** The text of a file, read once a session. Faults when it cannot be read. */
 export function readText(session: Session, path: string, encoding = 'utf-8'): string {
+  session.world.onFile?.(path)
   const coding = encodings[encoding.toLowerCase()]
   if (coding) return readFileSync(path).toString(coding)
   const known = session.files.get(path)

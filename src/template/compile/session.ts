@@ -43,6 +43,8 @@ export interface World {
   ) => string
   /** The plain text; undefined: another password sealed it. Throws E_VAULT for what is damaged. */
   readonly openSealed?: (armored: string, password: string) => string | undefined
+  /** Told of every file that a template or lookup reads, before it is read. May throw. */
+  readonly onFile?: (path: string) => void
   /** Takes a message for the operator that is no failure. */
   readonly warn?: (message: string) => void
 }

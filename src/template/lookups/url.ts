@@ -8,34 +8,11 @@ import type { Args } from '../python/signature.ts'
 import { toText } from '../python/text.ts'
 import { splitLines } from '../python/text-split.ts'
 import { type LookupSet, termText } from './lookup.ts'
+import { findLogin } from './netrc.ts'
+import { fetcher, selectWay } from './url-fetcher.ts'
 
 const LONGEST_BODY = 64 * 1024 * 1024
 const MOST_REDIRECTS = 10
-
-/**
- * Run by a second node, since a template cannot wait: reads what to get as JSON on stdin (headers and passwords are nobody else's to see)
- * and writes `{status, body}` or `{error}`.
- */
-const fetcher = `
-const asked = JSON.parse(require('node:fs').readFileSync(0, 'utf8'))
-const answer = result => process.stdout.write(JSON.stringify(result))
-const get = (url, left) => {
-  const { protocol } = new URL(url)
-  const client = protocol === 'https:' ? require('node:https') : require('node:http')
-  const tls = protocol === 'https:' ? { rejectUnauthorized: asked.isChecked, ca: asked.caFile && require('node:fs').readFileSync(asked.caFile), ciphers: asked.ciphers } : {}
-  const place = asked.socket ? { socketPath: asked.socket } : {}
-  const request = client.get(url, { headers: asked.headers, timeout: asked.timeoutMs, ...tls, ...place }, response => {
-    const { statusCode: status, headers } = response
-    if (asked.follows && status >= 300 && status < 400 && headers.location && left > 0)
-      return response.resume(), get(new URL(headers.location, url).href, left - 1)
-    const parts = []
-    response.on('data', part => parts.push(part)).on('end', () => answer({ status, body: Buffer.concat(parts).toString('utf8') }))
-  })
-  request.on('timeout', () => request.destroy(new Error('no answer within ' + asked.timeoutMs / 1000 + ' s')))
-  request.on('error', ({ code, message }) => answer({ error: message || code, code }))
-}
-get(asked.url, ${MOST_REDIRECTS})
-`
 
 interface Answer {
   readonly status?: number
@@ -56,7 +33,7 @@ function fetchUrl(url: string, options: Args, { session }: Runtime): string {
       input: JSON.stringify({
         url,
         timeoutMs,
-        ...requestOf(options, session),
+        ...requestOf(url, options, session),
       }),
     }),
   )
@@ -69,17 +46,24 @@ function fetchUrl(url: string, options: Args, { session }: Runtime): string {
   return body
 }
 
-function requestOf(options: Args, session: Session): Record<string, unknown> {
+/** `user:password`, given or else of ~/.netrc (or the file that NETRC names). */
+function loginOf(url: string, options: Args, { world }: Session): string | undefined {
+  if (options.has('username'))
+    return `${options.text('username')}:${options.has('password') ? options.text('password') : ''}`
+  if (!options.flag('use_netrc')) return undefined
+  return findLogin(world.env('NETRC') ?? `${world.env('HOME') ?? ''}/.netrc`, new URL(url).hostname)
+}
+
+function requestOf(url: string, options: Args, session: Session): Record<string, unknown> {
   const given = options.raw('headers')
   const headers = new Map(
     isDict(given) ? [...given].map(([name, value]) => [toText(name), toText(value)]) : [],
   )
   if (!headers.has('User-Agent')) headers.set('User-Agent', options.text('http_agent'))
   if (options.flag('force')) headers.set('cache-control', 'no-cache')
-  if (options.has('username')) {
-    const login = `${options.text('username')}:${options.has('password') ? options.text('password') : ''}`
+  const login = loginOf(url, options, session)
+  if (login !== undefined && !headers.has('Authorization'))
     headers.set('Authorization', `Basic ${Buffer.from(login).toString('base64')}`)
-  }
   const ciphers = options.has('ciphers')
     ? options.value('ciphers')
     : session.variable('ansible_lookup_url_ciphers')
@@ -88,6 +72,7 @@ function requestOf(options: Args, session: Session): Record<string, unknown> {
     isChecked: options.flag('validate_certs'),
     follows: !/^(?:no|none|false)$/i.test(options.text('follow_redirects')),
     caFile: options.has('ca_path') ? options.text('ca_path') : authorities(session),
+    ...(options.flag('use_proxy') ? selectWay(session) : { proxies: {}, bypass: [] }),
     ...(options.has('unix_socket') ? { socket: options.text('unix_socket') } : {}),
     ...(ciphers === undefined ? {} : { ciphers: ciphersText(ciphers) }),
   }
@@ -114,11 +99,11 @@ function lookUp(term: Py, options: Args, runtime: Runtime): readonly Py[] {
   return options.flag('split_lines') ? splitLines(text) : [text]
 }
 
-/** What an address of the web answers, as the operator's machine gets it: over no proxy, and without ~/.netrc. */
+/** What an address of the web answers, as the operator's machine gets it: over its proxies, with the logins of ~/.netrc. */
 export const urlLookups: LookupSet = {
   url: {
     takes:
-      "validate_certs=true, split_lines=true, username=null, password=null, headers={}, force=false, timeout=10, http_agent='ansible-httpget', follow_redirects='urllib2', unix_socket=null, ca_path=null, ciphers=null, use_netrc=false, use_proxy=false, force_basic_auth=false",
+      "validate_certs=true, split_lines=true, username=null, password=null, headers={}, force=false, timeout=10, http_agent='ansible-httpget', follow_redirects='urllib2', unix_socket=null, ca_path=null, ciphers=null, use_netrc=true, use_proxy=true, force_basic_auth=false",
     run: (terms, options, runtime) => terms.flatMap(term => lookUp(term, options, runtime)),
   },
 }
