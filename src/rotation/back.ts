@@ -1,7 +1,7 @@
 import type { Clean } from '../core/redact.ts'
 import { endRun, holdRun } from './end.ts'
 import { endOwing, openGates, openGrace } from './grace.ts'
-import { isCommittedOn, isSuperseded, isTouched, ownerOf, type Step } from './ledger.ts'
+import { isCommittedOn, isSuperseded, isTouched, keyOf, ownerOf, type Step } from './ledger.ts'
 import type { HostOutcome, RotationOutcome } from './outcome.ts'
 import {
   emitStates,
@@ -116,6 +116,27 @@ async function findLate(run: Run, uncertain: readonly Step[], stuck: Map<string,
   return isLate
 }
 
+/**
+ * A converge that was cut off can leave a service stopped which has to say what it holds: it is run again where nothing answers.
+ * True when there is somebody to ask again.
+ */
+async function restartSilent(
+  run: Run,
+  hosts: ReadonlySet<string>,
+  stuck: Map<string, Stuck>,
+  inForce: 'current' | 'both',
+): Promise<boolean> {
+  const hasBegun = (host: string): boolean => run.ledger.started.has(keyOf('converge', host, 'pending'))
+  const silent = [...stuck.keys()].filter(
+    host => hosts.has(host) && hasBegun(host) && stuck.get(host)!.state === 'in_doubt',
+  )
+  if (silent.length === 0) return false
+  const red = await runPhase(run, 'converge', silent, inForce, { isBack: true })
+  const awake = silent.filter(host => !red.has(host))
+  for (const host of awake) stuck.delete(host)
+  return awake.length > 0
+}
+
 /** Undoes steps, then converges and verifies; again, should a change land late. Fills `stuck`. */
 async function undoSteps(
   run: Run,
@@ -127,6 +148,7 @@ async function undoSteps(
   const uncertain = steps.filter(step => step.progress === 'intent')
   for (let attempt = 0; attempt < LATE_ATTEMPTS; attempt++) {
     await undoAll(run, steps, stuck)
+    if (await restartSilent(run, hosts, stuck, inForce)) await undoAll(run, steps, stuck)
     await restoreService(run, hosts, stuck, inForce)
     if (!(await findLate(run, uncertain, stuck))) break
   }

@@ -1,9 +1,10 @@
 // A check that is good now and then is no proof that the new values are to blame: the run waits for a person.
 import { expect, it } from 'vitest'
+import { problem } from '../../src/core/error.ts'
 import { createRedactor } from '../../src/core/redact.ts'
 import type { PhaseResult } from '../../src/core/transaction.ts'
 import { resumeRotation, rollbackRotation, runRotation } from '../../src/rotation/transaction.ts'
-import { Fleet, Fuse, isNew, isOld, Operator, World } from './simulation.ts'
+import { type Faults, Fleet, Fuse, isNew, isOld, Operator, World } from './simulation.ts'
 
 const { clean } = createRedactor()
 const flaky: PhaseResult = { status: 'failed', message: clean('503 now and then'), isFlaky: true }
@@ -52,4 +53,22 @@ it('undoes the run when something else is red as well', async () => {
   expect(mixed.isAll(isOld)).toBe(true)
   expect((await runRotation(world(), operator.deps())).state).toBe('held')
   expect(isAll(isOld)).toBe(false)
+})
+
+it('a service that a killed restart has left stopped is started again before it is asked what it holds', async () => {
+  const fleet = new Fleet([['a']])
+  const operator = new Operator()
+  let isDown = false
+  const faults: Faults = {
+    phase: (phase, _host, inForce) => {
+      if (phase !== 'converge') return undefined
+      isDown = inForce === 'pending'
+      return isDown ? { status: 'unknown', message: clean('killed') } : undefined
+    },
+    beforeReread: () => {
+      if (isDown) throw problem('E_UNREACHABLE', 'the service is not running')
+    },
+  }
+  const back = await runRotation(new World(fleet, new Fuse(), faults), operator.deps())
+  expect([back.state, isDown, fleet.isOld()]).toEqual(['rolled_back', false, true])
 })

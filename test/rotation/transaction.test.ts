@@ -208,7 +208,11 @@ it.each(['before', 'after'] as const)(
 it('a host that answers no more: in doubt, the others are undone; later the same command finishes', async () => {
   let asked = 0
   const gone: Faults = {
-    phase: (phase, ...at) => (phase === 'verify' && isGoing('c')(phase, ...at) ? failed : undefined),
+    phase: (phase, host, inForce) => {
+      if (phase === 'verify' && isGoing('c')(phase, host, inForce)) return failed
+      const isAgain = phase === 'converge' && host === 'b' && inForce === 'current'
+      return isAgain ? { status: 'unreachable', message: 'no route to host' as never } : undefined
+    },
     beforeReread: change => {
       if (change.host !== 'b') return
       asked++
