@@ -70,6 +70,7 @@ async function loadKeys(t: Target, args: KeyArgs): Promise<string> {
     force_basic_auth: false,
     http_agent: 'rota',
     ciphers: [],
+    decompress: true,
     unredirected_headers: [],
     timeout: 10,
     use_proxy: false,

@@ -19,6 +19,7 @@ export const downloadParams = {
   client_key: uriParams.client_key,
   ciphers: uriParams.ciphers,
   unredirected_headers: uriParams.unredirected_headers,
+  decompress: uriParams.decompress,
   timeout: { type: 'int', default: 10, doc: 'Seconds for connecting, and for the server to say something.' },
   use_proxy: uriParams.use_proxy,
   use_netrc: uriParams.use_netrc,
@@ -33,6 +34,7 @@ export const plainDownload: DownloadArgs = {
   validate_certs: true,
   ciphers: [],
   unredirected_headers: [],
+  decompress: true,
   timeout: 30,
   use_proxy: true,
 }
@@ -57,15 +59,22 @@ const nameOf = (url: string | Secret): string => (url instanceof Secret ? String
 
 /**
  * The file behind a URL, as the target sees the network: by a connection of its sshd, HTTP being spoken on the operator's machine.
- * Throws E_TASK when there is no answer or another than 200.
+ * `since`: an answer of 304 is one, too. Throws E_TASK when there is no answer, or another than 200: `register` gets its status.
  */
-export async function download(t: Target, url: string | Secret, args: DownloadArgs): Promise<Walked> {
+export async function download(
+  t: Target,
+  url: string | Secret,
+  args: DownloadArgs,
+  since?: Date,
+): Promise<Walked> {
+  const headers = since && new Map([['if-modified-since', since.toUTCString()], ...(args.headers ?? [])])
   try {
-    const walked = await send(t, { ...plainGet, ...args, url })
-    const { status } = walked.response
-    if (status !== 200)
-      throw problem('E_TASK', `Request failed: HTTP Error ${status} for ${nameOf(url)}`, {
+    const walked = await send(t, { ...plainGet, ...args, ...(headers && { headers }), url })
+    const { status, reason } = walked.response
+    if (status !== 200 && !(since && status === 304))
+      throw problem('E_TASK', `Request failed: HTTP Error ${status}: ${reason} for ${nameOf(url)}`, {
         hint: status === 401 || status === 403 ? 'give url_username and url_password' : 'check the URL',
+        values: { status_code: status, response: `HTTP Error ${status}: ${reason}` },
       })
     return walked
   } catch (error) {

@@ -24,14 +24,9 @@ const params = {
   force: {
     type: 'bool',
     default: false,
-    doc: 'Fetch it though the file is there; without it that is done only for a folder or a checksum that differs.',
+    doc: 'Fetch it however old the file on the server is; without it that is done for a file that is not there, a checksum that differs, and what is newer on the server.',
   },
   tmp_dest: { type: 'path', doc: 'Folder of the target that it is first put into.' },
-  decompress: {
-    type: 'bool',
-    default: true,
-    doc: 'Taken for compatibility: nothing is asked for compressed.',
-  },
   backup,
   unsafe_writes,
   ...downloadParams,
@@ -53,12 +48,13 @@ async function checksumOf(t: Target, args: GetArgs): Promise<Checksum | undefine
     throw problem('E_PARAMS', 'The checksum parameter has to be in format <algorithm>:<checksum>', {
       hint: `the algorithm is one of ${algorithms.join(', ')}`,
     })
-  if (!isUrl(rest)) return { algorithm, hex: rest.replace(/\W/g, '').toLowerCase() }
-  const { response } = await download(t, rest, args)
+  const hexOf = (text: string): string => text.replace(/\W/g, '').toLowerCase()
+  if (!isUrl(rest)) return { algorithm, hex: hexOf(rest) }
+  const list = await fetchFile(t, rest, args)
   const name = typeof args.url === 'string' ? nameOfPath(new URL(args.url).pathname) : ''
-  const hex = findChecksum(response.body.toString(), name)
+  const hex = findChecksum(list.bytes.toString(), name)
   if (hex === undefined) throw problem('E_TASK', `Unable to find a checksum for file '${name}' in '${rest}'`)
-  return { algorithm, hex }
+  return { algorithm, hex: hexOf(hex) }
 }
 
 /** `HEX  NAME`, `HEX *NAME`, `HEX  ./dir/NAME`; or a list that holds nothing but one checksum. */
@@ -66,7 +62,7 @@ function findChecksum(text: string, name: string): string | undefined {
   const rows = text.split('\n').map(line => line.trim().split(/\s+/, 2))
   const row = rows.find(([, path]) => path !== undefined && nameOfPath(path.replace(/^\*/, '')) === name)
   const only = rows.length <= 2 && rows[0]!.length === 1 ? rows[0]![0] : undefined
-  return (row?.[0] ?? only)?.toLowerCase()
+  return row?.[0] ?? only
 }
 
 const digest = (algorithm: string, bytes: Buffer): string => createHash(algorithm).update(bytes).digest('hex')
@@ -77,8 +73,7 @@ interface Fetched {
   readonly status: number | undefined
 }
 
-async function fetchFile(t: Target, args: GetArgs): Promise<Fetched> {
-  const { url } = args
+async function fetchFile(t: Target, url: GetArgs['url'], args: GetArgs, since?: Date): Promise<Fetched> {
   if (typeof url === 'string' && /^file:/i.test(url)) {
     const path = decodeURIComponent(new URL(url).pathname)
     const { kind, content, encoding } = await readFile(t, path, { follow: true, content: 'plain' })
@@ -90,7 +85,7 @@ async function fetchFile(t: Target, args: GetArgs): Promise<Fetched> {
       status: undefined,
     }
   }
-  const walked = await download(t, url, args)
+  const walked = await download(t, url, args, since)
   return { bytes: walked.response.body, name: downloadName(walked), status: walked.response.status }
 }
 
@@ -105,31 +100,27 @@ function readDest(
     ...readOptions(args),
     follow: true,
     digest: true,
+    // Only what is asked after: a state that holds its time would be written with it.
+    times: name === undefined,
     backupSuffix: suffix,
     ...(name === undefined ? {} : { into: name }),
   })
 }
 
 /** Whether what is there is good without asking the server. */
-async function isGood(
-  t: Target,
-  args: GetArgs,
-  before: FileState,
-  checksum: Checksum | undefined,
-): Promise<boolean> {
-  if (before.kind !== 'file') return false
-  if (checksum === undefined) return !args.force
+async function isGood(t: Target, before: FileState, checksum: Checksum | undefined): Promise<boolean> {
+  if (before.kind !== 'file' || checksum === undefined) return false
   const { content, encoding } = await readFile(t, before.terms.real, { content: 'plain' })
   return digest(checksum.algorithm, Buffer.from(String(content), encoding ?? 'utf8')) === checksum.hex
 }
 
-async function setAttributes(t: Target, args: GetArgs, before: FileState): Promise<Outcome> {
+async function setAttributes(t: Target, args: GetArgs, before: FileState, msg: string): Promise<Outcome> {
   const held = { sha256: before.sha256 as string, sizeBytes: before.sizeBytes ?? 0 }
   const after = wantContent(before, held, args.mode)
   if (!t.check) await writeFile(t, before, after)
   return {
     changed: !isSameState(before, after),
-    msg: 'file already exists',
+    msg,
     values: { ...resultOf(after), url: urlOf(args), dest: before.path },
   }
 }
@@ -176,7 +167,7 @@ export const getUrl = defineAction({
   returns: {
     url: { doc: 'The URL.' },
     dest: { doc: 'The file.' },
-    msg: { doc: '`OK (N bytes)` or `file already exists`.' },
+    msg: { doc: '`OK (N bytes)`, `file already exists` or `HTTP Error 304: Not Modified`.' },
     status_code: { doc: 'Status of the answer.' },
     checksum_src: { doc: 'sha1 of what was fetched.' },
     checksum_dest: { doc: 'sha1 of the file.' },
@@ -201,8 +192,15 @@ export const getUrl = defineAction({
     const suffix = backupSuffix(t.operator, args.backup)
     const checksum = await checksumOf(t, args)
     const before = await readDest(t, args, undefined, suffix)
-    if (await isGood(t, args, before, checksum)) return setAttributes(t, args, before)
-    const fetched = await fetchFile(t, args)
+    if (await isGood(t, before, checksum)) return setAttributes(t, args, before, 'file already exists')
+    const isAsked = before.kind === 'file' && checksum === undefined && !args.force
+    const since = isAsked ? new Date((before.modifiedAt ?? 0) * 1000) : undefined
+    const fetched = await fetchFile(t, args.url, args, since)
+    const elapsed = (): number => Math.floor((t.operator.now().getTime() - start) / 1000)
+    if (fetched.status === 304) {
+      const kept = await setAttributes(t, args, before, 'HTTP Error 304: Not Modified')
+      return { ...kept, values: { ...kept.values, status_code: 304, elapsed: elapsed() } }
+    }
     const found = checksum === undefined ? '' : digest(checksum.algorithm, fetched.bytes)
     if (checksum !== undefined && found !== checksum.hex)
       throw problem(
@@ -213,7 +211,6 @@ export const getUrl = defineAction({
         },
       )
     const outcome = await put(t, args, fetched, suffix)
-    const elapsed = Math.floor((t.operator.now().getTime() - start) / 1000)
-    return { ...outcome, values: { ...outcome.values, elapsed } }
+    return { ...outcome, values: { ...outcome.values, elapsed: elapsed() } }
   },
 })

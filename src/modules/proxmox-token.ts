@@ -54,6 +54,7 @@ interface AccessRule {
 
 const plainRequest = {
   body_format: 'form-urlencoded',
+  decompress: true,
   remote_src: false,
   status_code: [],
   return_content: false,

@@ -99,8 +99,15 @@ const untrusted = new Set([
   'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
   'DEPTH_ZERO_SELF_SIGNED_CERT',
 ])
-export const describe = (error: unknown): string =>
-  (error instanceof Error && error.message) || String(codeOf(error) ?? error)
+/** Whether a certificate was refused: OpenSSL's X509_V_ERR names, as Node has them, and Node's own for a name that is not in it. */
+const isRefused = (error: unknown): boolean =>
+  /CERT|^UNABLE_TO_|HOSTNAME_MISMATCH|^CRL_/.test(String(codeOf(error) ?? ''))
+export function describe(error: unknown): string {
+  const text = (error instanceof Error && error.message) || String(codeOf(error) ?? error)
+  return isRefused(error)
+    ? `Failed to validate the SSL certificate: certificate verify failed: ${text}`
+    : text
+}
 const codeOf = (error: unknown): unknown => (error as { readonly code?: unknown } | undefined)?.code
 
 /** TLS as the host would do it: when Node's own list of authorities is not enough, the host's list decides. */

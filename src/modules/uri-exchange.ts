@@ -14,6 +14,8 @@ export interface HttpRequest {
 }
 export interface HttpResponse {
   readonly status: number
+  /** The server's words for the status, `Not Found`. */
+  readonly reason: string
   /** Names in lower case; several of one name joined by `, `, but for set-cookie. */
   readonly headers: ReadonlyMap<string, string>
   readonly setCookies: readonly string[]
@@ -54,6 +56,7 @@ async function speak(channel: Duplex, route: Route, request: HttpRequest): Promi
     )
     return {
       status: response.statusCode,
+      reason: response.statusText,
       headers: new Map(headers),
       setCookies: cookies === undefined ? [] : Array.isArray(cookies) ? cookies : [cookies],
       body: Buffer.from(await response.body.arrayBuffer()),
@@ -112,7 +115,8 @@ function renderConfig(route: Route, request: HttpRequest): Secret {
 function parseIncluded(bytes: Buffer): HttpResponse {
   const end = bytes.indexOf('\r\n\r\n')
   const [first = '', ...lines] = bytes.subarray(0, end).toString('latin1').split('\r\n')
-  const status = Number(/^HTTP\/\S+ (\d{3})/.exec(first)?.[1])
+  const [, code, reason = ''] = /^HTTP\/\S+ (\d{3}) ?(.*)/.exec(first) ?? []
+  const status = Number(code)
   if (end < 0 || Number.isNaN(status)) throw new NoAnswer('curl gave something that is not HTTP')
   const body = bytes.subarray(end + 4)
   if (status >= 100 && status < 200) return parseIncluded(body)
@@ -125,6 +129,7 @@ function parseIncluded(bytes: Buffer): HttpResponse {
     headers.set(name, headers.has(name) ? `${headers.get(name)}, ${value}` : value)
   return {
     status,
+    reason,
     headers,
     setCookies: pairs.filter(([name]) => name === 'set-cookie').map(([, value]) => value),
     body,

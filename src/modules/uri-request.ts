@@ -66,6 +66,11 @@ export const uriParams = {
   mode: { type: 'mode', default: '0600', doc: 'Mode of that file.' },
   creates: { type: 'path', doc: 'Do nothing when this file of the target is there.' },
   removes: { type: 'path', doc: 'Do nothing when this file of the target is not there.' },
+  decompress: {
+    type: 'bool',
+    default: true,
+    doc: 'Take the body out of gzip, should the server send it so.',
+  },
   force: { type: 'bool', default: false, doc: 'Taken for compatibility: there is no cache.' },
   use_proxy: { type: 'bool', default: false, doc: 'Has to be false: requests go straight to the server.' },
   use_netrc: { type: 'bool', doc: 'Has to be false: no netrc is read.' },

@@ -1,13 +1,17 @@
+import { promisify } from 'node:util'
+import { gunzip } from 'node:zlib'
 import { problem } from '../core/error.ts'
 import { defineAction, type Outcome, type Target } from '../core/module.ts'
 import { sh } from '../core/script.ts'
 import { Secret } from '../core/secret.ts'
 import { toValue, type Value } from '../core/value.ts'
 import { refuseAll } from './refused.ts'
-import { NoAnswer } from './uri-channel.ts'
+import { describe, NoAnswer } from './uri-channel.ts'
 import type { HttpRequest, HttpResponse } from './uri-exchange.ts'
 import { type Follow, follow, type Walked } from './uri-follow.ts'
 import { credentialsOf, parseUrl, requestOf, routeOf, type UriArgs, uriParams } from './uri-request.ts'
+
+const unzip = promisify(gunzip)
 
 const unneeded = sh`
 if [ -n "$p_creates" ] && [ -e "$p_creates" ]; then rt_set why "$p_creates exists"; fi
@@ -35,8 +39,27 @@ const follows: Readonly<Record<string, Follow>> = {
   urllib2: 'urllib2',
 }
 
-/** Sends it; with a password that need not be sent at once, a second time when the server asks for it. */
+/** The answer with its body taken out of gzip. Throws NoAnswer for what is none, and for more than 1 GiB. */
+async function decompressed(walked: Walked): Promise<Walked> {
+  const { response } = walked
+  if (!/\bgzip\b/i.test(response.headers.get('content-encoding') ?? '') || response.body.length === 0)
+    return walked
+  try {
+    const body = await unzip(response.body, { maxOutputLength: 2 ** 30 })
+    return { ...walked, response: { ...response, body } }
+  } catch (error) {
+    throw new NoAnswer(`the body cannot be decompressed: ${describe(error)}`)
+  }
+}
+
+/** As `walk`, with the body decompressed where that is wanted. */
 export async function send(t: Target, args: UriArgs): Promise<Walked> {
+  const walked = await walk(t, args)
+  return args.decompress ? decompressed(walked) : walked
+}
+
+/** Sends it; with a password that need not be sent at once, a second time when the server asks for it. */
+async function walk(t: Target, args: UriArgs): Promise<Walked> {
   const url = parseUrl(args.url)
   const credentials = credentialsOf(args, url)
   const how = follows[String(args.follow_redirects)]
@@ -75,13 +98,20 @@ function renderAnswer(
 ): Record<string, unknown> {
   const headers = [...response.headers].map(([name, value]) => [name.replaceAll('-', '_'), value])
   const json = parseJson(response)
+  const location = response.headers.get('location')
   return {
     ...Object.fromEntries(headers),
+    ...(location === undefined || !URL.canParse(location, url.href)
+      ? {}
+      : { location: new URL(location, url).href }),
     status: response.status,
     url: args.url instanceof Secret ? new Secret(url.href, args.url.label) : url.href,
     redirected,
     cookies: Object.fromEntries(cookies),
-    cookies_string: [...cookies].map(([name, value]) => `${name}=${value}`).join('; '),
+    cookies_string: [...cookies]
+      .map(([name, value]) => `${name}=${value}`)
+      .reverse()
+      .join('; '),
     ...(json === undefined ? {} : { json }),
     ...(args.return_content ? { content: response.body.toString('utf8') } : {}),
   }
@@ -109,12 +139,12 @@ async function talk(t: Target, args: UriArgs, started: Date): Promise<Outcome> {
   try {
     const walked = await send(t, args)
     const values = { ...renderAnswer(args, walked), elapsed: elapsed() }
-    const { status, body } = walked.response
+    const { status, reason, body } = walked.response
     if (!args.status_code.map(Number).includes(status))
       return {
         changed: false,
         failed: true,
-        msg: `Status code was ${status} and not [${args.status_code.join(', ')}]`,
+        msg: `Status code was ${status} and not [${args.status_code.join(', ')}]: ${status < 300 ? `OK (${body.length} bytes)` : `HTTP Error ${status}: ${reason}`}`,
         values,
       }
     const msg = `HTTP ${status} (${body.length} bytes)`
@@ -127,7 +157,13 @@ async function talk(t: Target, args: UriArgs, started: Date): Promise<Outcome> {
       changed: false,
       failed: true,
       msg: `Status code was -1 and not [${args.status_code.join(', ')}]: Request failed: ${error.message}`,
-      values: { status: -1, url: args.url, redirected: false, elapsed: elapsed() },
+      values: {
+        status: -1,
+        url: args.url,
+        redirected: false,
+        elapsed: elapsed(),
+        ...(args.return_content ? { content: '' } : {}),
+      },
     }
   }
 }
@@ -143,7 +179,7 @@ export const uri = defineAction({
   params: uriParams,
   refused: refuseAll(
     'set them with the module file afterwards',
-    'attr attributes decompress group owner selevel serole setype seuser unsafe_writes',
+    'attr attributes group owner selevel serole setype seuser unsafe_writes',
   ),
   rules: { mutuallyExclusive: [['body', 'src']] },
   returns: {

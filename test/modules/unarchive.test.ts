@@ -5,6 +5,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, statSync, utimesSync, writ
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import { gunzipSync, gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Session } from '../../src/core/remote.ts'
 import { getUrl } from '../../src/modules/get-url.ts'
@@ -137,7 +138,13 @@ describe.each(Object.keys(shells))('get_url under %s', shell => {
   const seen: string[] = []
   const server = createServer((request, response) => {
     seen.push(`${request.url} ${request.headers.authorization ?? ''}`)
-    if (request.url === '/r/p.txt') response.end(release)
+    if (request.url === '/r/p.txt') {
+      const isSame = request.headers['if-modified-since'] !== undefined
+      if (isSame) response.writeHead(304).end()
+      else response.end(release)
+    } else if (request.url === '/gzip')
+      response.setHeader('content-encoding', 'gzip').end(gzipSync('{"zipped": true}'))
+    else if (request.url === '/r/DOT') response.end(`${'0'.repeat(64)}  other\n${sum}.  ./p.txt\n`)
     else if (request.url === '/r/SUMS') response.end(`${'0'.repeat(64)}  other\n${sum} *p.txt\n`)
     else if (request.url === '/named')
       response.setHeader('content-disposition', 'attachment; filename="n.bin"').end('n')
@@ -174,13 +181,28 @@ describe.each(Object.keys(shells))('get_url under %s', shell => {
       values: { dest: join(folder, 'p'), mode: '0640', status_code: 200, url, state: 'file' },
     })
     expect(text('p')).toBe(release)
+    expect(await get({ url })).toMatchObject({
+      changed: false,
+      msg: 'HTTP Error 304: Not Modified',
+      values: { status_code: 304 },
+    })
     const asked = seen.length
-    expect(await get({ url })).toMatchObject({ changed: false, msg: 'file already exists' })
-    expect(await get({ url, checksum: `sha256:${sum}` })).toMatchObject({ changed: false })
+    const known = await get({ url, checksum: `sha256:${sum}` })
+    expect(known).toMatchObject({ changed: false, msg: 'file already exists' })
     expect(seen.length).toBe(asked)
     expect(await get({ url, mode: '0600' })).toMatchObject({ changed: true, values: { mode: '0600' } })
     expect(await get({ url, force: true })).toMatchObject({ changed: false })
     expect(await get({ url, checksum: `sha256:${base}/r/SUMS` })).toMatchObject({ changed: false })
+    expect(await get({ url, checksum: `sha256:${base}/r/DOT` })).toMatchObject({ changed: false })
+    writeFileSync(join(folder, 'LIST'), `${sum}  p.txt\n`)
+    expect(await get({ url, checksum: `sha256:file://${folder}/LIST` })).toMatchObject({ changed: false })
+  })
+
+  it('takes a body out of gzip unless told not to', async () => {
+    await get({ url: `${base}/gzip`, dest: join(folder, 'z') })
+    expect(text('z')).toBe('{"zipped": true}')
+    await get({ url: `${base}/gzip`, dest: join(folder, 'z'), decompress: false, force: true })
+    expect(gunzipSync(readFileSync(join(folder, 'z'))).toString()).toBe('{"zipped": true}')
   })
 
   it('replaces what has another checksum, with a backup', async () => {
@@ -210,7 +232,10 @@ describe.each(Object.keys(shells))('get_url under %s', shell => {
   })
 
   it('says who refused', async () => {
-    await expect(get({ url: `${base}/none`, force: true })).rejects.toThrow(/HTTP Error 404/)
+    await expect(get({ url: `${base}/none`, force: true })).rejects.toMatchObject({
+      message: expect.stringMatching(/HTTP Error 404: Not Found/),
+      values: { status_code: 404 },
+    })
     await expect(get({ url: `${base}/private`, force: true })).rejects.toThrow(/HTTP Error 401/)
     await expect(get({ url: 'http://127.0.0.1:1/x', force: true })).rejects.toThrow(/no answer/)
     await expect(get({ url: `${base}/none`, checksum: 'sha9:x' })).rejects.toThrow(/<algorithm>:<checksum>/)

@@ -134,7 +134,7 @@ describe.each(ways)('by %s', way => {
         content_type: 'application/json',
         x_odd_name: 'yes',
         cookies: { a: '1', b: '2' },
-        cookies_string: 'a=1; b=2',
+        cookies_string: 'b=2; a=1',
       },
     })
     expect(outcome.echo).toMatchObject({ method: 'GET', path: '/x?q=1' })
@@ -225,6 +225,11 @@ describe.each(ways)('by %s', way => {
       })
       expect(got.echo.headers.cookie).toBe('hop=1')
       expect((await ask({ url: at('/end'), method: 'POST', body: 'x' })).values['status']).toBe(302)
+      const kept = await ask({ url: `${base}/x?to=/end`, follow_redirects: false })
+      expect(kept).toMatchObject({
+        msg: 'Status code was 302 and not [200]: HTTP Error 302: Found',
+        values: { location: `${base}/end` },
+      })
       expect(
         (await ask({ url: at('/end'), follow_redirects: false, status_code: ['302'] })).failed,
       ).toBeUndefined()
