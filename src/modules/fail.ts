@@ -4,7 +4,9 @@ export const fail = defineAction({
   name: 'fail',
   summary: 'Fails with a message.',
   reads: true,
-  params: { msg: { type: 'string', default: 'Failed as requested from task', doc: 'The message.' } },
+  params: {
+    msg: { type: 'any', default: 'Failed as requested from task', doc: 'The message, or a list of them.' },
+  },
   returns: {},
   examples: `
 - name: Stop when the disk is full
@@ -13,6 +15,8 @@ export const fail = defineAction({
   when: false
 `,
   async run(_t, args) {
-    return { changed: false, failed: true, msg: args.msg }
+    const { msg } = args
+    if (typeof msg === 'string') return { changed: false, failed: true, msg }
+    return { changed: false, failed: true, values: { msg } }
   },
 })

@@ -79,10 +79,11 @@ make_next() {
 `
 
 const checkCopy = sh`
-# A cut line may stand at the end; whoever wrote its beginning knew it.
+# A cut line may stand at the end; whoever wrote its beginning knew it. A copy without a whole line says nothing.
 check_copy() {
   [ -e "$folder/$p_run/journal" ] || return 0
   sum=$(grep '^[0-9][0-9]* [0-9a-f]\{16\} {' "$folder/$p_run/journal" | tail -n 1 | cut -d ' ' -f 2)
+  [ -n "$sum" ] || return 0
   case " $p_known " in *" $sum "*) ;; *) exit 5 ;; esac
 }
 `

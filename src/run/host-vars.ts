@@ -129,7 +129,7 @@ const magic: ReadonlyMap<string, (context: MagicContext) => Value | undefined> =
   ['ansible_skip_tags', ({ run }) => run.deps.settings.skipTags],
   ['ansible_limit', ({ run }) => run.deps.settings.limit],
   ['ansible_inventory_sources', ({ run }) => run.fleet.inventory.sources],
-  ['inventory_file', ({ run }) => run.fleet.inventory.sources[0]],
+  ['inventory_file', inventoryFile],
   ['inventory_dir', inventoryFolder],
   ['playbook_dir', ({ run }) => run.folder],
   ['ansible_playbook_python', findPython],
@@ -181,6 +181,12 @@ function findPython(): string {
 function inventoryFolder({ run }: MagicContext): Value | undefined {
   const first = run.fleet.inventory.sources.find(source => !source.includes(','))
   return first === undefined ? undefined : resolve(dirname(first))
+}
+
+/** The first source, by its full path when it is one. */
+function inventoryFile({ run }: MagicContext): Value | undefined {
+  const [source] = run.fleet.inventory.sources
+  return source === undefined || source.includes(',') ? source : resolve(source)
 }
 
 function renderGroups({ run }: MagicContext): Dict {

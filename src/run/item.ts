@@ -97,7 +97,9 @@ function judge(act: Act, result: TaskResult): TaskResult {
 
 function withVerdict(result: TaskResult, failed: boolean, conditions: readonly Condition[]): TaskResult {
   const flagged = withValue(withValue(result, 'failed', failed), 'failed_when_result', failed)
-  if (!failed) return { ...flagged, status: 'ok', problem: undefined }
+  const wasFailed = result.status === 'failed'
+  if (!failed)
+    return { ...flagged, status: 'ok', problem: undefined, message: wasFailed ? undefined : result.message }
   const message =
     result.status === 'failed' ? result.message : `failed_when holds: ${renderConditions(conditions)}`
   return { ...flagged, status: 'failed', message }

@@ -39,8 +39,8 @@ export async function runPlay(context: RunContext, plan: PlayPlan, index: number
   const { deps, fleet } = context
   await askPrompts(deps, plan)
   const name = playName(plan)
-  const all = selectPlayHosts(context, plan)
-  const hosts = all.filter(fleet.isIn)
+  const { all, ordered } = selectPlayHosts(context, plan)
+  const hosts = ordered.filter(fleet.isIn)
   if (hosts.length === 0) {
     startPlay(deps, `${index}`, name, [])
     return { isBroken: false }
@@ -69,8 +69,11 @@ function startPlay(deps: RunDeps, id: string, name: string, hosts: readonly stri
   deps.emit({ type: 'play.start', play: id, name: deps.redactor.clean(name), hosts })
 }
 
-/** The hosts that the pattern and `--limit` name, in the play's order, those that are out of the run too. */
-function selectPlayHosts(context: RunContext, { play, reading }: PlayPlan): string[] {
+/** The hosts that the pattern and `--limit` name, those that are out of the run too: as the inventory has them, and in the play's order. */
+function selectPlayHosts(
+  context: RunContext,
+  { play, reading }: PlayPlan,
+): { readonly all: readonly string[]; readonly ordered: readonly string[] } {
   const { deps, fleet } = context
   const pattern = patternOf(play.hosts, reading)
   if (pattern.trim() === '')
@@ -82,13 +85,13 @@ function selectPlayHosts(context: RunContext, { play, reading }: PlayPlan): stri
   try {
     const hosts = deps.selectHosts(fleet.inventory, pattern, deps.settings.limit)
     context.hasMatched ||= hosts.length > 0
-    return orderHosts(hosts, order, deps.random, play.at)
+    return { all: hosts, ordered: orderHosts(hosts, order, deps.random, play.at) }
   } catch (error) {
     if (!(error instanceof RotaError) || error.code !== 'E_HOSTS') throw error
     context.unmatched ??= error
     const text = deps.redactor.clean(`${error.message}${error.hint === undefined ? '' : ` (${error.hint})`}`)
     deps.emit({ type: 'note', level: 'warn', text })
-    return []
+    return { all: [], ordered: [] }
   }
 }
 

@@ -153,10 +153,13 @@ function cannotOpen(
   at: Source | undefined,
 ): Error {
   const id = label === 'default' ? '' : ` (vault id ${label})`
+  // Ansible has a sentence of its own for the files that tasks copy: those are not read by place.
   if (all.length === 0)
     return problem(
       'E_VAULT',
-      `Attempting to decrypt but no vault secrets found: a vault password or secret must be specified to decrypt ${where}${id}`,
+      at === undefined
+        ? `A vault password or secret must be specified to decrypt ${where}${id}`
+        : `Attempting to decrypt but no vault secrets found: a vault password or secret must be specified to decrypt ${where}${id}`,
       {
         at,
         hint: NO_PASSWORD,

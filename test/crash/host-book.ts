@@ -70,7 +70,7 @@ export class HostBook {
     const journal = this.journals.get(text(params['run']))
     if (journal === undefined) return true
     const sum = wholeLines(journal).at(-1)?.split(' ')[1] ?? ''
-    return text(params['known']).split(' ').includes(sum)
+    return sum === '' || text(params['known']).split(' ').includes(sum)
   }
   #take(params: ScriptParams, onLine: OnLine): Ran {
     onLine('mkdir', true)
@@ -110,6 +110,8 @@ export class HostBook {
     const run = text(params['run'])
     const before = this.journals.get(run) ?? ''
     const added = `\n${text(params['lines'])}`
+    // The shell makes the file before anything is written to it.
+    this.journals.set(run, before)
     onLine('printf journal', true)
     this.journals.set(run, before + added.slice(0, added.length / 2))
     onLine('printf journal, half', true)

@@ -106,7 +106,7 @@ describe.skipIf(why)('a host of busybox and dropbear', () => {
     const words = Object.entries(vars).map(([name, value]) => `${name}=${value}`)
     writeFileSync(join(folder, 'hosts'), `tiny ${words.join(' ')}\n`)
     const ended = rota(folder, ['run', '-i', 'hosts', playbook, '-e', `fetched=${folder}`])
-    expect(ended.stdout).toMatch(/^tiny : ok=\d\d .*unreachable=0 +failed=0 /m)
+    expect(ended.stdout).toMatch(/^tiny +: ok=\d\d .*unreachable=0 +failed=0 /m)
     expect(ended.exit).toBe(0)
     expect(readFileSync(join(folder, 'conf'), 'utf8')).toContain('a=3')
   })

@@ -1,6 +1,15 @@
 // Whose a host is, and the copy of the journal on it: the scripts in real shells, several processes at once.
 import { randomBytes } from 'node:crypto'
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -153,6 +162,19 @@ describe.each(Object.entries(shells))('in %s', (_name, shell) => {
     await expect(a.act()).rejects.toThrow(/bob@lap/)
     const other = await open('other', 'eve@m', shell)
     expect(await takeCopy(host, other.who)).toEqual({ isHeld: false, journal: undefined })
+  })
+
+  it('a copy without a whole record, as a full disk leaves it, is in nobody’s way', async () => {
+    for (const torn of ['', '\n120 0123456789abcdef {"seq"'.slice(0, 12)]) {
+      const a = await open('run', 'alice@desk', shell)
+      await a.take()
+      mkdirSync(join(root, 'run'), { recursive: true })
+      writeFileSync(join(root, 'run', 'journal'), torn)
+      await a.take(['0123456789abcdef'])
+      expect(await a.act()).toBe('done')
+      await a.locks.free(host, ['0123456789abcdef'], true)
+      expect(readFileSync(join(root, `lock.${locksThere().length}`), 'utf8')).toMatch(/^free/)
+    }
   })
 
   it('a process that does not know the end of the copy takes nothing over', async () => {

@@ -189,6 +189,14 @@ it('handlers of a failed host run only when they are forced', async () => {
   )
 })
 
+it('order says in which order hosts are taken; ansible_play_hosts has them as the inventory has', async () => {
+  const tasks = [
+    task('1', 'say', { value: T('{{ ansible_play_hosts }} {{ ansible_play_batch }}') }, { register: 'r' }),
+  ]
+  const { registered } = await run([play(tasks, { order: 'reverse_inventory' })])
+  expect(registered[0]![1]).toBe('a,b,c c,b,a')
+})
+
 it('a handler that notifies itself does not run again; one that fails counts as failed even where it is rescued', async () => {
   const again = [task('h', 'touch', {}, { notify: ['h'] })]
   const self = await run([play([task('1', 'touch', {}, { notify: ['h'] })], { handlers: again, hosts: 'a' })])

@@ -121,8 +121,11 @@ describe('passwords', () => {
     expect(saidBy(() => createVaultOpener(passwords, { isMatched: true }).open(other, 'v'))).toContain(
       'no password has that id',
     )
-    expect(saidBy(() => createVaultOpener([]).open(other, 'v'))).toContain(
-      'a vault password or secret must be specified to decrypt',
+    const without = (at?: { file: string; line: number; col: number }) =>
+      saidBy(() => createVaultOpener([]).open(other, 'v', at))
+    expect(without()).toContain('E_VAULT A vault password or secret must be specified to decrypt v')
+    expect(without({ file: 'v', line: 1, col: 1 })).toContain(
+      'Attempting to decrypt but no vault secrets found',
     )
   })
   it.each([

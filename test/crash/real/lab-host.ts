@@ -23,7 +23,8 @@ export async function openLabHost(): Promise<TrialHost> {
       rotated: ['JWT_SECRET', 'POSTGRES_PASSWORD', 'DATABASE_URL'],
       disk: '/',
       commands: coreCommands,
-      askDatabase: password => askDatabase(`postgresql://proxpanel:${password}@${address}:5432/proxpanel`),
+      askDatabase: password =>
+        askDatabase(`postgresql://proxpanel:${password}@${address}:5432/proxpanel`).catch(String),
       close,
     }
   } catch (error) {

@@ -176,12 +176,15 @@ export class RealTrials {
     if (![0, 3, 6, 10].includes(code ?? -1)) wrong.push(`the recovery ends with exit ${code}`)
     for (const name of site.host.rotated)
       if ((now[name] !== env[name]) !== isNew) wrong.push(`${name} is ${isNew ? 'old' : 'new'}, exit ${code}`)
-    if ((await site.host.askDatabase(now['POSTGRES_PASSWORD']!)) !== 'accepted')
-      wrong.push('the database refuses the password of the env file')
-    if (isNew && (await site.host.askDatabase(env['POSTGRES_PASSWORD']!)) !== 'refused')
-      wrong.push('the database takes the old password')
+    const answer = await site.host.askDatabase(now['POSTGRES_PASSWORD']!)
+    if (answer !== 'accepted') wrong.push(`the password of the env file at the database: ${answer}`)
+    const old = isNew ? await site.host.askDatabase(env['POSTGRES_PASSWORD']!) : 'refused'
+    if (old !== 'refused') wrong.push(`the old password at the database: ${old}`)
     const stale = { ...now, ADMIN_PASSWORD: env['ADMIN_PASSWORD']! }
-    if (stale['ADMIN_PASSWORD'] !== now['ADMIN_PASSWORD'] && (await site.login(stale)).status !== 401)
+    if (
+      stale['ADMIN_PASSWORD'] !== now['ADMIN_PASSWORD'] &&
+      (await site.login(stale).catch(() => ({ status: 0 }))).status !== 401
+    )
       wrong.push('the panel takes the old password')
     if ((await site.login(now).catch(() => ({ status: 0 }))).status !== 200) wrong.push('nobody can log in')
     const status = await site.visit(token).catch(() => 0)

@@ -16,7 +16,8 @@ export interface TrialHost {
   readonly disk: string
   /** By name: the programs that change something. */
   readonly commands: readonly string[]
-  askDatabase(password: string): Promise<'accepted' | 'refused'>
+  /** `accepted`, `refused`, or why neither. */
+  askDatabase(password: string): Promise<string>
   close(): Promise<void> | void
 }
 
