@@ -7,6 +7,7 @@ import type { Reason, RotationWorld } from '../core/transaction.ts'
 import { type Evidence, openEvidence } from '../evidence/folder.ts'
 import { refuseExpired } from '../rotation/approval-clock.ts'
 import { checkRotation } from '../rotation/check.ts'
+import { confirmRotation, finaliseRotation } from '../rotation/closing.ts'
 import { realDisk } from '../rotation/disk.ts'
 import { refuseInGrace } from '../rotation/due.ts'
 import { forgetSealed } from '../rotation/forget.ts'
@@ -18,13 +19,7 @@ import { lockFolder, realProcesses } from '../rotation/lock.ts'
 import { isOver, type RotationOutcome } from '../rotation/outcome.ts'
 import type { RotationDeps } from '../rotation/run.ts'
 import { readSummary, refuseOverlap, stateFolder } from '../rotation/run-folder.ts'
-import {
-  confirmRotation,
-  finaliseRotation,
-  resumeRotation,
-  rollbackRotation,
-  runRotation,
-} from '../rotation/transaction.ts'
+import { resumeRotation, rollbackRotation, runRotation } from '../rotation/transaction.ts'
 import type { RunDeps } from '../run/engine.ts'
 import { generateSecret } from '../secrets/generate.ts'
 import { createSealer } from '../secrets/seal.ts'

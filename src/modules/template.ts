@@ -11,6 +11,7 @@ import { resultOf, showFile, wantContent } from '../resources/file-want.ts'
 import { writeFile } from '../resources/file-write.ts'
 import { checksumOf, type Text } from '../resources/secret-text.ts'
 import { attributes, backup, backupSuffix, readOptions, unsafe_writes, validate } from './file-params.ts'
+import { encodeText } from './text-encoding.ts'
 
 const params = {
   src: {
@@ -43,7 +44,11 @@ const params = {
     default: '\n',
     doc: 'What lines end with; may be written as `\\\\n`, `\\\\r` or `\\\\r\\\\n`.',
   },
-  output_encoding: { type: 'string', choices: ['utf-8'], default: 'utf-8', doc: 'Only utf-8.' },
+  output_encoding: {
+    type: 'string',
+    default: 'utf-8',
+    doc: 'utf-8, or an encoding of one byte a character, such as windows-1252.',
+  },
   backup,
   validate,
   unsafe_writes,
@@ -55,6 +60,8 @@ type TemplateArgs = Args<typeof params>
 interface TemplateInput {
   readonly args: TemplateArgs
   readonly text: Text
+  /** `text` is base64, since it is written in another encoding than UTF-8. */
+  readonly encoding?: 'base64' | undefined
   readonly mode: string | undefined
   readonly suffix: string | undefined
 }
@@ -100,9 +107,19 @@ function prepare(t: Target, args: TemplateArgs): TemplateInput {
     lstripBlocks: args.lstrip_blocks,
     newlineSequence: args.newline_sequence.replace('\\r', '\r').replace('\\n', '\n'),
   })
+  const isUtf8 = /^(?:utf-?8)?$/i.test(args.output_encoding)
+  if (!isUtf8 && text instanceof Secret)
+    throw problem('E_PARAMS', 'template: a text that holds a secret is written in UTF-8 only', {
+      hint: 'leave out output_encoding',
+    })
   const own = (statSync(file).mode & 0o7777).toString(8).padStart(4, '0')
   const mode = args.mode === 'preserve' ? own : args.mode
-  return { args, text, mode, suffix: backupSuffix(t.operator, args.backup) }
+  const suffix = backupSuffix(t.operator, args.backup)
+  if (isUtf8 || text instanceof Secret) return { args, text, mode, suffix }
+  const bytes = encodeText(text, args.output_encoding)
+  // What is UTF-8 as well is read back as text.
+  if (bytes.equals(Buffer.from(bytes.toString()))) return { args, text: bytes.toString(), mode, suffix }
+  return { args, text: bytes.toString('base64'), encoding: 'base64', mode, suffix }
 }
 
 export const template = defineState<typeof params, FileState, TemplateInput>({
@@ -147,20 +164,20 @@ export const template = defineState<typeof params, FileState, TemplateInput>({
   },
   hasDiffList: true,
   reread: rereadFile,
-  want({ args, text, mode }, before) {
+  want({ args, text, encoding, mode }, before) {
     if (before.kind === 'directory') throw problem('E_TASK', `${before.path} is a directory, not a file`)
     if (!args.force && before.kind !== 'absent') return before
-    return wantContent(before, { text }, mode)
+    return wantContent(before, { text, encoding }, mode)
   },
   write: writeFile,
-  result({ args, text }, before, after) {
+  result({ args, text, encoding }, before, after) {
     const isReplaced = before.kind !== 'absent' && before.sha256 !== after.sha256
     return {
       ...resultOf(after),
       src: args.src,
       dest: after.path,
-      checksum: checksumOf(text),
-      md5sum: checksumOf(text, undefined, 'md5'),
+      checksum: checksumOf(text, encoding),
+      md5sum: checksumOf(text, encoding, 'md5'),
       ...(isReplaced && after.terms.backup !== undefined ? { backup_file: after.terms.backup } : {}),
     }
   },

@@ -17,6 +17,8 @@ const flagOptions: Readonly<Record<string, keyof SyntaxOptions>> = {
   keep_trailing_newline: 'keepTrailingNewline',
 }
 
+const PAIR = /\s*(\w+)\s*:\s*('[^']*'|"[^"]*"|[^,\s]+)\s*,?/g
+
 /** The options of a template's first line, `#jinja2: trim_blocks: False, lstrip_blocks: True`, and the text after it. */
 export function splitHeader(text: string): {
   readonly options: Partial<SyntaxOptions>
@@ -24,9 +26,13 @@ export function splitHeader(text: string): {
 } {
   const [header] = /^#jinja2:[^\n]*(?:\n|$)/.exec(text) ?? []
   if (header === undefined) return { options: {}, body: text }
-  const pairs = [
-    ...header.slice('#jinja2:'.length).matchAll(/\s*(\w+)\s*:\s*('[^']*'|"[^"]*"|[^,\s]+)\s*,?/g),
-  ]
+  const given = header.slice('#jinja2:'.length)
+  const pairs = [...given.matchAll(PAIR)]
+  const rest = given.replaceAll(PAIR, '').trim()
+  if (rest !== '')
+    throw new Fault('syntax', `failed to parse jinja2 override '${rest}': it is written as NAME: VALUE`, {
+      line: 1,
+    })
   return {
     options: Object.assign({}, ...pairs.map(([, name, value]) => option(name!, value!))),
     body: text.slice(header.length),

@@ -296,13 +296,13 @@ describe('an inventory that is wrong', () => {
     )
     const empty = playbook('empty-inventory.yml', '')
     const nobody = await expectFault(65, ['run', rotation, '-i', empty])
-    expect(nobody.stderr).toMatch(/E_(HOSTS|INVENTORY) .*\n(.*\n)*? {2}→ /)
+    expect(nobody.stderr).toMatch(/ERROR! .* \(E_(HOSTS|INVENTORY)\)\n(.*\n)*? {2}→ /)
     const other = playbook('other.yml', 'all: { hosts: { web1: } }\n')
     const lacking = await expectFault(65, ['run', rotation, '-i', other])
     expect(lacking.stderr).toMatch(/ERROR! .*panel.* \(E_HOSTS\)[\s\S]*→ /)
     const broken = playbook('broken-inventory.yml', 'all:\n  hosts:\n    a:\n   b:\n')
     const yaml = await expectFault(65, ['run', rotation, '-i', broken])
-    expect(yaml.stderr).toMatch(/E_(YAML|INVENTORY) /)
+    expect(yaml.stderr).toMatch(/ERROR! .* \(E_(YAML|INVENTORY)\)/)
     expectPlace(yaml.stderr, broken, 4, 4)
   })
 })
@@ -493,7 +493,7 @@ describe('a disk that is full', () => {
       rmSync(big)
       expect(unkept.code, unkept.all).toBe(3)
       expect(unkept.stdout).toMatch(
-        /ERROR! ENOSPC: no space left on device.* \(E_FILE\)[\s\S]*→ make room on the disk of this m/,
+        /E_FILE ENOSPC: no space left on device[\s\S]*→ make room on the disk of this m/,
       )
       expect(readdirSync(full.desk.runs, { recursive: true }).join()).not.toContain('.part')
       spawnSync('mount', ['-o', 'remount,size=1m', state])

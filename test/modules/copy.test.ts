@@ -1,5 +1,5 @@
 // copy and template: as tables in three shells, and what tables cannot say.
-import { spawnSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { chmodSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import { join } from 'node:path'
@@ -7,6 +7,7 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { Secret } from '../../src/core/secret.ts'
 import { copy } from '../../src/modules/copy.ts'
 import { template } from '../../src/modules/template.ts'
+import { encodeText } from '../../src/modules/text-encoding.ts'
 import { openLocalSession } from '../support/local-session.ts'
 import { makeTarget } from '../support/target.ts'
 import { apply, asState, describeCases, isRoot, makeFolder, shells, snapshot } from './harness.ts'
@@ -164,6 +165,18 @@ describeCases(
       expect: { 'd/t.j2': 'A' },
     },
     {
+      name: 'writes another encoding',
+      files: { 'templates/t.j2': 'a' },
+      args: { src: 't.j2', dest: 'DIR/t', output_encoding: 'koi8-r' },
+      expect: { t: 'A' },
+    },
+    {
+      name: 'knows no encoding of several bytes',
+      files: { 'templates/t.j2': 'a' },
+      args: { src: 't.j2', dest: 'DIR/t', output_encoding: 'shift_jis' },
+      fails: 'output_encoding shift_jis is not known',
+    },
+    {
       name: 'asks the validator',
       files: { 'templates/t.j2': 'a' },
       args: { src: 't.j2', dest: 'DIR/t', validate: "sh -c 'exit 3' %s" },
@@ -184,6 +197,21 @@ describeCases(
   ],
   { renderFile: () => new Secret('hunter2', 'pw') },
 )
+
+it('encodes as iconv does', () => {
+  const iconv = (text: string, encoding: string): Buffer =>
+    execFileSync('iconv', ['-f', 'utf-8', '-t', encoding], { input: text })
+  for (const [encoding, text] of [
+    ['windows-1252', 'a€é…\u00a0'],
+    ['iso-8859-15', '€Šž'],
+    ['koi8-r', 'Привет'],
+    ['iso-8859-1', 'é\u0081'],
+    ['ascii', 'a~'],
+  ] as const)
+    expect([encoding, encodeText(text, encoding)]).toEqual([encoding, iconv(text, encoding)])
+  expect(() => encodeText('é', 'ascii')).toThrow(/ascii has no/)
+  expect(() => encodeText('a', 'utf-16')).toThrow(/is not known/)
+})
 
 function canMount(): boolean {
   const done = spawnSync('unshare', ['-m', 'mount', '--bind', '/etc/hostname', '/etc/hostname'])

@@ -13,13 +13,9 @@ import type {
   RotationWorld,
 } from '../../src/core/transaction.ts'
 import { isSameState, type State } from '../../src/core/value.ts'
+import { finaliseRotation } from '../../src/rotation/closing.ts'
 import type { RotationOutcome } from '../../src/rotation/outcome.ts'
-import {
-  finaliseRotation,
-  resumeRotation,
-  rollbackRotation,
-  runRotation,
-} from '../../src/rotation/transaction.ts'
+import { resumeRotation, rollbackRotation, runRotation } from '../../src/rotation/transaction.ts'
 import { Fuse, Operator, Stopped } from './simulation.ts'
 
 vi.setConfig({ testTimeout: 120_000 })

@@ -1,13 +1,9 @@
 // Hosts that part ways: a failure budget, and `commit: host`. Each host ends all old or all new, also when stopped anywhere.
 import { expect, it, vi } from 'vitest'
 import type { FleetRule, PhaseResult, Reason } from '../../src/core/transaction.ts'
+import { finaliseRotation } from '../../src/rotation/closing.ts'
 import type { RotationOutcome } from '../../src/rotation/outcome.ts'
-import {
-  finaliseRotation,
-  resumeRotation,
-  rollbackRotation,
-  runRotation,
-} from '../../src/rotation/transaction.ts'
+import { resumeRotation, rollbackRotation, runRotation } from '../../src/rotation/transaction.ts'
 import { type Faults, Fleet, Fuse, isNew, isOld, Operator, World } from './simulation.ts'
 
 vi.setConfig({ testTimeout: 120_000 })

@@ -4,16 +4,11 @@ import type { SecretSpec } from '../../src/core/play.ts'
 import { createRedactor } from '../../src/core/redact.ts'
 import { Secret } from '../../src/core/secret.ts'
 import type { Gate, PhaseResult } from '../../src/core/transaction.ts'
+import { confirmRotation, finaliseRotation } from '../../src/rotation/closing.ts'
 import { readOwed } from '../../src/rotation/grace.ts'
 import { parseJournal } from '../../src/rotation/journal.ts'
 import type { RotationDeps } from '../../src/rotation/run.ts'
-import {
-  confirmRotation,
-  finaliseRotation,
-  resumeRotation,
-  rollbackRotation,
-  runRotation,
-} from '../../src/rotation/transaction.ts'
+import { resumeRotation, rollbackRotation, runRotation } from '../../src/rotation/transaction.ts'
 import { type Faults, Fleet, Fuse, isNew, Operator, World } from './simulation.ts'
 
 const { clean } = createRedactor()

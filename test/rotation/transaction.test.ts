@@ -3,14 +3,10 @@ import { expect, it } from 'vitest'
 import { problem } from '../../src/core/error.ts'
 import { reveal, Secret } from '../../src/core/secret.ts'
 import type { Change, PhaseResult, Reason } from '../../src/core/transaction.ts'
+import { finaliseRotation } from '../../src/rotation/closing.ts'
 import { parseJournal } from '../../src/rotation/journal.ts'
 import type { RotationDeps } from '../../src/rotation/run.ts'
-import {
-  finaliseRotation,
-  resumeRotation,
-  rollbackRotation,
-  runRotation,
-} from '../../src/rotation/transaction.ts'
+import { resumeRotation, rollbackRotation, runRotation } from '../../src/rotation/transaction.ts'
 import { type Faults, Fleet, Fuse, isNew, isOld, Operator, oldHost, World } from './simulation.ts'
 
 function open(

@@ -265,3 +265,8 @@ it('what is written in quotes in a lookup is a template, and what comes out of a
   expect(evaluate("lookup('list', '{' ~ '{ folder }}')", scope)).toBe('{{ folder }}')
   expect(evaluate("'{{ folder }}'", scope)).toBe('{{ folder }}')
 })
+
+it('refuses a header that is not written as NAME: VALUE', () => {
+  const render = () => templar.renderFile('#jinja2: lstrip_blocks=True\nfoo\n', 'x.j2', scopeOf({}))
+  expect(failure(render).message).toContain("failed to parse jinja2 override 'lstrip_blocks=True'")
+})
