@@ -1,4 +1,5 @@
 import type { Outcome, Target } from '../core/module.ts'
+import type { Args } from '../core/params.ts'
 import { joinScripts, sh } from '../core/script.ts'
 import { type ComposeProject, composeCli, composeParams } from '../resources/compose.ts'
 
@@ -29,6 +30,76 @@ exit "$code"
 export const flag = (is: boolean, ...words: readonly string[]): readonly string[] => (is ? words : [])
 export const seconds = (name: string, value: number | undefined): readonly string[] =>
   value === undefined ? [] : [name, String(value)]
+
+/** Options of every module that runs compose. */
+export const stackParams = {
+  services: { type: 'list', default: [], doc: 'Only these services.' },
+  dependencies: { type: 'bool', default: true, doc: 'Also the services that these depend on.' },
+  recreate: {
+    type: 'string',
+    choices: ['auto', 'always', 'never'],
+    default: 'auto',
+    doc: 'Make new containers when their configuration changed, always, or never.',
+  },
+  build: {
+    type: 'string',
+    choices: ['policy', 'always', 'never'],
+    default: 'policy',
+    doc: 'Build images: when missing, always, or never.',
+  },
+  pull: {
+    type: 'string',
+    choices: ['policy', 'always', 'missing', 'never'],
+    default: 'policy',
+    doc: 'Pull images before starting: as the compose file says, always, when missing, or never (compose v2).',
+  },
+  wait: {
+    type: 'bool',
+    default: false,
+    doc: 'Wait until the services are running and healthy (compose v2).',
+  },
+  wait_timeout: { type: 'int', doc: 'Seconds to wait at the most (compose v2).' },
+  timeout: { type: 'int', doc: 'Seconds a container gets to stop.' },
+  remove_orphans: {
+    type: 'bool',
+    default: false,
+    doc: 'Remove containers of services that are no longer in the files.',
+  },
+  remove_volumes: { type: 'bool', default: false, doc: 'With `absent`: remove the volumes too.' },
+} as const
+type StackArgs = Args<typeof stackParams>
+
+/** The words of `up` for these options: those that every compose knows, and those that only v2 does. */
+export function upWords(args: StackArgs): {
+  readonly words: readonly string[]
+  readonly v2: readonly string[]
+} {
+  return {
+    words: [
+      ...['up', '-d'],
+      ...seconds('-t', args.timeout),
+      ...flag(args.remove_orphans, '--remove-orphans'),
+      ...flag(args.recreate === 'always', '--force-recreate'),
+      ...flag(args.recreate === 'never', '--no-recreate'),
+      ...flag(args.build === 'always', '--build'),
+      ...flag(args.build === 'never', '--no-build'),
+      ...flag(!args.dependencies, '--no-deps'),
+    ],
+    v2: [
+      ...flag(args.pull !== 'policy', '--pull', args.pull),
+      ...flag(args.wait, '--wait'),
+      ...seconds('--wait-timeout', args.wait ? args.wait_timeout : undefined),
+    ],
+  }
+}
+
+/** The words of `down` for these options. */
+export const downWords = (args: StackArgs): readonly string[] => [
+  'down',
+  ...seconds('-t', args.timeout),
+  ...flag(args.remove_orphans, '--remove-orphans'),
+  ...flag(args.remove_volumes, '-v'),
+]
 
 /** `/stack-app-1 ID running 2026-…` for each container to data. */
 function parseContainers(text: string): readonly Readonly<Record<string, string>>[] {

@@ -1,7 +1,7 @@
 import { problem } from '../core/error.ts'
 import { defineAction, type Outcome } from '../core/module.ts'
 import type { Args } from '../core/params.ts'
-import { flag, runCompose, seconds } from './compose-run.ts'
+import { downWords, runCompose, seconds, stackParams, upWords } from './compose-run.ts'
 
 const params = {
   project_src: {
@@ -23,66 +23,18 @@ const params = {
     default: 'present',
     doc: '`present` is `up -d`. `restarted` starts the same containers again: they keep their old environment.',
   },
-  recreate: {
-    type: 'string',
-    choices: ['auto', 'always', 'never'],
-    default: 'auto',
-    doc: 'Make new containers when their configuration changed, always, or never.',
-  },
-  build: {
-    type: 'string',
-    choices: ['policy', 'always', 'never'],
-    default: 'policy',
-    doc: 'Build images: when missing, always, or never.',
-  },
-  pull: {
-    type: 'string',
-    choices: ['policy', 'always', 'missing', 'never'],
-    default: 'policy',
-    doc: 'Pull images before starting (compose v2).',
-  },
-  services: { type: 'list', default: [], doc: 'Only these services.' },
-  dependencies: { type: 'bool', default: true, doc: 'Also the services that these depend on.' },
-  wait: {
-    type: 'bool',
-    default: false,
-    doc: 'Wait until the services are running and healthy (compose v2).',
-  },
-  wait_timeout: { type: 'int', doc: 'Seconds to wait at the most (compose v2).' },
-  timeout: { type: 'int', doc: 'Seconds a container gets to stop.' },
-  remove_orphans: {
-    type: 'bool',
-    default: false,
-    doc: 'Remove containers of services that are no longer in the files.',
-  },
-  remove_volumes: { type: 'bool', default: false, doc: 'With `absent`: remove the volumes too.' },
+  ...stackParams,
 } as const
 type StackArgs = Args<typeof params>
 
 /** The words after `docker compose`, and the first of them that compose v1 does not know. */
 function selectWords(args: StackArgs): { readonly words: readonly string[]; readonly v2Only: string } {
   const stop = seconds('-t', args.timeout)
-  const orphans = flag(args.remove_orphans, '--remove-orphans')
   if (args.state === 'stopped') return { words: ['stop', ...stop, ...args.services], v2Only: '' }
   if (args.state === 'restarted') return { words: ['restart', ...stop, ...args.services], v2Only: '' }
-  if (args.state === 'absent')
-    return { words: ['down', ...stop, ...orphans, ...flag(args.remove_volumes, '-v')], v2Only: '' }
-  const v2 = [
-    ...flag(args.pull !== 'policy', '--pull', args.pull),
-    ...flag(args.wait, '--wait'),
-    ...seconds('--wait-timeout', args.wait ? args.wait_timeout : undefined),
-  ]
-  const words = [
-    ...['up', '-d', ...stop, ...orphans],
-    ...flag(args.recreate === 'always', '--force-recreate'),
-    ...flag(args.recreate === 'never', '--no-recreate'),
-    ...flag(args.build === 'always', '--build'),
-    ...flag(args.build === 'never', '--no-build'),
-    ...flag(!args.dependencies, '--no-deps'),
-    ...v2,
-    ...args.services,
-  ]
-  return { words, v2Only: v2[0] ?? '' }
+  if (args.state === 'absent') return { words: downWords(args), v2Only: '' }
+  const { words, v2 } = upWords(args)
+  return { words: [...words, ...v2, ...args.services], v2Only: v2[0] ?? '' }
 }
 
 export const composeStack = defineAction({

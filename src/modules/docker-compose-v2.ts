@@ -2,7 +2,7 @@ import { problem } from '../core/error.ts'
 import { defineAction, type Outcome } from '../core/module.ts'
 import type { Args } from '../core/params.ts'
 import { fromValue } from '../core/value.ts'
-import { flag, runCompose, seconds } from './compose-run.ts'
+import { downWords, flag, runCompose, seconds, stackParams, upWords } from './compose-run.ts'
 
 const params = {
   project_src: { type: 'path', required: true, doc: 'Folder of the project on the target.' },
@@ -16,41 +16,13 @@ const params = {
     default: 'present',
     doc: '`present` is `up`, `absent` is `down`; the others are `stop` and `restart`.',
   },
-  services: { type: 'list', default: [], doc: 'Only these services.' },
-  dependencies: { type: 'bool', default: true, doc: 'Also the services that these depend on.' },
-  recreate: {
-    type: 'string',
-    choices: ['auto', 'always', 'never'],
-    default: 'auto',
-    doc: 'Make new containers when their configuration changed, always, or never.',
-  },
+  ...stackParams,
   renew_anon_volumes: {
     type: 'bool',
     default: false,
     doc: 'New containers do not take over the anonymous volumes of the old ones.',
   },
-  build: {
-    type: 'string',
-    choices: ['always', 'never', 'policy'],
-    default: 'policy',
-    doc: 'Build images: always, never, or when missing.',
-  },
-  pull: {
-    type: 'string',
-    choices: ['always', 'missing', 'never', 'policy'],
-    default: 'policy',
-    doc: 'Pull images: always, when missing, never, or as the compose file says.',
-  },
   scale: { type: 'dict', doc: 'Service to number of its containers.' },
-  wait: { type: 'bool', default: false, doc: 'Wait until the services are running and healthy.' },
-  wait_timeout: { type: 'int', doc: 'Seconds to wait at the most.' },
-  timeout: { type: 'int', doc: 'Seconds a container gets to stop.' },
-  remove_orphans: {
-    type: 'bool',
-    default: false,
-    doc: 'Remove containers of services that are no longer in the files.',
-  },
-  remove_volumes: { type: 'bool', default: false, doc: 'With `absent`: remove the volumes too.' },
   remove_images: {
     type: 'string',
     choices: ['all', 'local'],
@@ -81,31 +53,19 @@ function scaleWords(scale: V2Args['scale']): readonly string[] {
 }
 
 function selectWords(args: V2Args): readonly string[] {
-  const stop = seconds('--timeout', args.timeout)
-  const orphans = flag(args.remove_orphans, '--remove-orphans')
+  const stop = seconds('-t', args.timeout)
   if (args.state === 'stopped') return ['stop', ...stop, ...args.services]
   if (args.state === 'restarted')
     return ['restart', ...flag(!args.dependencies, '--no-deps'), ...stop, ...args.services]
-  if (args.state === 'absent')
-    return [
-      'down',
-      ...stop,
-      ...orphans,
-      ...flag(args.remove_volumes, '--volumes'),
-      ...(args.remove_images === undefined ? [] : ['--rmi', args.remove_images]),
-      ...args.services,
-    ]
+  if (args.state === 'absent') {
+    const images = args.remove_images === undefined ? [] : ['--rmi', args.remove_images]
+    return [...downWords(args), ...images, ...args.services]
+  }
+  const { words, v2 } = upWords(args)
   return [
-    ...['up', '--detach', ...stop, ...orphans],
-    ...flag(args.recreate === 'always', '--force-recreate'),
-    ...flag(args.recreate === 'never', '--no-recreate'),
+    ...words,
+    ...v2,
     ...flag(args.renew_anon_volumes, '--renew-anon-volumes'),
-    ...flag(args.build === 'always', '--build'),
-    ...flag(args.build === 'never', '--no-build'),
-    ...flag(args.pull !== 'policy', '--pull', args.pull),
-    ...flag(!args.dependencies, '--no-deps'),
-    ...flag(args.wait, '--wait'),
-    ...seconds('--wait-timeout', args.wait ? args.wait_timeout : undefined),
     ...scaleWords(args.scale),
     ...args.services,
   ]

@@ -128,9 +128,9 @@ describe.each(Object.entries(shells))('under %s', (_name, shell) => {
     const down = { state: 'absent', remove_images: 'local', remove_volumes: true, remove_orphans: true }
     expect(await v2(down)).toMatchObject({ changed: true, values: { containers: [] } })
     expect(calls()).toEqual([
-      `${project_src}|--env-file|one|--env-file|t wo|--profile|web|-f|a b.yml|-p|panel|up|--detach|--timeout|4|--no-recreate|--pull|missing|--no-deps|--wait|--scale|app=2|app|`,
+      `${project_src}|--env-file|one|--env-file|t wo|--profile|web|-f|a b.yml|-p|panel|up|-d|-t|4|--no-recreate|--no-deps|--pull|missing|--wait|--scale|app=2|app|`,
       `${project_src}|stop|`,
-      `${project_src}|down|--remove-orphans|--volumes|--rmi|local|`,
+      `${project_src}|down|--remove-orphans|-v|--rmi|local|`,
     ])
     await expect(v2({ scale: new Map([['app', 'many']]) })).rejects.toMatchObject({ code: 'E_PARAMS' })
     has('v1')
