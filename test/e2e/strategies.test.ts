@@ -1,7 +1,7 @@
 // Strategies without a window: while rota works, somebody asks all the time, and is never refused.
 import { createHash, createHmac } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -112,8 +112,12 @@ it.skipIf(process.platform !== 'linux')(
     const both = readFileSync(desk.inventory, 'utf8')
     const alone = openDesk(join(folder, 'alone'), { 'one.example': one!.variables }).inventory
     writeFileSync(desk.inventory, readFileSync(alone, 'utf8'))
+    const grown = join(folder, 'grown')
+    writeFileSync(grown, both)
     const joins = async (): Promise<undefined> => {
-      if (one!.panel.env()['JWT_SECRET_PREVIOUS'] !== undefined) writeFileSync(desk.inventory, both)
+      // In one go: a file that is half written is another inventory.
+      if (one!.panel.env()['JWT_SECRET_PREVIOUS'] !== undefined && existsSync(grown))
+        renameSync(grown, desk.inventory)
       return undefined
     }
     const { done } = await meanwhile(run('rotate-signing-key.yml'), joins)
