@@ -145,7 +145,7 @@ describe.each(Object.entries(shells))('wait_for under %s', (_name, shell) => {
     const closed = await wait({ port, timeout: 0 }, { noForward })
     expect(closed).toMatchObject({
       failed: true,
-      msg: `Timeout when waiting for 127.0.0.1:${port} to be started`,
+      msg: `Timeout when waiting for 127.0.0.1:${port}`,
     })
   })
 

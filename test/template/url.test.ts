@@ -27,6 +27,8 @@ proxy.on('connect', (request, socket) => {
     socket.write('HTTP/1.1 200 OK\\r\\n\\r\\n')
     socket.pipe(onward).pipe(socket)
   })
+  // Who does not trust the certificate hangs up in the middle of the handshake.
+  for (const end of [socket, onward]) end.on('error', () => [socket, onward].forEach(each => each.destroy()))
 })
 proxy.listen(0, () => console.log([plain, sealed, proxy].map(each => each.address().port).join(' ')))
 `
