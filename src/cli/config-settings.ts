@@ -128,6 +128,11 @@ export const settings = define({
     env: ['ANSIBLE_DUPLICATE_YAML_DICT_KEY'],
   },
   jinja2Native: { type: 'bool', ini: ['defaults.jinja2_native'], env: ['ANSIBLE_JINJA2_NATIVE'] },
+  taskDebugger: {
+    type: 'bool',
+    ini: ['defaults.enable_task_debugger'],
+    env: ['ANSIBLE_ENABLE_TASK_DEBUGGER'],
+  },
   moduleName: { type: 'text', ini: ['defaults.module_name'], env: [] },
 })
 export type SettingName = keyof typeof settings

@@ -1,10 +1,11 @@
 import { exits } from '../core/error.ts'
 import type { Playbook } from '../core/play.ts'
 import { type RunDeps, runPlaybooks } from '../run/engine.ts'
+import { openTerminal } from './interactive.ts'
 import { listenForStop, type Output } from './output.ts'
 import { createDeps, type WiringOptions } from './wiring.ts'
 
-export interface EngineRun extends Omit<WiringOptions, 'emit' | 'stop'> {
+export interface EngineRun extends Omit<WiringOptions, 'emit' | 'stop' | 'terminal'> {
   readonly playbooks: readonly Playbook[]
   /** The playbooks as they were named. */
   readonly files: readonly string[]
@@ -21,7 +22,8 @@ export async function runEngine(run: EngineRun): Promise<number> {
   const { settings, redactor, output } = run
   const { emit } = output
   const signals = listenForStop()
-  const deps = createDeps({ ...run, emit, stop: signals.stop })
+  const terminal = openTerminal(signals.abort)
+  const deps = createDeps({ ...run, emit, stop: signals.stop, terminal })
   const work = async (): Promise<number> => {
     emit({
       type: 'run.start',

@@ -203,6 +203,11 @@ function checkRotationFlags(flags: RunFlags, rotation: Rotation | undefined): vo
       hint: `leave out ${flag}, or name the playbook that rotates`,
     })
   }
+  if (flags.step)
+    throw problem('E_USAGE', '--step: a rotation does not wait at a prompt while it holds its hosts', {
+      at: rotation.at,
+      hint: 'leave it out; --check shows what would be done',
+    })
   const known = rotation.secrets.map(spec => spec.name)
   const unknown = names.find(name => !known.includes(name))
   if (unknown === undefined) return

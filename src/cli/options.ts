@@ -29,6 +29,7 @@ export interface RunFlags {
   readonly vaultPasswordFile?: readonly string[] | undefined
   readonly askVaultPass?: boolean | undefined
   readonly startAtTask?: string | undefined
+  readonly step?: boolean | undefined
   readonly force?: boolean | undefined
   readonly forceHandlers?: boolean | undefined
   readonly flushCache?: boolean | undefined
@@ -144,6 +145,7 @@ export function addRunFlags(command: Command): Command {
     .option('-C, --check', 'change nothing; say what would change')
     .option('-D, --diff', 'show what changes in files and states')
     .option('--start-at-task <name>', 'begin at the task with this name (not inside a rotation)')
+    .option('--step', 'ask before each task (not inside a rotation)')
     .option('--force', 'rotate although the previous values of an earlier rotation still count (grace)')
     .option('--force-handlers', 'run handlers even when a task failed')
     .option('--flush-cache', 'forget the facts that fact_caching keeps of the hosts')

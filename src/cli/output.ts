@@ -125,7 +125,7 @@ const stopSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
  * Aborts at the first ^C, SIGTERM or loss of the terminal, so that the run stops cleanly; the second one ends the process at
  * once.
  */
-export function listenForStop(): { readonly stop: AbortSignal; close(): void } {
+export function listenForStop(): { readonly stop: AbortSignal; abort(): void; close(): void } {
   const controller = new AbortController()
   const onSignal = (): void => {
     if (controller.signal.aborted) {
@@ -138,6 +138,7 @@ export function listenForStop(): { readonly stop: AbortSignal; close(): void } {
   for (const signal of stopSignals) process.on(signal, onSignal)
   return {
     stop: controller.signal,
+    abort: onSignal,
     close() {
       for (const signal of stopSignals) process.off(signal, onSignal)
     },

@@ -17,6 +17,13 @@ export async function ask(
   if (piped !== undefined) return piped
   if (!process.stdin.isTTY)
     throw problem('E_USAGE', `cannot ask for "${question}": there is no terminal`, { hint: options.instead })
+  const answer = await askLine(`${question}: `, options.hidden)
+  if (answer === undefined) throw problem('E_USAGE', `"${question}" was not answered`)
+  return answer
+}
+
+/** A line from the terminal, asked on stderr. undefined at ^C, and when the terminal is gone. */
+export async function askLine(prompt: string, hidden = false): Promise<string | undefined> {
   let muted = false
   const output = new Writable({
     write(chunk, _encoding, done) {
@@ -26,14 +33,15 @@ export async function ask(
   })
   const terminal = createInterface({ input: process.stdin, output, terminal: true })
   try {
-    return await new Promise<string>((resolve, reject) => {
-      terminal.once('SIGINT', () => reject(problem('E_USAGE', `"${question}" was not answered`)))
-      terminal.question(`${question}: `, resolve)
-      muted = options.hidden
+    return await new Promise<string | undefined>(resolve => {
+      terminal.once('SIGINT', () => resolve(undefined))
+      terminal.once('close', () => resolve(undefined))
+      terminal.question(prompt, resolve)
+      muted = hidden
     })
   } finally {
     terminal.close()
-    if (options.hidden) process.stderr.write('\n')
+    if (hidden) process.stderr.write('\n')
   }
 }
 

@@ -50,6 +50,7 @@ export function selectSettings(
     collectionsPath: config.collectionsPath ?? collectionsPath,
     allowsMissingHandlers: config.errorOnMissingHandler === false,
     keepsText: config.jinja2Native === true,
+    debugsFailures: config.taskDebugger === true,
     runId: run.id,
     version: run.version,
   }

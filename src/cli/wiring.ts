@@ -13,13 +13,21 @@ import { loadVarsFile } from '../load/vars-file.ts'
 import { addressOf, becomeOf } from '../remote/address.ts'
 import { createConnections } from '../remote/connections.ts'
 import { renderDiff } from '../report/diff.ts'
-import type { BecomeKeywords, ConnectionKeywords, GetVariable, RunDeps, VarsPrompt } from '../run/deps.ts'
+import type {
+  BecomeKeywords,
+  ConnectionKeywords,
+  GetVariable,
+  RunDeps,
+  Terminal,
+  VarsPrompt,
+} from '../run/deps.ts'
 import type { Settings } from '../run/engine.ts'
 import { mergingScopeOf } from '../vars/merge.ts'
 import { scopeOf } from '../vars/scope.ts'
 import type { ConfigValues } from './config.ts'
 import type { Credentials } from './credentials.ts'
 import { createFactCache } from './fact-cache.ts'
+import { createStepper } from './interactive.ts'
 import type { LoadPlaybook } from './load-run.ts'
 import type { RunFlags } from './options.ts'
 import { ask, askSecret } from './prompt.ts'
@@ -41,6 +49,7 @@ export interface WiringOptions {
   readonly state: RunState
   readonly emit: Emit
   readonly stop: AbortSignal
+  readonly terminal?: Terminal | undefined
   readonly now: () => Date
   /** Told of every file besides the inventory that decides what is done, before it is read. May throw. */
   readonly onFile?: ((path: string) => void) | undefined
@@ -91,6 +100,8 @@ export function createDeps(options: WiringOptions): RunDeps {
     becomeOf: (get, keywords) => selectBecome(get, keywords, options.flags, credentials),
     renderDiff,
     askVariable,
+    terminal: options.terminal,
+    ...(options.flags.step && { confirmTask: createStepper(options.terminal) }),
     openVault: (armored, file) => vault.open(armored, file).plain,
     factCache: createFactCache(options.config, options.now),
     backupFolder: state.backupFolder,

@@ -25,6 +25,7 @@ export interface Common {
   readonly anyErrorsFatal?: Field
   readonly runOnce?: Field
   readonly throttle?: Field
+  readonly debugger?: Field
   readonly timeout?: Field
   readonly tags?: readonly Field[]
   readonly moduleDefaults?: Dict

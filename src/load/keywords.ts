@@ -27,6 +27,7 @@ const common = {
   any_errors_fatal: key('bool', 'A failure on one host ends the play on all.'),
   run_once: key('bool', 'Run on the first host of the batch only.'),
   throttle: key('int', 'At most so many hosts at once.'),
+  debugger: key('text', 'When the task debugger asks: always, never, on_failed, on_unreachable, on_skipped.'),
   timeout: key('int', 'Seconds after which the task has failed.'),
   tags: key('words', 'Names for --tags and --skip-tags.'),
   module_defaults: key('dict', 'Default options, by module.'),
@@ -203,5 +204,4 @@ export type Level = keyof typeof keywords
 export const refused: Readonly<Record<string, string>> = {
   become_exe: 'put the program on the PATH of the login user',
   become_flags: 'set what you need in sudoers',
-  debugger: 'run with -vvv, or start at the task with --start-at-task',
 }

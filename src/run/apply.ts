@@ -24,6 +24,7 @@ const applicable: ReadonlyMap<string, keyof Conditional> = new Map<string, keyof
   ['any_errors_fatal', 'anyErrorsFatal'],
   ['notify', 'notify'],
   ['throttle', 'throttle'],
+  ['debugger', 'debugger'],
   ['timeout', 'timeout'],
 ])
 const lists: ReadonlySet<string> = new Set(['tags', 'when', 'environment', 'notify'])

@@ -29,7 +29,11 @@ export function createCrew(run: PlayRun, maxFailPercentage: number | undefined):
       const id = `${run.id}.${step.at.join('.')}`
       // The play's own flushes of handlers are not shown.
       if (name === 'meta' && step.node.task.at === run.play.at) return takeMeta(run, due)
-      const title = titles.get(id) ?? startTask(run, due[0]!, id)
+      const title = titles.get(id) ?? renderTitle(run, due[0]!)
+      if (!titles.has(id)) {
+        if (run.deps.confirmTask && !(await run.deps.confirmTask(title))) return passOver(due)
+        startTask(run, due[0]!, id, title)
+      }
       titles.set(id, title)
       if (name === 'meta') return takeMeta(run, due)
       for (const { host } of due) last.set(host, title)
@@ -66,11 +70,20 @@ function moduleName({ step }: Due): string {
   return shortName(module instanceof Template ? module.text : module)
 }
 
-/** The heading of a task, with the first host's variables in its name. Returns the name. */
-function startTask(run: PlayRun, due: Due, id: string): string {
+/** The task's name, with the first host's variables in it. */
+function renderTitle(run: PlayRun, due: Due): string {
+  return renderName(readingOf(run, due), { ...due.step.node.task, module: moduleName(due) })
+}
+
+/** What the operator does not want performed is as if it were not there. */
+function passOver(due: readonly Due[]): Answers {
+  return { byHost: new Map(due.map(({ host }) => [host, { ok: true }])), isFatal: false }
+}
+
+/** The heading of a task. */
+function startTask(run: PlayRun, due: Due, id: string, title: string): void {
   const { task, keywords } = due.step.node
   const module = moduleName(due)
-  const title = renderName(readingOf(run, due), { ...task, module })
   run.deps.emit({
     type: 'task.start',
     task: id,
@@ -79,7 +92,6 @@ function startTask(run: PlayRun, due: Due, id: string): string {
     at: renderSource(task.at),
     handler: run.handlers.isHandler(due.step.node),
   })
-  return title
 }
 
 function readingOf(run: PlayRun, { host, step }: Due): Reading {

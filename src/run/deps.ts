@@ -3,7 +3,7 @@ import type { Exit } from '../core/error.ts'
 import type { Emit } from '../core/event.ts'
 import type { Module, Registry, Shown } from '../core/module.ts'
 import type { Field, Item, Phase, Play, Playbook } from '../core/play.ts'
-import type { Redactor } from '../core/redact.ts'
+import type { Clean, Redactor } from '../core/redact.ts'
 import type { Address, Become, Connections } from '../core/remote.ts'
 import type { Source } from '../core/source.ts'
 import type { Templar } from '../core/templar.ts'
@@ -41,6 +41,8 @@ export interface Settings {
   readonly allowsMissingHandlers?: boolean
   /** `jinja2_native`: `set_fact` leaves the texts `yes` and `no` what they are. */
   readonly keepsText?: boolean
+  /** `enable_task_debugger`: the debugger asks at a failure where no keyword says otherwise. */
+  readonly debugsFailures?: boolean
   /** Recovery: of all plays only the one with `rotation:` is run. Its place among the plays stays, and so do its step ids. */
   readonly rotationOnly?: boolean
   /** Folders of roles besides those at the playbook. */
@@ -86,6 +88,15 @@ export interface FactCache {
   drop(host: string): void
 }
 
+/** The operator at a terminal, for the task debugger. */
+export interface Terminal {
+  /** A line; undefined when the terminal is gone, or at ^C. */
+  ask(prompt: string): Promise<string | undefined>
+  say(text: Clean): void
+  /** As the first ^C: no new task is started. */
+  stop(): void
+}
+
 /** Everything the engine needs, passed in: it opens no file of the user's, no socket and no clock by itself. */
 export interface RunDeps {
   readonly registry: Registry
@@ -126,6 +137,10 @@ export interface RunDeps {
   runRotation?(world: RotationWorld, rotation: RotationPlay): Promise<Exit>
   /** Asks the operator for a value of `vars_prompt`. Without it only extra vars can answer. */
   askVariable?(prompt: VarsPrompt): Promise<Value>
+  /** `--step`: whether the operator wants the task of this title performed. */
+  confirmTask?(title: string): Promise<boolean>
+  /** Without it there is nobody to ask, and `debugger` is passed over with a warning. */
+  readonly terminal?: Terminal | undefined
   readonly factCache?: FactCache | undefined
   /** Reads the inventory again, for meta: refresh_inventory. */
   refreshInventory?(): Promise<Inventory>

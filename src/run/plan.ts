@@ -91,6 +91,7 @@ const nearest = [
   'anyErrorsFatal',
   'runOnce',
   'throttle',
+  'debugger',
   'timeout',
   'delegateTo',
   'delegateFacts',

@@ -2,6 +2,7 @@ import type { HostStatus, TaskRef } from '../core/event.ts'
 import { type List, toValue } from '../core/value.ts'
 import { type Act, createAct } from './act.ts'
 import { passBadInput } from './bad-input.ts'
+import { debugTask, type Retry } from './debugger.ts'
 import { storeFacts } from './fleet.ts'
 import { runItem } from './item.ts'
 import { renderBoolean, renderName, renderText } from './keyword.ts'
@@ -29,9 +30,8 @@ export async function runTask(
   const { deps } = run
   const started = deps.now()
   deps.emit({ type: 'host.start', ...ref })
-  const { act, result } = await runKeywords(run, host, step, ref)
-  const status = decideStatus(act, result)
-  countResult(run.fleet.host(host), result, countedAs(act, result, status))
+  const { act, result, status } = await runSettled(run, host, step, ref)
+  countResult(run.fleet.host(host), result, countedAs(run, step, result, status))
   shareResult(act, result, sharers)
   if (status === 'rescued') keepFailure(act, result)
   showCheck(act, result, status)
@@ -45,13 +45,30 @@ export async function runTask(
   return { ok: status !== 'failed' && status !== 'rescued', more: includeAll(run, result.included ?? []) }
 }
 
-async function runKeywords(
+/** Runs it, and at the debugger again for as long as the operator wants. */
+async function runSettled(
   run: PlayRun,
   host: string,
   step: Step,
   ref: TaskRef,
+): Promise<{ act: Act; result: TaskResult; status: HostStatus }> {
+  for (let next: Retry = { step, vars: new Map(), original: step }; ; ) {
+    const { act, result } = await runKeywords(run, host, next, ref)
+    const status = decideStatus(act, result)
+    const again = await debugTask(act, result, status, next)
+    if (!again) return { act, result, status }
+    next = again
+  }
+}
+
+async function runKeywords(
+  run: PlayRun,
+  host: string,
+  { step, vars }: Retry,
+  ref: TaskRef,
 ): Promise<{ act: Act; result: TaskResult }> {
   const act = createAct(run, host, step, ref)
+  for (const [name, value] of vars) act.overlay.set(name, value)
   const { loop } = step.node.task
   if (!loop) return { act, result: await runItem(act) }
   let items: List
@@ -87,7 +104,7 @@ function isFlake(act: Act, result: TaskResult): boolean {
 }
 
 /** As in Ansible what fails in a handler, and an include of what is not there, counts as failed even where a rescue takes it up. */
-function countedAs({ run, step }: Act, { problem }: TaskResult, status: HostStatus): HostStatus {
+function countedAs(run: PlayRun, step: Step, { problem }: TaskResult, status: HostStatus): HostStatus {
   const isInclude = String(step.node.task.module).includes('include') && problem?.code === 'E_FILE'
   return status === 'rescued' && (isInclude || run.handlers.isHandler(step.node)) ? 'failed' : status
 }
