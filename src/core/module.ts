@@ -39,6 +39,8 @@ export interface Operator {
   unseal(sealed: Readable, to: Writable): Promise<void>
   readonly now: () => Date
   readonly random: (sizeBytes: number) => Buffer
+  /** A line typed at the terminal, `hidden` unseen; undefined when the run is to end. Absent: there is nobody to ask. */
+  readonly ask?: ((prompt: string, hidden: boolean) => Promise<string | undefined>) | undefined
 }
 
 /** Jinja2's own options, as the template module takes them. */

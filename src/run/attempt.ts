@@ -10,7 +10,7 @@ import { mergeGathered, selectFactModules } from './fact-modules.ts'
 import { searchPath } from './host-vars.ts'
 import { renderBoolean, renderName, renderNumber, renderText } from './keyword.ts'
 import { shortName } from './module-name.ts'
-import { createOperator, tellFiles } from './operator.ts'
+import { createOperator, selectAsk, tellFiles } from './operator.ts'
 import { failedBy, fromOutcome, skipped, type TaskResult, toMap } from './result.ts'
 import { runStateModule } from './state-change.ts'
 import { createTarget } from './target.ts'
@@ -88,7 +88,10 @@ async function runModule(act: Act, name: string, module: Module, warnings: strin
       // A host outside the run is taken only when a change is about to be made there.
       fence: async () => run.fleet.fences.get(where.name)?.(),
       environment: keywords.environment.length > 0 ? renderEnvironment(act) : {},
-      operator: createOperator(run.deps, act.scope, () => searchPath(run, keywords), act.at),
+      operator: {
+        ...createOperator(run.deps, act.scope, () => searchPath(run, keywords), act.at),
+        ask: selectAsk(run),
+      },
       ref: act.ref,
       check: isCheck,
       diff: isDiff,

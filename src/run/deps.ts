@@ -91,7 +91,7 @@ export interface FactCache {
 /** The operator at a terminal, for the task debugger. */
 export interface Terminal {
   /** A line; undefined when the terminal is gone, or at ^C. */
-  ask(prompt: string): Promise<string | undefined>
+  ask(prompt: string, hidden?: boolean): Promise<string | undefined>
   say(text: Clean): void
   /** As the first ^C: no new task is started. */
   stop(): void

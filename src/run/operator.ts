@@ -7,6 +7,7 @@ import { Secret } from '../core/secret.ts'
 import type { Source } from '../core/source.ts'
 import { type Scope, Template, toValue } from '../core/value.ts'
 import type { RunDeps } from './deps.ts'
+import type { PlayRun } from './play-run.ts'
 
 /** What a task's module may ask of the operator's machine. `folders` are searched in order, nearest first. */
 export function createOperator(
@@ -39,6 +40,22 @@ export function createOperator(
       const render = (plain: string): string | Secret => deps.templar.renderFile(plain, file, inner, options)
       return isVault(text) ? renderVaulted(deps.openVault(text, file), file, render) : render(text)
     },
+  }
+}
+
+/** A question to the operator; ^C there is the first ^C of the run. In a rotation nobody is waited for: it throws E_PARAMS. */
+export function selectAsk({ deps: { terminal, redactor }, phase }: PlayRun): Operator['ask'] {
+  if (phase !== undefined)
+    return async () => {
+      throw problem('E_PARAMS', 'a rotation does not wait for a person while it holds its hosts', {
+        hint: 'for pause give seconds or minutes; `provider_gates:` waits for a person after the commit',
+      })
+    }
+  if (!terminal) return undefined
+  return async (prompt, hidden) => {
+    const line = await terminal.ask(redactor.clean(prompt), hidden)
+    if (line === undefined) terminal.stop()
+    return line
   }
 }
 

@@ -105,6 +105,33 @@ describe.skipIf(noTerminal)('at a terminal', () => {
     expect(exit).toBe(0)
   })
 
+  it('pause waits for a line, shown or not, and ^C there ends the run', async () => {
+    const file = playbook(`
+- hosts: all
+  gather_facts: false
+  tasks:
+    - pause: { prompt: Sure }
+      register: one
+    - pause: { prompt: Key, echo: false }
+      register: two
+    - debug: { msg: "{{ one.user_input }}" }
+    - debug: { msg: "{{ two.user_input }}" }
+    - assert: { that: two.user_input | length == 8 }
+    - pause:
+    - name: After
+      command: /bin/true
+`)
+    const { exit, said } = await converse(file, [
+      ['Sure:', 'as ever\r'],
+      ['Key: (output is hidden)', 'hunter22\r'],
+      ['Press enter to continue', '\u0003'],
+    ])
+    expect(said).toContain('"msg": "as ever"')
+    expect(said).toMatch(/^a +: ok=5 /m)
+    expect(said).not.toContain('hunter22')
+    expect([exit, said.includes('TASK [After]')]).toEqual([130, false])
+  })
+
   it('a question that the terminal ends instead of answering is an error', async () => {
     const asks = playbook(
       '- hosts: all\n  gather_facts: false\n  vars_prompt: [{ name: x, prompt: Which }]\n  tasks: []\n',
@@ -122,6 +149,15 @@ it('without a terminal the debugger is passed over with a warning, and --step is
   expect([refused.exit, refused.stderr]).toEqual([
     64,
     expect.stringContaining('--step asks before each task'),
+  ])
+})
+
+it('without a terminal pause goes on, with a warning', () => {
+  const file = playbook('- hosts: all\n  gather_facts: false\n  tasks: [pause: { prompt: Sure }]\n')
+  const passed = rota(folder, ['run', '-i', 'hosts', file])
+  expect([passed.exit, passed.stdout + passed.stderr]).toEqual([
+    0,
+    expect.stringContaining('pause does not wait for an answer: there is no terminal'),
   ])
 })
 
