@@ -21,7 +21,7 @@ export interface Retry {
 const occasions: readonly string[] = ['always', 'never', 'on_failed', 'on_unreachable', 'on_skipped']
 
 /**
- * The task debugger: by the keyword `debugger` the operator looks at what came of a task, changes its options or variables, and has it
+ * The task debugger: by the keyword `debugger`, the strategy `debug` or the configuration the operator looks at what came of a task, changes its options or variables, and has it
  * run again. Resolves with what to run, or with undefined to go on. What failed and was ignored is no failure, as in Ansible; an outcome
  * that is unknown is nobody's to repeat. Throws E_TASK for an occasion that there is not.
  */
@@ -45,8 +45,7 @@ export async function debugTask(
 function isOccasion(act: Act, result: TaskResult, status: HostStatus): boolean {
   const isFailed = result.status === 'failed' && status !== 'ignored'
   const occasion = renderText(act, 'debugger', act.step.node.keywords.debugger)
-  if (occasion === undefined)
-    return act.run.deps.settings.debugsFailures === true && (isFailed || result.status === 'unreachable')
+  if (occasion === undefined) return (isFailed || result.status === 'unreachable') && isByDefault(act)
   if (!occasions.includes(occasion))
     throw problem('E_TASK', `debugger: "${occasion}" is no occasion`, {
       at: act.at,
@@ -54,6 +53,12 @@ function isOccasion(act: Act, result: TaskResult, status: HostStatus): boolean {
     })
   if (occasion === 'on_failed') return isFailed
   return occasion === 'always' || occasion === `on_${result.status}`
+}
+
+function isByDefault(act: Act): boolean {
+  const { deps, play } = act.run
+  const strategy = renderText(act, 'strategy', play.strategy)
+  return deps.settings.debugsFailures === true || strategy?.replace(/^ansible\.builtin\./, '') === 'debug'
 }
 
 const help = `p EXPRESSION                 print: task, task.args, task_vars['NAME'], host, result

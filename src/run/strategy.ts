@@ -76,9 +76,10 @@ export const free: Strategy = async (walks, crew) => {
   )
 }
 
-/** By the names of the `strategy` keyword. host_pinned is free: a host never waits for another one here. */
+/** By the names of the `strategy` keyword. host_pinned is free: a host never waits for another one here. With `debug` debugger.ts asks. */
 export const strategies: ReadonlyMap<string, Strategy> = new Map([
   ['linear', linear],
   ['free', free],
   ['host_pinned', free],
+  ['debug', linear],
 ])

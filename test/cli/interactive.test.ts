@@ -84,6 +84,10 @@ describe.skipIf(noTerminal)('at a terminal', () => {
     const on = await converse(playbook(failing), [[prompt, 'c\r']])
     expect(on.exit).toBe(2)
     expect(on.said).toMatch(/^a +: ok=0 .* failed=1/m)
+    const by = await converse(playbook(failing.replace('debugger: on_failed', 'strategy: debug')), [
+      [prompt, 'c\r'],
+    ])
+    expect(by.exit).toBe(2)
     const calm = failing.replace('on_failed', 'always').replace('== 2', '== 1')
     for (const typed of ['quit\r', '\u0004', '\u0003']) {
       const ended = await converse(playbook(calm), [[prompt, typed]])
