@@ -1,6 +1,6 @@
 import type { Session } from '../compile/session.ts'
 
-const MOST_REDIRECTS = 10
+export const MOST_REDIRECTS = 10
 
 /** How the web is reached from the operator's machine, from its environment as curl and Python read it. */
 export interface Way {
@@ -26,7 +26,7 @@ export function selectWay({ world }: Session): Way {
 
 /**
  * Run by a second node, since a template cannot wait: reads what to get as JSON on stdin (headers and passwords are nobody else's to see)
- * and writes `{status, body}` or `{error}`. A login is not taken along to another host.
+ * and writes `{status, body}` or `{error}`. A login is not taken along to another host, port or protocol.
  */
 export const fetcher = `
 const http = require('node:http')
@@ -53,7 +53,7 @@ const get = (url, headers, left) => {
       response.resume()
       const next = new URL(location, url)
       const { Authorization, ...others } = headers
-      return get(next, next.host === url.host ? headers : others, left - 1)
+      return get(next, next.origin === url.origin ? headers : others, left - 1)
     }
     const parts = []
     response.on('data', part => parts.push(part)).on('end', () => answer({ status, body: Buffer.concat(parts).toString('utf8') }))

@@ -9,10 +9,9 @@ import { toText } from '../python/text.ts'
 import { splitLines } from '../python/text-split.ts'
 import { type LookupSet, termText } from './lookup.ts'
 import { findLogin } from './netrc.ts'
-import { fetcher, selectWay } from './url-fetcher.ts'
+import { fetcher, MOST_REDIRECTS, selectWay } from './url-fetcher.ts'
 
 const LONGEST_BODY = 64 * 1024 * 1024
-const MOST_REDIRECTS = 10
 
 interface Answer {
   readonly status?: number
