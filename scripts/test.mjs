@@ -28,7 +28,7 @@ const done = spawnSync(
   ],
   { cwd: root, stdio: 'inherit', env: { ...process.env, TMPDIR: temporary } },
 )
-let counts = { numPassedTests: 0, numFailedTests: 0, numPendingTests: 0, numFailedTestSuites: 0 }
+let counts = { numPassedTests: 0, numFailedTests: 0, numPendingTests: 0, testResults: [] }
 try {
   counts = JSON.parse(readFileSync(outcome, 'utf8'))
 } catch {
@@ -38,8 +38,11 @@ rmSync(folder, { recursive: true, force: true })
 // The tests share one private container engine, so none of them ends it.
 if (existsSync(join(root, '.lab/engine/dockerd.pid')))
   spawnSync('bash', [join(root, 'test/lab/engine.sh'), 'down'], { cwd: root, stdio: 'inherit' })
-// A suite that fails to load has no failed test of its own, but it is a failure.
-const failed = counts.numFailedTests || (done.status === 0 ? 0 : Math.max(1, counts.numFailedTestSuites))
+// A file whose set-up fails, or that does not load, has no failed test of its own, but it is a failure.
+const isSilent = ({ status, assertionResults }) =>
+  status === 'failed' && !assertionResults.some(test => test.status === 'failed')
+const found = counts.numFailedTests + counts.testResults.filter(isSilent).length
+const failed = found || (done.status === 0 ? 0 : 1)
 const skipped = counts.numPendingTests > 0 ? `, ${counts.numPendingTests} skipped` : ''
 console.log(`${counts.numPassedTests} passed, ${failed} failed${skipped}`)
 process.exitCode = done.status === 0 && counts.numPassedTests > 0 && failed === 0 ? 0 : 1

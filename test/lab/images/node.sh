@@ -13,7 +13,8 @@ if ! is_fresh "$FOLDER" "$want"; then
   chroot "$FOLDER" /bin/busybox --install -s
   copy_program "$FOLDER" "$NODE"
   [ "$NODE" = /usr/local/bin/node ] || ln -s "$NODE" "$FOLDER/usr/local/bin/node"
-  cp -a "$(dirname "$NODE")/../lib/node_modules/npm" "$FOLDER/usr/local/lib/node_modules/npm"
+  # Not beside Node where that came by itself, as `npx -p node@24` brings it.
+  cp -a "$(dirname "$(dirname "$(readlink -f "$(command -v npm)")")")" "$FOLDER/usr/local/lib/node_modules/npm"
   ln -s ../lib/node_modules/npm/bin/npm-cli.js "$FOLDER/usr/local/bin/npm"
   printf 'root:x:0:0:root:/root:/bin/sh\n' >"$FOLDER/etc/passwd"; printf 'root:x:0:\n' >"$FOLDER/etc/group"
   printf '%s\n' "$want" >"$FOLDER.stamp"
