@@ -56,9 +56,13 @@ const now = (): Date => new Date()
 /** Everything that was read before a host is touched. */
 type Loaded = Awaited<ReturnType<typeof loadExecution>>
 
+/** Who is told of the files that decide what is done: the plan that is made, or the one that is applied. */
+const selectOnFile = ({ collector, onFile }: Execution): Execution['onFile'] => collector?.takeFile ?? onFile
+
 /** Reads and checks all input. Throws every RotaError that input can have. */
-async function loadExecution({ files, flags, config }: Execution) {
-  const registry = withLibrary(createRegistry(modules))
+async function loadExecution(execution: Execution) {
+  const { files, flags, config } = execution
+  const registry = withLibrary(createRegistry(modules), selectOnFile(execution))
   const redactor = createRedactor()
   const vault = await openRunVault(flags, config.values, redactor.add)
   const loadPlaybook = createPlaybookLoader({ registry, vault }, config.values)
@@ -164,7 +168,7 @@ async function runLoaded(execution: Execution, loaded: Loaded): Promise<number> 
       operator,
       output,
       now,
-      onFile: execution.collector?.takeFile ?? execution.onFile,
+      onFile: selectOnFile(execution),
       join: selectJoin(rotation, execution.collector),
     })
     if (rotation && flags.output !== 'jsonl') process.stdout.write(`evidence: ${rotation.evidenceFolder}\n`)

@@ -10,9 +10,9 @@ import { environmentParams } from './environment.ts'
 /**
  * The registry with the operator's own modules behind it: programs in folders named `library`, beside a playbook or in a role. A
  * program gets the path of a file with its options and answers in JSON on stdout. What needs Ansible's Python code on the target is
- * none of them.
+ * none of them. `onFile` is told of a program before it is read, and may throw.
  */
-export function withLibrary(registry: Registry): Registry {
+export function withLibrary(registry: Registry, onFile?: (path: string) => void): Registry {
   const folders = new Set<string>()
   const found = new Map<string, Module>()
   return {
@@ -22,6 +22,7 @@ export function withLibrary(registry: Registry): Registry {
       if (known || folders.size === 0) return known
       const path = [...folders].flatMap(folder => findProgram(folder, name))[0]
       if (path === undefined) return undefined
+      onFile?.(path)
       const own = createModule(name, path)
       if (own) found.set(name, own)
       return own

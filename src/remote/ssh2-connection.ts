@@ -85,7 +85,7 @@ export class Ssh2Connection implements Connection {
       }, limitMs)
       ask((error, channel) => {
         if (error) reject(error)
-        else if (isLate) channel.close()
+        else if (isLate) channel.on('error', () => {}).close()
         else resolve(use(channel))
       })
     })

@@ -1,7 +1,7 @@
 // Plan, approve, apply, as two operators type them; the second one's signatures are also made and checked by stock ssh-keygen.
 import { execFileSync, spawnSync } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { type Operator, openDesks, type Site } from './desks.ts'
 
@@ -228,16 +228,20 @@ describe.skipIf(!isThere)('a rotation that needs an approval', () => {
 `
     writeFileSync(at('looked.txt'), 'one')
     writeFileSync(at('step.sh'), 'one')
-    const script = 'converge:\n      - script: step.sh --now\n'
+    const own = join(dirname(site.playbook), 'library', 'own')
+    mkdirSync(dirname(own))
+    writeFileSync(own, 'one')
+    const script = 'converge:\n      - script: step.sh --now\n      - own:\n'
     writeFileSync(site.playbook, text.replace('change:\n', more).replace('converge:\n', script))
     const done = await plan()
     expect(done.exit, done.stderr).toBe(0)
     approveAs('bob')
-    for (const name of ['note.txt', 'looked.txt', 'step.sh']) {
-      writeFileSync(at(name), 'two')
-      await expectRefused(`${name} is another file`)
-      writeFileSync(at(name), 'one')
+    for (const file of [...['note.txt', 'looked.txt', 'step.sh'].map(at), own]) {
+      writeFileSync(file, 'two')
+      await expectRefused(`${basename(file)} is another file`)
+      writeFileSync(file, 'one')
     }
+    rmSync(dirname(own), { recursive: true })
     writeFileSync(site.playbook, text)
     expect((await plan()).exit).toBe(0)
   })
