@@ -27,9 +27,19 @@ function wantFollow(follow: Follow, method: string, status: number): boolean {
   return follow === 'urllib2' && method === 'POST' && status <= 303
 }
 
-/** The request to send to the new place: RFC 9110 section 15.4, with the method changes that browsers made customary. */
-function redirect(request: HttpRequest, status: number, url: URL, dropped: readonly string[]): HttpRequest {
+/**
+ * The request to send to the new place: RFC 9110 section 15.4, with the method changes that browsers made customary. Python's urllib2
+ * only ever gets.
+ */
+function redirect(
+  request: HttpRequest,
+  how: Follow,
+  status: number,
+  url: URL,
+  dropped: readonly string[],
+): HttpRequest {
   const toGet =
+    how === 'urllib2' ||
     (status === 303 && request.method !== 'HEAD') ||
     (status === 302 && !isRead(request.method)) ||
     (status === 301 && request.method === 'POST')
@@ -93,6 +103,6 @@ export async function follow(
     const isHttp = next !== undefined && /^https?:$/.test(next.protocol)
     if (!isHttp || hop === MOST_REDIRECTS || !wantFollow(how, request.method, response.status))
       return { response, url: request.url, redirected: hop > 0, cookies }
-    request = redirect(request, response.status, next, unredirected)
+    request = redirect(request, how, response.status, next, unredirected)
   }
 }

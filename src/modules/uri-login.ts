@@ -79,23 +79,3 @@ export function answerChallenge(
   if (digest !== undefined) return digest
   return /(?:^|[\s,])basic\b/i.test(header) ? renderBasic(credentials) : undefined
 }
-
-/** The login for a host in the text of a netrc file, or that of its `default`. */
-export function parseNetrc(text: string, host: string): Credentials | undefined {
-  const bare = text.replace(/^\s*#.*$/gm, '').replace(/^\s*macdef\b[\s\S]*?(?:\n\s*\n|(?![\s\S]))/gm, '\n')
-  const words = [...bare.matchAll(/"((?:[^"\\]|\\.)*)"|\S+/g)].map(
-    ([word, quoted]) => quoted?.replace(/\\(.)/g, '$1') ?? word,
-  )
-  const logins = new Map<string | undefined, Map<string, string>>()
-  let login = new Map<string, string>()
-  for (let i = 0; i < words.length; i++) {
-    const word = words[i]!
-    if (word === 'machine' || word === 'default') {
-      login = new Map()
-      logins.set(word === 'default' ? undefined : words[++i], login)
-    } else login.set(word, words[++i] ?? '')
-  }
-  const found = logins.get(host) ?? logins.get(undefined)
-  const [user, password] = [found?.get('login') ?? found?.get('user') ?? '', found?.get('password') ?? '']
-  return user === '' || password === '' ? undefined : { user, password }
-}

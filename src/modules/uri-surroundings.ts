@@ -1,11 +1,12 @@
 import { problem } from '../core/error.ts'
 import type { Target } from '../core/module.ts'
+import { parseNetrc } from '../core/netrc.ts'
 import { sh } from '../core/script.ts'
 import { Secret } from '../core/secret.ts'
 import { environmentParams } from './environment.ts'
 import { plainText } from './uri-body.ts'
 import type { HttpProxy, Route } from './uri-channel.ts'
-import { type Credentials, parseNetrc, renderBasic } from './uri-login.ts'
+import { type Credentials, renderBasic } from './uri-login.ts'
 
 /** What a request takes from around it: who the environment says is between, and the netrc's login for its host. */
 export interface Surroundings {

@@ -12,11 +12,12 @@ import { promisify } from 'node:util'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Target } from '../../src/core/module.ts'
+import { parseNetrc } from '../../src/core/netrc.ts'
 import { Secret } from '../../src/core/secret.ts'
 import { toValue } from '../../src/core/value.ts'
 import { uri } from '../../src/modules/uri.ts'
 import { renderJson } from '../../src/modules/uri-body.ts'
-import { answerChallenge, parseNetrc } from '../../src/modules/uri-login.ts'
+import { answerChallenge } from '../../src/modules/uri-login.ts'
 import { missing } from './postgres.ts'
 import { makeTarget, runAction } from './target.ts'
 
@@ -246,6 +247,8 @@ describe.each(ways)('by %s', way => {
       expect(posted.echo).toMatchObject({ method: 'POST', body: 'x' })
       const turned = await ask({ url: at('/end', 303), method: 'POST', body: 'x', follow_redirects: true })
       expect(turned.echo).toMatchObject({ method: 'GET', body: '' })
+      const head = { url: at('/end', 301), method: 'HEAD', follow_redirects: 'urllib2' }
+      expect((await ask(head)).echo).toMatchObject({ method: 'GET' })
       const headers = json({ Authorization: 'Bearer t', 'X-Keep': '1', 'X-Drop': '1' })
       const away = await ask({ url: at(`${other}/end`), headers, unredirected_headers: ['x-drop'] })
       expect(away.values['url']).toBe(`${other}/end`)
