@@ -95,7 +95,7 @@ function wayOf({ id, gates }: DueRun): string {
 }
 
 /** One line for each gate that is shut and each value of before that still counts. */
-export function renderDue({ gates, until }: DueRun, now: Date): readonly string[] {
+function renderDue({ gates, until }: DueRun, now: Date): readonly string[] {
   return [
     ...gates.map(({ name, say }) => `waits for ${name}: ${say}`),
     ...Object.entries(until).map(

@@ -5,7 +5,7 @@ import { Secret } from '../core/secret.ts'
 import { send } from './uri.ts'
 import { NoAnswer } from './uri-channel.ts'
 import type { Walked } from './uri-follow.ts'
-import { parseUrl, uriParams } from './uri-request.ts'
+import { uriParams } from './uri-request.ts'
 
 /** Options of modules that fetch a file by HTTP. */
 export const downloadParams = {
@@ -95,6 +95,3 @@ export function downloadName({ response, url }: Pick<Walked, 'response' | 'url'>
 export function nameOfPath(path: string): string {
   return path.split('/').at(-1)?.trim() || 'index.html'
 }
-
-export const nameOfUrl = (url: string | Secret): string =>
-  nameOfPath(decodeURIComponent(parseUrl(url).pathname))

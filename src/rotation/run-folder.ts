@@ -77,25 +77,6 @@ export async function makeRunFolder(folder: string): Promise<void> {
   }
 }
 
-/** Makes the folder of a new run under `STATE/runs`; of two runs of one second each gets its own. Throws E_FILE. */
-export async function createRunFolder(
-  state: string,
-  now: Date,
-  random: (sizeBytes: number) => Buffer,
-): Promise<RunFolder> {
-  for (;;) {
-    const id = createRunId(now, random)
-    const folder = join(state, 'runs', id)
-    const isTaken = await stat(folder).then(
-      () => true,
-      () => false,
-    )
-    if (isTaken) continue
-    await makeRunFolder(folder)
-    return { id, folder }
-  }
-}
-
 /** One level at a time: mkdir with `recursive` never comes back where a parent cannot be made, as below /proc. */
 async function makeFolder(folder: string): Promise<void> {
   const make = (): Promise<unknown> => mkdir(folder, { mode: 0o700 })
