@@ -4,7 +4,7 @@ import type { Args } from '../core/params.ts'
 import { Secret } from '../core/secret.ts'
 import { NoAnswer } from './uri-channel.ts'
 import type { Walked } from './uri-follow.ts'
-import { parseUrl, requestParams } from './uri-request.ts'
+import { requestParams } from './uri-request.ts'
 import { send } from './uri-send.ts'
 
 /** Options of modules that fetch a file by HTTP. */
@@ -93,6 +93,3 @@ export function downloadName({ response, url }: Pick<Walked, 'response' | 'url'>
 export function nameOfPath(path: string): string {
   return path.split('/').at(-1)?.trim() || 'index.html'
 }
-
-export const nameOfUrl = (url: string | Secret): string =>
-  nameOfPath(decodeURIComponent(parseUrl(url).pathname))

@@ -13,7 +13,7 @@ type VerifyArgs = Args<typeof params>
 const isAbout = (status: number): boolean => status === 401 || status === 403
 
 /** 401 and 403 speak about the credential; so does a 2xx where a refusal is what is asked for. All else may pass. */
-export function judgeStatus(status: number, wanted: readonly number[]): Look {
+function judgeStatus(status: number, wanted: readonly number[]): Look {
   if (wanted.includes(status)) return { kind: 'good' }
   const why = `HTTP ${status}, not ${wanted.join(' or ')}`
   const isGranted = wanted.every(isAbout) && status >= 200 && status < 300
