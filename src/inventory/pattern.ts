@@ -103,7 +103,7 @@ function unknownName(inventory: Inventory, name: string) {
 }
 
 /** All hosts of a group and of the groups below it: the group's own first, then level by level. */
-export function hostsOfGroup(inventory: Inventory, group: string): readonly string[] {
+function hostsOfGroup(inventory: Inventory, group: string): readonly string[] {
   const groups = new Set([group])
   const hosts = new Set<string>()
   for (const name of groups) {

@@ -1,13 +1,13 @@
 import { problem } from '../core/error.ts'
 import { defineAction, type Outcome, type Target } from '../core/module.ts'
 import type { Args } from '../core/params.ts'
+import { parseRegex } from '../core/python-regex.ts'
 import { joinScripts, sh } from '../core/script.ts'
 import type { Float } from '../core/value.ts'
 import { accept, parsePath, readFile } from '../resources/file.ts'
 import { wantMode } from '../resources/mode.ts'
 import { pathScript } from '../resources/path-script.ts'
 import { matchesGlob } from './glob.ts'
-import { parseRegex } from './python-regex.ts'
 import { parseStat } from './stat.ts'
 
 const params = {

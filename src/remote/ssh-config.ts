@@ -11,7 +11,7 @@ import { checkSshOptions, parseSshArgs } from './ssh-args.ts'
 /** What `ssh -G` says: lower-case keywords to their values, in order. */
 export type SshConfig = ReadonlyMap<string, readonly string[]>
 
-export function parseSshConfig(text: string): SshConfig {
+function parseSshConfig(text: string): SshConfig {
   const config = new Map<string, string[]>()
   for (const line of text.split('\n')) {
     const space = line.indexOf(' ')

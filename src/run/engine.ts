@@ -18,6 +18,8 @@ export type { RunDeps, Settings } from './deps.ts'
 
 export interface RunEnd {
   readonly recap: Readonly<Record<string, Recap>>
+  /** Hosts that failed by a role that is not there, which the recap does not count. */
+  readonly missingRole: readonly string[]
   readonly exit: Exit
 }
 
@@ -48,7 +50,8 @@ export async function runPlaybooks(playbooks: readonly Playbook[], deps: RunDeps
   }
   if (context.unmatched && !context.hasMatched) throw context.unmatched
   const exit = decideExit(context.fleet, deps.stop.aborted)
-  return { recap: renderRecap(context.fleet), exit: rotated === 'ok' ? exit : rotated }
+  const missingRole = [...context.fleet.states()].filter(host => host.isMissingRole).map(({ name }) => name)
+  return { recap: renderRecap(context.fleet), missingRole, exit: rotated === 'ok' ? exit : rotated }
 }
 
 /** A playbook's plays and those it imports. */
