@@ -36,11 +36,11 @@ function includeFile(act: Act, given: string, apply: Conditional): TaskResult {
   const { keywords, outer } = act.step.node
   const file = findFile('tasks', given, searchPath(run, keywords), act.at)
   const inner = inheritInclude(act, outer, apply)
+  const isHandler = run.handlers.isHandler(act.step.node)
   const load = (): readonly Item[] =>
-    run.handlers.isHandler(act.step.node)
-      ? checkHandlers(run.deps.loadTasks(file), true)
-      : run.deps.loadTasks(file)
+    isHandler ? checkHandlers(run.deps.loadTasks(file), true) : run.deps.loadTasks(file)
   const nodes = loadIncluded(run, () => planItems(load(), inner, run.planOptions))
+  if (isHandler) run.handlers.adopt(nodes)
   return {
     ...fromOutcome({ changed: false, values: { include: given } }, false),
     message: `included: ${file}`,
