@@ -33,7 +33,7 @@ export function loadRunInventory(
   groupNames?: string,
 ): Promise<Inventory> {
   const wanted = sources ?? defaultSources.filter(source => existsSync(source)).slice(0, 1)
-  if (isLenient && wanted.length === 0)
+  if (wanted.length === 0)
     process.stderr.write('[WARNING]: no inventory is named (-i): only localhost is known\n')
   const found = isLenient ? wanted.filter(isThere) : wanted
   return loadInventory(found, {

@@ -224,7 +224,7 @@ it('counts several problems and shows each', () => {
     { code: 'E_PARAMS', message: 'b' },
   ] as const
   expect(renderProblems(problems, plain, () => undefined)).toBe(
-    'ERROR! a (E_PARAMS)\nERROR! b (E_PARAMS)\n2 problems: a playbook, inventory, variable or other input is wrong; nothing was touched',
+    'ERROR! a (E_PARAMS)\nERROR! b (E_PARAMS)\n2 problems: a playbook, inventory, variable or other input is wrong; unless tasks had begun to run, nothing was touched',
   )
 })
 
