@@ -37,7 +37,7 @@ export function loadRunInventory(
   { playbooks = [], vault, isLenient = false, config = {}, extraVars }: RunInventoryOptions = {},
 ): Promise<Inventory> {
   const wanted = sources ?? defaultSources.filter(source => existsSync(source)).slice(0, 1)
-  return loadInventory(isLenient ? selectSources(wanted, config) : wanted, {
+  return loadInventory(selectSources(wanted, isLenient, config), {
     vault,
     evaluator: () => loadEvaluator(vault),
     extraVars,
@@ -47,9 +47,13 @@ export function loadRunInventory(
 }
 
 /** The sources that are there. Throws E_INVENTORY where INVENTORY_ANY_UNPARSED_IS_FAILED or INVENTORY_UNPARSED_IS_FAILED say so. */
-function selectSources(wanted: readonly string[], config: ConfigValues): readonly string[] {
+function selectSources(
+  wanted: readonly string[],
+  isLenient: boolean,
+  config: ConfigValues,
+): readonly string[] {
   const warn = (text: string): void => void process.stderr.write(`[WARNING]: ${text}\n`)
-  const found = wanted.filter(isThere)
+  const found = isLenient ? wanted.filter(isThere) : wanted
   for (const source of wanted) {
     if (found.includes(source)) continue
     if (config.anyUnparsedFails) throw unparsed(source)
@@ -57,7 +61,7 @@ function selectSources(wanted: readonly string[], config: ConfigValues): readonl
   }
   if (found.length > 0) return found
   if (config.unparsedFails && wanted.length > 0) throw unparsed(wanted.join(', '))
-  warn('No inventory was parsed, only implicit localhost is available')
+  warn('No inventory was parsed, only implicit localhost is available: name one with -i')
   return found
 }
 

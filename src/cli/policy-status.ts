@@ -31,7 +31,6 @@ const formats: Readonly<Record<string, (report: Report) => string>> = {
   prometheus: renderPrometheus,
   ics: renderCalendar,
 }
-export const formatNames = Object.keys(formats)
 
 /** An application with its hosts, as the inventory and the pattern select them. */
 export interface Place {

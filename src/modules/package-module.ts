@@ -61,7 +61,7 @@ export function renderChange(before: PackageState, after: PackageState): string 
 }
 
 /** The lists are to be fetched, when that is all that is asked for. */
-export function withFetch(
+function withFetch(
   args: { readonly name: readonly string[]; readonly update_cache: boolean },
   state: PackageState,
 ): PackageState {
