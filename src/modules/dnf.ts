@@ -93,7 +93,7 @@ const notes = [
   '`name: nginx-1.20` asks for a version; `name: "*"` with `state: latest` upgrades everything, which cannot be undone.',
   'Undoing an installation removes the packages named, not those that came along.',
   '`@group` is a group or an environment by id or name (of dnf, not yum 3); a name that ends with .rpm is a file of the target or a URL.',
-  'In the change phase of a rotation groups are refused: dnf does not remember for sure which packages came with one.',
+  'In the change phase of a rotation groups are refused: what came with one is not known beforehand.',
 ]
 const refused = refuseAll(
   'use the module command: dnf …',

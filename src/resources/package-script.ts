@@ -80,7 +80,7 @@ group() {
 bring() {
   file=$1
   case $manager$1 in apt*://*) ;; *) return ;; esac
-  folder=$(mktemp -d) && chmod 755 "$folder" || rt_fail "cannot make a folder for $1"
+  { folder=$(mktemp -d) && chmod 755 "$folder"; } || rt_fail "cannot make a folder for $1"
   file=$folder/\${1##*/}
   /usr/lib/apt/apt-helper download-file "$1" "$file" >&2 </dev/null 8>&- || rt_fail "cannot fetch $1"
 }
@@ -249,7 +249,7 @@ tidy() {
 trap tidy EXIT
 trap 'exit 130' INT TERM HUP
 if [ -n "$p_policy" ] && [ "\${p_simulate-}" != 1 ]; then
-  if [ -e "$policy" ]; then kept=$(mktemp "$policy.XXXXXX") && cp -p "$policy" "$kept" || rt_fail "cannot keep $policy"; fi
+  if [ -e "$policy" ]; then { kept=$(mktemp "$policy.XXXXXX") && cp -p "$policy" "$kept"; } || rt_fail "cannot keep $policy"; fi
   { printf '#!/bin/sh\nexit %s\n' "$p_policy" >"$policy" && chmod 755 "$policy"; } || rt_fail "cannot write $policy"
 fi
 if [ -n "$p_clean" ]; then apt_get "$p_clean" >&2 || rt_fail "cannot $p_clean"; fi
