@@ -43,10 +43,18 @@ export async function execCommand(pattern: string, given: ExecFlags, version: st
   const registry = createRegistry(modules)
   const redactor = createRedactor()
   const vault = await openRunVault(flags, config.values, redactor.add)
-  const file = join(resolve(flags.playbookDir ?? '.'), NAME)
+  const folder = flags.playbookDir ?? config.values.playbookDir ?? '.'
+  const file = join(resolve(folder), NAME)
   const module = flags.moduleName ?? config.values.moduleName ?? 'command'
+  const extraVars = parseExtraVars(flags.extraVars ?? [], vault)
   const refreshInventory = () =>
-    loadRunInventory(flags.inventory, [file], vault, false, config.values.groupNames)
+    loadRunInventory(flags.inventory, {
+      playbooks: [file],
+      vault,
+      isLenient: true,
+      config: config.values,
+      extraVars,
+    })
   const inventory = await refreshInventory()
   const hosts = selectHosts(inventory, pattern, flags.limit)
   if (flags.listHosts) {
@@ -58,7 +66,6 @@ export async function execCommand(pattern: string, given: ExecFlags, version: st
     config.values,
   )
   const id = createRunId(now(), randomBytes)
-  const extraVars = parseExtraVars(flags.extraVars ?? [], vault)
   return runEngine({
     playbooks: [playbook],
     files: [NAME],

@@ -153,6 +153,8 @@ export type RunEvent =
       readonly run: string
       readonly exit: number
       readonly recap: Readonly<Record<string, Recap>>
+      /** Hosts that failed by a role that is not there, which the recap does not count. */
+      readonly missingRole?: readonly string[]
     }
 
 /** seq counts from 0 without gaps; at is RFC 3339 UTC. Order is by seq, never by clock. */

@@ -77,7 +77,7 @@ function parseFloating(text: string): number | Float {
 }
 
 /** A float as a Value: integral ones are boxed so that they print as 3.0. */
-export function toFloat(value: number): number | Float {
+function toFloat(value: number): number | Float {
   return Number.isInteger(value) ? new Float(value) : value
 }
 

@@ -143,7 +143,7 @@ function selectMembers(
 }
 
 /** The deepest folder that holds all paths, with a / at the end. */
-export function commonFolder(paths: readonly string[]): string {
+function commonFolder(paths: readonly string[]): string {
   const parts = paths.map(path => dirname(path).split('/'))
   const [first = ['']] = parts
   const end = first.findIndex((part, i) => parts.some(other => other[i] !== part))

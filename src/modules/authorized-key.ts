@@ -7,7 +7,7 @@ import { accept, type FileState, readFile } from '../resources/file.ts'
 import { type FileSet, rereadSet, writeSet } from '../resources/file-set.ts'
 import { showFile, textOf, wantAttributes, wantContent } from '../resources/file-want.ts'
 import { mapText } from '../resources/secret-text.ts'
-import { download, downloadParams } from './download.ts'
+import { download, downloadParams, plainDownload } from './download.ts'
 import { type AuthorizedKey, parseAuthorizedKey, renderAuthorizedKey } from './ssh-keys.ts'
 
 const params = {
@@ -66,16 +66,11 @@ function parseKeys(args: KeyArgs, text: string): readonly AuthorizedKey[] {
 
 async function loadKeys(t: Target, args: KeyArgs): Promise<string> {
   if (!/^https?:/.test(args.key)) return args.key
-  const options = {
-    force_basic_auth: false,
-    http_agent: 'rota',
-    ciphers: [],
-    decompress: true,
-    unredirected_headers: [],
+  const { response } = await download(t, args.key, {
+    ...plainDownload,
     timeout: 10,
-    use_proxy: false,
-  }
-  const { response } = await download(t, args.key, { ...options, validate_certs: args.validate_certs })
+    validate_certs: args.validate_certs,
+  })
   return response.body.toString()
 }
 

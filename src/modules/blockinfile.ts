@@ -1,10 +1,10 @@
 import { problem } from '../core/error.ts'
 import { defineState } from '../core/module.ts'
 import type { Args } from '../core/params.ts'
+import { parseRegex } from '../core/python-regex.ts'
 import { type FileState, rereadFile } from '../resources/file.ts'
 import { showFile } from '../resources/file-want.ts'
 import { writeFile } from '../resources/file-write.ts'
-import { parseRegex } from './python-regex.ts'
 import {
   type Edit,
   type EditInput,

@@ -1,12 +1,12 @@
 import { problem } from '../core/error.ts'
 import { defineState } from '../core/module.ts'
 import type { Args } from '../core/params.ts'
+import { expandReplacement, parseRegex } from '../core/python-regex.ts'
 import { Secret } from '../core/secret.ts'
 import { type FileState, rereadFile } from '../resources/file.ts'
 import { showFile } from '../resources/file-want.ts'
 import { writeFile } from '../resources/file-write.ts'
 import type { Text } from '../resources/secret-text.ts'
-import { expandTemplate, parseRegex } from './python-regex.ts'
 import {
   type Edit,
   type Edited,
@@ -85,7 +85,7 @@ function present(args: LineArgs): Edit {
     const lines = parseLines(text)
     const found = find ? search(lines, args.firstmatch, candidate => find(candidate) !== null) : -1
     if (found >= 0) {
-      const wanted = args.backrefs ? expandTemplate(line, find!(lines[found]!)!) : line
+      const wanted = args.backrefs ? expandReplacement(line, find!(lines[found]!)!) : line
       return replaceLine(text, lines, found, wanted)
     }
     if (args.backrefs) return { text, value: '' }

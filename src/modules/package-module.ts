@@ -70,7 +70,7 @@ function renderResults(before: PackageState, after: PackageState): readonly stri
 }
 
 /** The lists are to be fetched, when that is all that is asked for. */
-export function withFetch(
+function withFetch(
   args: { readonly name: readonly string[]; readonly update_cache: boolean },
   state: PackageState,
 ): PackageState {

@@ -1,9 +1,9 @@
 import { defineState } from '../core/module.ts'
 import type { Args } from '../core/params.ts'
+import { expandReplacement, parseRegex } from '../core/python-regex.ts'
 import { type FileState, rereadFile } from '../resources/file.ts'
 import { showFile } from '../resources/file-want.ts'
 import { writeFile } from '../resources/file-write.ts'
-import { expandTemplate, parseRegex } from './python-regex.ts'
 import {
   type Edit,
   type EditInput,
@@ -64,7 +64,7 @@ function replaceEdit(args: ReplaceArgs): Edit {
     const [start, end] = section
     const made = text.slice(start, end).replace(pattern, (...found) => {
       count++
-      return expandTemplate(replacement, matchOf(found))
+      return expandReplacement(replacement, matchOf(found))
     })
     const changed = text.slice(0, start) + made + text.slice(end)
     return { text: changed, value: count > 0 && changed !== text ? `${count} replacements made` : '' }

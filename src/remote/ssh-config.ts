@@ -11,7 +11,7 @@ import { checkSshOptions, parseSshArgs } from './ssh-args.ts'
 /** What `ssh -G` says: lower-case keywords to their values, in order. */
 export type SshConfig = ReadonlyMap<string, readonly string[]>
 
-export function parseSshConfig(text: string): SshConfig {
+function parseSshConfig(text: string): SshConfig {
   const config = new Map<string, string[]>()
   for (const line of text.split('\n')) {
     const space = line.indexOf(' ')
@@ -148,10 +148,12 @@ const DEFAULT_IDENTITIES = [
 function knownHostsFiles(config: SshConfig): string[] {
   const files = [...(config.get('userknownhostsfile') ?? []), ...(config.get('globalknownhostsfile') ?? [])]
   if (files.length === 0) return [join(homedir(), '.ssh/known_hosts'), '/etc/ssh/ssh_known_hosts']
+  // ssh asks the system's list of users for the home; the file that is read without `ssh -G` is the one that has to be meant.
+  const own = join(userInfo().homedir, '.ssh/known_hosts')
   return files
     .flatMap(line => line.split(' '))
     .filter(file => file !== 'none')
-    .map(file => file.replace(/^~(?=\/)/, homedir()))
+    .map(file => (file === own ? join(homedir(), '.ssh/known_hosts') : file.replace(/^~(?=\/)/, homedir())))
 }
 
 /** ConnectTimeout in seconds; ssh -G turns `1m` into them. */

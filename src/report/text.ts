@@ -159,11 +159,14 @@ function runHandlers({ line, heading, paint, readLine, showsCustomStats, stats }
     note: event => line(event.level === 'warn' ? paint.yellow(`[WARNING]: ${event.text}`) : event.text),
     problem: event => line(renderProblem(event.problem, paint, readLine)),
     'run.end': event => {
-      const hosts = Object.keys(event.recap).sort()
-      if (hosts.length === 0) return
+      const { recap, missingRole = [] } = event
+      const hosts = Object.keys(recap).sort()
+      if (hosts.length + missingRole.length === 0) return
       heading('PLAY RECAP')
       const width = Math.max(RECAP_WIDTH, ...hosts.map(name => name.length))
-      for (const name of hosts) line(renderRecap(name.padEnd(width), event.recap[name]!, paint))
+      for (const name of hosts) line(renderRecap(name.padEnd(width), recap[name]!, paint))
+      for (const name of missingRole)
+        line(`${paint.red(name.padEnd(width))} : failed, a role is missing (no count has room for that)`)
       line('')
       const lines = showsCustomStats ? stats.render() : []
       if (lines.length > 0) heading('CUSTOM STATS:')

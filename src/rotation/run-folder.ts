@@ -6,6 +6,7 @@ import type { RotationState } from '../core/event.ts'
 import type { Reason } from '../core/transaction.ts'
 import { realDisk } from './disk.ts'
 import { type JournalRecord, readJournal, selectHosts } from './journal.ts'
+import type { Abandoned } from './journal-entry.ts'
 
 /** `$XDG_STATE_HOME/rota`, or `~/.local/state/rota` when that is unset or relative (XDG Base Directory Specification). */
 export function stateFolder(env: Readonly<Record<string, string | undefined>>): string {
@@ -73,25 +74,6 @@ export async function makeRunFolder(folder: string): Promise<void> {
         cause,
       },
     )
-  }
-}
-
-/** Makes the folder of a new run under `STATE/runs`; of two runs of one second each gets its own. Throws E_FILE. */
-export async function createRunFolder(
-  state: string,
-  now: Date,
-  random: (sizeBytes: number) => Buffer,
-): Promise<RunFolder> {
-  for (;;) {
-    const id = createRunId(now, random)
-    const folder = join(state, 'runs', id)
-    const isTaken = await stat(folder).then(
-      () => true,
-      () => false,
-    )
-    if (isTaken) continue
-    await makeRunFolder(folder)
-    return { id, folder }
   }
 }
 
@@ -170,6 +152,8 @@ export interface RotationSummary {
   readonly ways: readonly string[]
   /** What the journal knows of each host: whether something was changed there. */
   readonly changed: Readonly<Record<string, 'no' | 'undone' | 'yes'>>
+  /** Hosts that it ended without, as they stood: nobody knows what is true there. */
+  readonly abandoned: Readonly<Record<string, Abandoned>>
 }
 
 /** The run's own; hosts that were committed alone leave the others both ways. */
@@ -236,6 +220,7 @@ export function summarize(run: string, records: readonly JournalRecord[]): Rotat
     isOpen,
     ways: selectWays(run, records),
     changed: selectChanged(hosts, records),
+    abandoned: Object.assign({}, ...records.map(record => ('abandoned' in record ? record.abandoned : {}))),
   }
 }
 

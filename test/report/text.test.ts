@@ -161,6 +161,13 @@ web1                       : ok=2    changed=1    unreachable=0    failed=0    s
     ])
   })
 
+  it('names a host that failed by a missing role under the counts, which hold it nowhere', () => {
+    const end = { type: 'run.end', run: 'r', exit: 2, recap: { a: recap }, missingRole: ['b'] } as const
+    const lines = textOf([end]).trimEnd().split('\n')
+    expect(lines.at(-2)).toMatch(/^a {26}: ok=/)
+    expect(lines.at(-1)).toBe(`${'b'.padEnd(26)} : failed, a role is missing (no count has room for that)`)
+  })
+
   it('says a check once: its mark stands for the ok of its host', () => {
     const end = { type: 'host.end', task: '1', host: 'h', status: 'ok', elapsedMs: 1 } as const
     const check = { type: 'check', host: 'h', name: clean('healthy'), ok: true } as const
@@ -217,7 +224,7 @@ it('counts several problems and shows each', () => {
     { code: 'E_PARAMS', message: 'b' },
   ] as const
   expect(renderProblems(problems, plain, () => undefined)).toBe(
-    'ERROR! a (E_PARAMS)\nERROR! b (E_PARAMS)\n2 problems: a playbook, inventory, variable or other input is wrong; nothing was touched',
+    'ERROR! a (E_PARAMS)\nERROR! b (E_PARAMS)\n2 problems: a playbook, inventory, variable or other input is wrong; unless tasks had begun to run, nothing was touched',
   )
 })
 

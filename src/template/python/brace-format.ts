@@ -7,7 +7,7 @@ import { toRepr, toText } from './text.ts'
 const specification = /^(?:(.)?([<>=^]))?([+\- ])?(#)?(0)?(\d+)?([,_])?(?:\.(\d+))?([bcdeEfFgGnosxX%])?$/su
 
 /** Python's format(value, spec): `>8`, `05.2f`, `,`. */
-export function formatValue(value: Py, spec: string): string {
+function formatValue(value: Py, spec: string): string {
   if (spec === '') return toText(value)
   const match = specification.exec(spec)
   if (!match) throw runtimeFault(`Invalid format specifier '${spec}'`)
