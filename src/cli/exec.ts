@@ -19,7 +19,7 @@ import type { RunFlags } from './options.ts'
 import { openOutput } from './output.ts'
 import { createRunState } from './run-state.ts'
 import { selectSettings } from './settings.ts'
-import { readLine, selectPaint } from './terminal.ts'
+import { readLine, selectPaint, writeShown } from './terminal.ts'
 import { openRunVault, type RunVault } from './vault-passwords.ts'
 
 /** Flags of `rota exec`: ansible's. */
@@ -98,8 +98,8 @@ function createReporter(module: string, flags: ExecFlags) {
     isOneLine: flags.oneLine ?? false,
     paint: selectPaint(flags.color, process.stdout.isTTY === true),
     verbosity: flags.verbose ?? 0,
-    write: text => void process.stdout.write(text),
-    warn: text => void process.stderr.write(text),
+    write: text => writeShown(process.stdout, text),
+    warn: text => writeShown(process.stderr, text),
     readLine,
   })
 }
