@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { accessSync, constants, readFileSync, statSync } from 'node:fs'
 import { basename, extname } from 'node:path'
+import { isVaultText } from '../core/ansible-text.ts'
 import { problem } from '../core/error.ts'
 import { Secret } from '../core/secret.ts'
 import type { Source } from '../core/source.ts'
@@ -70,7 +71,7 @@ function readText(path: string): string {
       hint: 'check the path given with --vault-password-file or --vault-id',
     })
   }
-  if (text.startsWith('$ANSIBLE_VAULT;'))
+  if (isVaultText(text))
     throw problem('E_VAULT', `the vault password in ${path} is itself in a vault`, {
       hint: 'let a script print it: rota vault view',
     })
