@@ -127,6 +127,9 @@ export function createVaultOpener(
 ): VaultOpener {
   const opened = new Map<string, OpenedVault>()
   const unread = new Map<VaultPassword, RotaError>()
+  const warnOnce = (): void => {
+    if (opened.size === 0) for (const error of unread.values()) options.warn?.(error)
+  }
   /** One that cannot be read may not be needed: `warn` hears of it when another one is right. */
   const readOne = (password: VaultPassword): Secret | undefined => {
     if (unread.has(password)) return undefined
@@ -151,12 +154,13 @@ export function createVaultOpener(
         const plain = password && decryptVault(armored, password, where)
         if (password === undefined || plain === undefined) continue
         const found = { plain, label, password }
-        if (opened.size === 0) for (const error of unread.values()) options.warn?.(error)
+        warnOnce()
         opened.set(armored, found)
         return found
       }
       const lost = tried.map(password => unread.get(password))
-      throw lost[0] && lost.every(Boolean) ? lost[0] : cannotOpen(label, tried, passwords, where, at)
+      const why = lost.every(Boolean) ? lost[0] : undefined
+      throw why ?? cannotOpen(label, tried, passwords, where, at)
     },
   }
 }
