@@ -160,7 +160,12 @@ function parseLines(text: string): string[] {
 }
 
 function edit(args: IniArgs, text: string, values: readonly (string | undefined)[]): Edited {
-  const lines = parseLines(text)
+  const edited = editLines(args, parseLines(text), values)
+  // An empty file gets an empty line before what is put into it.
+  return text !== '' || edited.text === '' ? edited : { ...edited, text: `\n${edited.text}` }
+}
+
+function editLines(args: IniArgs, lines: string[], values: readonly (string | undefined)[]): Edited {
   const place = findSection(lines, args.section || undefined)
   if (place === undefined)
     return args.state === 'absent' ? { text: lines.join(''), value: 'OK' } : append(args, lines, values)
@@ -236,6 +241,9 @@ export const iniFile = defineState<typeof params, FileState, EditInput<IniArgs>>
   reread: rereadFile,
   want: (input, before) => change(input, before).after,
   write: writeFile,
-  result: (input, before, after) => editResult(before, after, change(input, before).message),
+  result(input, before, after) {
+    const msg = change(input, before).message
+    return { ...editResult(before, after, msg), msg }
+  },
   show: showFile,
 })
