@@ -7,7 +7,7 @@ import { createProgress } from '../report/progress.ts'
 import { createStream } from '../report/stream.ts'
 import { createTextReporter } from '../report/text.ts'
 import type { RunFlags } from './options.ts'
-import { readLine, selectPaint } from './terminal.ts'
+import { readLine, selectPaint, writeShown } from './terminal.ts'
 
 export interface Output {
   readonly emit: Emit
@@ -81,7 +81,8 @@ function cleanProblems(error: unknown, clean: (text: string) => Clean): readonly
 }
 
 function createTerminal(flags: RunFlags, clean: (text: string) => Clean): Reporter[] {
-  const isTerminal = process.stderr.isTTY === true && process.stdout.isTTY === true
+  const { isTTY } = process.stdout
+  const isTerminal = process.stderr.isTTY === true && isTTY === true && process.env['TERM'] !== 'dumb'
   const progress = createProgress({
     isTerminal,
     columns: () => process.stderr.columns ?? 80,
@@ -91,7 +92,7 @@ function createTerminal(flags: RunFlags, clean: (text: string) => Clean): Report
     paint: selectPaint(flags.color, process.stdout.isTTY === true),
     write(more) {
       progress.clear()
-      process.stdout.write(more)
+      writeShown(process.stdout, more)
     },
     verbosity: flags.verbose ?? 0,
     showsCustomStats: flags.customStats ?? false,

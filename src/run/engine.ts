@@ -7,6 +7,7 @@ import { BadInput } from './bad-input.ts'
 import type { RunDeps } from './deps.ts'
 import { createFleet } from './fleet.ts'
 import { scopeOfPlay } from './host-vars.ts'
+import { refuseCircle } from './imports.ts'
 import type { Keywords } from './plan.ts'
 import { playFile, type RunContext, runPlay } from './play.ts'
 import { createStartAt, importKeywords, type PlayPlan, planPlay, type StartAt } from './play-plan.ts'
@@ -73,7 +74,20 @@ export function planPlaybooks(playbooks: readonly Playbook[], deps: RunDeps): re
     return { file: playbook.file, plays }
   })
   if (!startAt.hasBegun) throw noStart(deps.settings.startAtTask!)
+  warnOfTags(deps, startAt)
   return plans
+}
+
+const SPECIAL: ReadonlySet<string> = new Set(['all', 'tagged', 'untagged', 'always', 'never'])
+
+/** A misspelt tag selects nothing, or skips nothing, without a word: here it is said. */
+function warnOfTags({ settings, emit, redactor }: RunDeps, { tags, hasIncludes }: StartAt): void {
+  if (hasIncludes) return
+  const known = [...tags].filter(tag => !SPECIAL.has(tag)).sort()
+  const there = known.length > 0 && known.length <= 12 ? `; there are: ${known.join(', ')}` : ''
+  for (const tag of [...settings.tags, ...settings.skipTags])
+    if (!SPECIAL.has(tag) && !tags.has(tag))
+      emit({ type: 'note', level: 'warn', text: redactor.clean(`no task has the tag ${tag}${there}`) })
 }
 
 function noStart(name: string): RotaError {
@@ -92,14 +106,18 @@ function planPlaybook(
   playbook: Playbook,
   above: Keywords | undefined,
   startAt: StartAt,
+  importing: readonly string[] = [],
 ): PlayPlan[] {
   const folder = resolve(dirname(playbook.file))
+  const files = [...importing, resolve(playbook.file)]
   return playbook.plays.flatMap(entry => {
     if (entry.kind === 'play') return [planPlay(deps, entry, playbook.file, above, startAt)]
     const keywords = importKeywords(above, entry)
     const scope = scopeOfPlay({ deps, folder }, keywords.layers)
     const path =
       entry.playbook instanceof Template ? deps.templar.render(entry.playbook, scope) : entry.playbook
-    return planPlaybook(deps, deps.loadPlaybook(playFile(folder, renderLabel(path))), keywords, startAt)
+    const file = playFile(folder, renderLabel(path))
+    refuseCircle(files, file, entry.at)
+    return planPlaybook(deps, deps.loadPlaybook(file), keywords, startAt, files)
   })
 }

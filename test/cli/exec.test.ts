@@ -16,6 +16,14 @@ writeFileSync(
 const exec = (...args: string[]) => rota(folder, ['exec', '-i', 'hosts', ...args])
 
 describe('rota exec', () => {
+  it('without an inventory says so', () => {
+    const { exit, stdout, stderr } = rota(folder, ['exec', 'all', '-m', 'ping'])
+    expect([exit, stdout, stderr]).toEqual([
+      0,
+      '',
+      '[WARNING]: No inventory was parsed, only implicit localhost is available: name one with -i\n',
+    ])
+  })
   it('takes templates, JSON arguments and -e', () => {
     expect(
       exec('a', '-m', 'debug', '-a', 'msg={{ inventory_hostname }}-{{ x }}', '-e', 'x=1').stdout,

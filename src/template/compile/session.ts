@@ -129,7 +129,7 @@ export class Session {
       return this.render(template)
     } catch (error) {
       if (!(error instanceof Fault) || error.kind !== 'undefined') throw error
-      return new Undefined(error.message, { variable: error.variable, at: error.at })
+      return new Undefined(error.message, error)
     }
   }
   render(template: Template, keepsText = false): Py {

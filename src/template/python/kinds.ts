@@ -57,14 +57,17 @@ export class Undefined extends Thing {
   readonly message: string
   readonly variable: string | undefined
   readonly at: Source | undefined
-  constructor(message: string, more: { variable?: string | undefined; at?: Source | undefined } = {}) {
+  readonly known: (() => Iterable<string>) | undefined
+  constructor(message: string, more: Pick<Undefined, 'variable' | 'at' | 'known'> | object = {}) {
     super()
+    const { variable, at, known }: Partial<Undefined> = more
     this.message = message
-    this.variable = more.variable
-    this.at = more.at
+    this.variable = variable
+    this.at = at
+    this.known = known
   }
   fail(): never {
-    throw new Fault('undefined', this.message, { variable: this.variable, at: this.at })
+    throw new Fault('undefined', this.message, this)
   }
 }
 /** What an inline `if` without `else` yields: prints as nothing, and like an Undefined in every other use. */
