@@ -113,9 +113,8 @@ interface Described<P extends Params> {
   readonly missing?: Readonly<Record<string, string>>
   /** Takes options of any other name, each of this kind (set_fact): they arrive in the arguments under their own names. */
   readonly otherParams?: Param
-  /** The param that takes the free text of `command: ls -l`. */
+  /** The param that takes the free text of `command: ls -l`, which may also hold k=v options (command, shell, script). */
   readonly freeForm?: string
-  /** Free-form text may hold leading or trailing k=v options of the module (command, shell, script). */
   readonly returns: Readonly<Record<string, { readonly doc: string }>>
   /** A YAML list of tasks; loaded by a test, and run where safe. */
   readonly examples: string
