@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import {
   closeSync,
+  existsSync,
   fstatSync,
   mkdirSync,
   openSync,
@@ -46,7 +47,7 @@ export function openProgram(file: string, folder: string, name: string): Program
   return {
     exports: module.exports,
     keep() {
-      if (!isKept) writeKept(folder, place, script.createCachedData())
+      if (!isKept) writeKept(folder, place, script)
     },
   }
 }
@@ -70,11 +71,18 @@ function loadKept(folder: string, place: string): Buffer | undefined {
   }
 }
 
-function writeKept(folder: string, place: string, data: Buffer): void {
+function writeKept(folder: string, place: string, script: Script): void {
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    makeFolder(dirname(folder))
+    makeFolder(folder)
     const temporary = `${place}.${process.pid}`
-    writeFileSync(temporary, Buffer.concat([digest(data), data]), { mode: 0o600, flag: 'wx' })
+    const fd = openSync(temporary, 'wx', 0o600)
+    try {
+      const data = script.createCachedData()
+      writeFileSync(fd, Buffer.concat([digest(data), data]))
+    } finally {
+      closeSync(fd)
+    }
     renameSync(temporary, place)
     const age = (one: string): number => statSync(one).mtimeMs
     const all = readdirSync(folder).map(one => join(folder, one))
@@ -82,6 +90,11 @@ function writeKept(folder: string, place: string, data: Buffer): void {
   } catch {
     // A home that cannot be written: the next start is as slow as this one.
   }
+}
+
+/** No more than one level: a home that is not there is nobody's to make. */
+function makeFolder(folder: string): void {
+  if (!existsSync(folder)) mkdirSync(folder, { mode: 0o700 })
 }
 
 function digest(data: Buffer): Buffer {

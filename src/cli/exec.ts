@@ -19,7 +19,7 @@ import type { RunFlags } from './options.ts'
 import { openOutput } from './output.ts'
 import { createRunState } from './run-state.ts'
 import { selectSettings } from './settings.ts'
-import { readLine, selectPaint } from './terminal.ts'
+import { readLine, selectPaint, writeShown } from './terminal.ts'
 import { openRunVault, type RunVault } from './vault-passwords.ts'
 
 /** Flags of `rota exec`: ansible's. */
@@ -43,10 +43,18 @@ export async function execCommand(pattern: string, given: ExecFlags, version: st
   const registry = createRegistry(modules)
   const redactor = createRedactor()
   const vault = await openRunVault(flags, config.values, redactor.add)
-  const file = join(resolve(flags.playbookDir ?? '.'), NAME)
+  const folder = flags.playbookDir ?? config.values.playbookDir ?? '.'
+  const file = join(resolve(folder), NAME)
   const module = flags.moduleName ?? config.values.moduleName ?? 'command'
+  const extraVars = parseExtraVars(flags.extraVars ?? [], vault)
   const refreshInventory = () =>
-    loadRunInventory(flags.inventory, [file], vault, false, config.values.groupNames)
+    loadRunInventory(flags.inventory, {
+      playbooks: [file],
+      vault,
+      isLenient: true,
+      config: config.values,
+      extraVars,
+    })
   const inventory = await refreshInventory()
   const hosts = selectHosts(inventory, pattern, flags.limit)
   if (flags.listHosts) {
@@ -58,7 +66,6 @@ export async function execCommand(pattern: string, given: ExecFlags, version: st
     config.values,
   )
   const id = createRunId(now(), randomBytes)
-  const extraVars = parseExtraVars(flags.extraVars ?? [], vault)
   return runEngine({
     playbooks: [playbook],
     files: [NAME],
@@ -91,8 +98,8 @@ function createReporter(module: string, flags: ExecFlags) {
     isOneLine: flags.oneLine ?? false,
     paint: selectPaint(flags.color, process.stdout.isTTY === true),
     verbosity: flags.verbose ?? 0,
-    write: text => void process.stdout.write(text),
-    warn: text => void process.stderr.write(text),
+    write: text => writeShown(process.stdout, text),
+    warn: text => writeShown(process.stderr, text),
     readLine,
   })
 }

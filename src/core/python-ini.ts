@@ -29,6 +29,8 @@ export function parseIni(
   const entries: IniEntry[] = []
   const sections = new Set<string>()
   const fold = (key: string): string => (rules.isCaseSensitive ? key : key.toLowerCase())
+  /** Where each key of each section stands. */
+  const lines = new Map<string, Map<string, number>>()
   let section: string | undefined
   /** Where the key stands whose value may go on. */
   let indent = Number.POSITIVE_INFINITY
@@ -52,8 +54,13 @@ export function parseIni(
     const entry = parseEntry(body, { section, line, col }, rules)
     if (entry === undefined) return refuse(`this is neither a [section] nor a setting: ${body}`, line, col)
     const key = fold(entry.key)
-    const first = entries.find(other => other.section === section && fold(other.key) === key)
-    if (first) return refuse(`[${section}] ${key} is here twice (first in line ${first.line})`, line, col)
+    const seen = lines.get(section) ?? new Map<string, number>()
+    lines.set(section, seen)
+    const first = seen.get(key)
+    // Playbooks and roles look for Python's words.
+    if (first !== undefined)
+      return refuse(`Duplicate option in [${section}]: ${key} stands in line ${first} already`, line, col)
+    seen.set(key, line)
     entries.push(entry)
   }
   return { sections, entries }

@@ -54,12 +54,31 @@ function renderYamlError(error: YAMLParseError, text: string, sourceOf: (offset:
       at: sourceOf(Math.max(0, text.lastIndexOf(open, start - 1))),
       hint: 'close it on the same line, or leave it out',
     }
+  const [, close] = /^Flow .* and end with a ([\]}])/.exec(error.message) ?? []
+  const bracket = close && openBracket(text, start, close)
+  if (bracket)
+    return {
+      code: 'E_YAML',
+      message: `the bracket ${bracket.open} is not closed`,
+      at: sourceOf(bracket.offset),
+      hint: `close it with ${close}`,
+    }
   const said = words[error.code]
   const hint = hasBareBraces(text, offset)
     ? QUOTE_BRACES
     : (said?.hint ?? 'check quotes, colons and indentation')
   const detail = error.code === 'MISSING_CHAR' ? error.message : said?.message
   return { code: 'E_YAML', message: detail ?? error.message, at: sourceOf(offset), hint }
+}
+
+/** The last bracket before `end` that `close` is missing for. */
+function openBracket(text: string, end: number, close: string) {
+  const open = close === ']' ? '[' : '{'
+  let closed = 0
+  for (let offset = end - 1; offset >= 0; offset--)
+    if (text[offset] === close) closed++
+    else if (text[offset] === open && closed-- === 0) return { open, offset }
+  return undefined
 }
 
 /** A file that begins with a bracket may be meant as JSON: what JSON says of it. */

@@ -5,7 +5,7 @@ import { problem, RotaError } from '../core/error.ts'
 import type { RotationState } from '../core/event.ts'
 import type { Reason } from '../core/transaction.ts'
 import { realDisk } from './disk.ts'
-import { type JournalRecord, readJournal, selectHosts } from './journal.ts'
+import { findLast, findLatest, isUndoing, type JournalRecord, readJournal, selectHosts } from './journal.ts'
 import type { Abandoned } from './journal-entry.ts'
 
 /** `$XDG_STATE_HOME/rota`, or `~/.local/state/rota` when that is unset or relative (XDG Base Directory Specification). */
@@ -165,8 +165,7 @@ function hasPivot(records: readonly JournalRecord[]): boolean {
 function selectWays(run: string, records: readonly JournalRecord[]): readonly string[] {
   if (records.some(({ type }) => type === 'end')) return []
   if (hasPivot(records)) return [`rota resume ${run}`]
-  const isUndoing = records.some(record => record.type === 'phase' && record.phase === 'undo')
-  return isUndoing ? [`rota rollback ${run}`] : [`rota resume ${run}`, `rota rollback ${run}`]
+  return isUndoing(records) ? [`rota rollback ${run}`] : [`rota resume ${run}`, `rota rollback ${run}`]
 }
 
 function selectChanged(
@@ -191,12 +190,10 @@ function selectChanged(
 }
 
 function selectState(records: readonly JournalRecord[]): RotationState {
-  const last = records.findLast(({ type }) => type !== 'forgotten')
+  const last = findLatest(records)
   if (last?.type === 'end' || last?.type === 'held') return last.state
   if (hasPivot(records)) return 'committed'
-  return records.some(record => record.type === 'phase' && record.phase === 'undo')
-    ? 'rolling_back'
-    : 'running'
+  return isUndoing(records) ? 'rolling_back' : 'running'
 }
 
 /** Reads what a rotation amounts to; undefined when the run is no rotation or never began. Throws E_JOURNAL when it is damaged. */
@@ -206,7 +203,7 @@ export async function readSummary(folder: string): Promise<RotationSummary | und
 
 /** The same from records, of a host's copy of the journal too; undefined without the first one. */
 export function summarize(run: string, records: readonly JournalRecord[]): RotationSummary | undefined {
-  const begin = records.find(record => record.type === 'begin')
+  const begin = findLast(records, 'begin')
   if (!begin) return undefined
   const { reason, plan, at } = begin
   const hosts = selectHosts(records)

@@ -33,7 +33,7 @@ function problemsIn(text: string): string {
   return text
     .split('\n')
     .map(line => line.trim())
-    .filter(line => /^(E_|ERROR!|→|\S+:\d+:\d+$|\[WARNING\]: (?!no inventory is named))/.test(line))
+    .filter(line => /^(E_|ERROR!|→|\S+:\d+:\d+$|\[WARNING\]: (?!No inventory was parsed))/.test(line))
     .join('\n')
 }
 

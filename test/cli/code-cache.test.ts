@@ -1,4 +1,13 @@
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
@@ -50,4 +59,10 @@ it('keeps a few files, and nothing where there is no folder for them', () => {
   rmSync(join(folder, 'home'), { recursive: true })
   writeFileSync(join(folder, 'home'), '')
   expect(() => open(1).keep()).not.toThrow()
+})
+
+it('makes no home where there is none: in /proc Node would try for ever', () => {
+  cache = '/proc/no-home/cache/rota'
+  open(1).keep()
+  expect(existsSync(cache)).toBe(false)
 })

@@ -21,7 +21,7 @@ describe('rota exec', () => {
     expect([exit, stdout, stderr]).toEqual([
       0,
       '',
-      '[WARNING]: no inventory is named (-i): only localhost is known\n',
+      '[WARNING]: No inventory was parsed, only implicit localhost is available: name one with -i\n',
     ])
   })
   it('takes templates, JSON arguments and -e', () => {

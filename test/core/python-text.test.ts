@@ -22,7 +22,7 @@ it('an INI file is what ConfigParser makes of it', () => {
     ['g', 'a', '1'],
     ['h', 'a', '2\nA = 3'],
   ])
-  expect(read('[g]\na=1\nA = 3')).toBe('3:1 [g] a is here twice (first in line 2)')
+  expect(read('[g]\na=1\nA = 3')).toBe('3:1 Duplicate option in [g]: a stands in line 2 already')
   expect(read('[g]\na=1\nA = 3', { isCaseSensitive: true })).toHaveLength(2)
 })
 

@@ -4,6 +4,7 @@ import type { RunEvent, Stamped } from '../../src/core/event.ts'
 import { createRedactor } from '../../src/core/redact.ts'
 import { renderDiff } from '../../src/report/diff.ts'
 import { renderProblem, renderProblems } from '../../src/report/problem.ts'
+import { renderSafe } from '../../src/report/safe-text.ts'
 import { createStream } from '../../src/report/stream.ts'
 import { createTextReporter } from '../../src/report/text.ts'
 
@@ -28,6 +29,18 @@ function textOf(events: readonly RunEvent[], verbosity = 0, showsCustomStats = f
   return text
 }
 const recap = { ok: 2, changed: 1, unreachable: 0, failed: 0, skipped: 0, rescued: 0, ignored: 0, unknown: 0 }
+
+it('lets a host do nothing to the terminal but colour it', () => {
+  const title = '\u001b]0;x\u0007\u001b[2Ja\u001b[31mred\u001b[0m\r\n\tb\u202e\u009b1m\u007f'
+  expect(renderSafe(title)).toBe('\\x1b]0;x\\x07\\x1b[2Ja\u001b[31mred\u001b[0m\n\tb\\u{202e}\\x9b1m\\x7f')
+})
+
+it('of many problems shows twenty and their number', () => {
+  const many = Array.from({ length: 30 }, (_, n) => ({ code: 'E_PARAMS', message: `p${n}` }) as const)
+  const said = renderProblems(many, plain, () => undefined).split('\n')
+  expect(said).toHaveLength(22)
+  expect(said.slice(-2)).toEqual(['… and 10 more', expect.stringMatching(/^30 problems: /)])
+})
 
 describe('the text reporter', () => {
   it('shows results in lines from -vvv on, and says once more of a loop that no_log hides that it does', () => {

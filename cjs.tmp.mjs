@@ -1,2 +1,0 @@
-import { build } from 'esbuild'
-const r = await build({entryPoints:['src/cli/program.ts'],outfile:'/work/wt/crash/dist/x/rota.cjs',bundle:true,format:'cjs',platform:'node',target:'node20.20',legalComments:'none',define:{ROTA_VERSION:'"0"'},external:['cpu-features','*.node','pg-native'],supported:{'dynamic-import':false},logLevel:'warning', minifyWhitespace: process.argv[2]==='min', keepNames:false})
