@@ -149,6 +149,12 @@ export type RunEvent =
   | { readonly type: 'note'; readonly level: 'info' | 'warn'; readonly text: Clean }
   | { readonly type: 'problem'; readonly problem: Problem }
   | {
+      /** One of several playbooks ended, and another one follows; the counts are those of the run so far. */
+      readonly type: 'playbook.end'
+      readonly recap: Readonly<Record<string, Recap>>
+      readonly missingRole: readonly string[]
+    }
+  | {
       readonly type: 'run.end'
       readonly run: string
       readonly exit: number

@@ -5,7 +5,7 @@ import type { Args } from '../core/params.ts'
 import { sh } from '../core/script.ts'
 import { accept, type FileState, readFile } from '../resources/file.ts'
 import { type FileSet, rereadSet, writeSet } from '../resources/file-set.ts'
-import { showFile, textOf, wantAttributes, wantContent } from '../resources/file-want.ts'
+import { resultOf, showFile, textOf, wantAttributes, wantContent } from '../resources/file-want.ts'
 import { mapText } from '../resources/secret-text.ts'
 import { download, downloadParams, plainDownload } from './download.ts'
 import { type AuthorizedKey, parseAuthorizedKey, renderAuthorizedKey } from './ssh-keys.ts'
@@ -141,7 +141,7 @@ export const authorizedKey = defineState<typeof params, FileSet, KeyInput>({
     key: { doc: 'The keys as asked for.' },
     keyfile: { doc: 'The file.' },
     path: { doc: 'The file, when asked for.' },
-    state: { doc: '`present` or `absent`.' },
+    state: { doc: '`present` or `absent`; with `path` what the file is.' },
     exclusive: { doc: 'As asked for.' },
     manage_dir: { doc: 'As asked for.' },
     key_options: { doc: 'As asked for.' },
@@ -165,6 +165,7 @@ export const authorizedKey = defineState<typeof params, FileSet, KeyInput>({
     key_options: args.key_options ?? null,
     comment: args.comment ?? null,
     path: args.path ?? null,
+    ...(args.path === undefined ? {} : resultOf(after.files[1]!)),
     keyfile: after.files[1]!.path,
   }),
   show: set => showFile(set.files[1]!),

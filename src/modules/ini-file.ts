@@ -5,7 +5,15 @@ import { Secret } from '../core/secret.ts'
 import type { FileState } from '../resources/file.ts'
 import type { Text } from '../resources/secret-text.ts'
 import { attributes, backup, unsafe_writes } from './file-params.ts'
-import { type Edited, type EditInput, editing, prepareEdit, requireFile, wantEdit } from './text-file.ts'
+import {
+  type Edited,
+  type EditInput,
+  editing,
+  editResult,
+  prepareEdit,
+  requireFile,
+  wantEdit,
+} from './text-file.ts'
 
 const params = {
   path: { type: 'path', required: true, aliases: ['dest'], doc: 'File to edit. A link is followed.' },
@@ -150,7 +158,12 @@ function parseLines(text: string): string[] {
 }
 
 function edit(args: IniArgs, text: string, values: readonly (string | undefined)[]): Edited {
-  const lines = parseLines(text)
+  const edited = editLines(args, parseLines(text), values)
+  // An empty file gets an empty line before what is put into it.
+  return text !== '' || edited.text === '' ? edited : { ...edited, text: `\n${edited.text}` }
+}
+
+function editLines(args: IniArgs, lines: string[], values: readonly (string | undefined)[]): Edited {
   const place = findSection(lines, args.section || undefined)
   if (place === undefined)
     return args.state === 'absent' ? { text: lines.join(''), value: 'OK' } : append(args, lines, values)
@@ -223,4 +236,8 @@ export const iniFile = defineState<typeof params, FileState, EditInput<IniArgs>>
     return prepareEdit(t, args)
   },
   ...editing<IniArgs>(change, givenOf, ({ create }) => create),
+  result(input, before, after) {
+    const msg = change(input, before).message
+    return { ...editResult(before, after, msg), msg }
+  },
 })

@@ -68,10 +68,12 @@ export type Edit = (text: string, ...given: string[]) => Edited
 
 /** Throws E_TASK for a directory, and for a file that is missing and is not to be made. */
 export function requireFile(before: FileState, isMade: boolean): void {
-  if (before.kind === 'directory') throw problem('E_TASK', `Path ${before.path} is a directory !`)
+  if (before.kind === 'directory')
+    throw problem('E_TASK', `Path ${before.path} is a directory !`, { values: { rc: 256 } })
   if (before.kind === 'absent' && !isMade)
     throw problem('E_TASK', `Destination ${before.path} does not exist !`, {
       hint: 'set create: true where the module has it, or make the file first',
+      values: { rc: 257 },
     })
 }
 
