@@ -183,7 +183,10 @@ function addReadCommands(program: Command, done: Done): void {
     .action(async (host: string, flags) => done(await (await import('./vars.ts')).varsCommand(host, flags)))
   program
     .command('doc [module]')
-    .description('the documentation of a module; without a name, the list')
+    .description(
+      'the documentation of a module, or of the `keywords` of a playbook; without a name, the list of modules',
+    )
+    .option('-l, --list', 'the list, a line each')
     .action(async (name: string | undefined) => done((await import('./doc.ts')).docCommand(name)))
   program
     .command('evidence <run>')
