@@ -2,6 +2,7 @@ import { problem } from '../core/error.ts'
 import type { Args } from '../core/params.ts'
 import { Secret } from '../core/secret.ts'
 import type { Via } from '../resources/postgres-via.ts'
+import { refuseAll } from './refused.ts'
 
 /** How the database is reached: options that all postgresql modules share. */
 export const loginParams = {
@@ -39,6 +40,17 @@ export const loginParams = {
   compose_env_file: { type: 'path', default: '', doc: 'As in `--env-file`.' },
   compose_project_name: { type: 'string', default: '', doc: 'As in `-p`.' },
   compose_service: { type: 'string', default: '', doc: 'The service that runs the database.' },
+} as const
+
+/** Options of Ansible's modules that none of these has. */
+export const loginRefused = {
+  ...refuseAll(
+    'the way to the server is inside SSH: leave it out; a server elsewhere is reached with psql on the target (via: psql)',
+    'ca_cert ssl_cert ssl_key ssl_mode ssl_rootcert',
+  ),
+  connect_params: 'use the login options; others are in the environment of psql (PGOPTIONS) on the target',
+  session_role: 'log in as that role (login_user), or SET ROLE in postgresql_query',
+  trust_input: 'leave it out: names and values are always quoted',
 } as const
 
 type Login = Args<typeof loginParams>
