@@ -3,6 +3,7 @@ import { fstatSync, readFileSync, readSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { Writable } from 'node:stream'
 import { problem } from '../core/error.ts'
+import type { ReadKeys } from '../core/module.ts'
 import { Secret } from '../core/secret.ts'
 
 /**
@@ -42,6 +43,30 @@ export async function askLine(prompt: string, hidden = false): Promise<string | 
   } finally {
     terminal.close()
     if (hidden) process.stderr.write('\n')
+  }
+}
+
+/** Keys as they are typed, unseen: see the contract. Nothing else is read meanwhile, so ^C is a key. */
+export const readKeys: ReadKeys = async (take, stop) => {
+  const { stdin } = process
+  stdin.setRawMode(true)
+  try {
+    return await new Promise(resolve => {
+      stdin.on('data', chunk => {
+        for (const key of String(chunk)) {
+          const taken = take(key)
+          if (taken !== undefined) return resolve(taken)
+        }
+      })
+      stdin.once('end', () => resolve(undefined))
+      stop?.addEventListener('abort', () => resolve(undefined), { once: true })
+      stdin.resume()
+    })
+  } finally {
+    stdin.removeAllListeners('data')
+    stdin.removeAllListeners('end')
+    stdin.setRawMode(false)
+    stdin.pause()
   }
 }
 

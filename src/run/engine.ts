@@ -26,7 +26,9 @@ export interface RunEnd {
  * touched: imports, host patterns, keywords of plays.
  */
 export async function runPlaybooks(playbooks: readonly Playbook[], deps: RunDeps): Promise<RunEnd> {
-  const plans = planPlaybooks(playbooks, deps).flatMap(({ plays }) => plays)
+  const books = planPlaybooks(playbooks, deps)
+  const plans = books.flatMap(({ plays }) => plays)
+  const ends = new Set(books.slice(0, -1).map(({ plays }) => plays.at(-1)))
   if (deps.settings.flushesCache) for (const host of deps.inventory.hosts.keys()) deps.factCache?.drop(host)
   const context: RunContext = {
     deps,
@@ -44,6 +46,7 @@ export async function runPlaybooks(playbooks: readonly Playbook[], deps: RunDeps
     const { isBroken, exit = 'ok' } = await runPlay(context, plan, index).catch(unwrap)
     if (exit !== 'ok') rotated = exit
     if (isBroken) break
+    if (ends.has(plan)) deps.emit({ type: 'playbook.end', recap: renderRecap(context.fleet) })
   }
   if (context.unmatched && !context.hasMatched) throw context.unmatched
   const exit = decideExit(context.fleet, deps.stop.aborted)

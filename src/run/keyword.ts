@@ -42,7 +42,7 @@ export function renderBoolean(reading: Reading, name: string, field: Field | und
   const word = value instanceof Secret ? '' : String(fromScalar(value)).toLowerCase()
   if (['true', 'yes', 'on', 'y', 't', '1'].includes(word)) return true
   if (['false', 'no', 'off', 'n', 'f', '0', ''].includes(word)) return false
-  throw problem('E_TASK', `${name} is neither true nor false: ${word}`, {
+  throw problem('E_TASK', `${name}: The value '${word}' is not a valid boolean`, {
     at: reading.at,
     hint: `write ${name}: true or ${name}: false`,
   })
