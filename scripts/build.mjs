@@ -1,39 +1,41 @@
-// Bundles src/cli/main.ts into dist/: ESM with code splitting, so that `rota --version` loads next to nothing.
+// Bundles src/cli into dist/: rota.mjs, which answers `rota --version` by itself, and program.cjs with everything else. One file, and not
+// an ES module, because only then can what V8 compiled of it be kept (src/cli/code-cache.ts).
+import { createHash } from 'node:crypto'
 import { chmodSync, readFileSync, rmSync } from 'node:fs'
 import { build } from 'esbuild'
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
+const program = 'dist/program.cjs'
+const shared = {
+  bundle: true,
+  platform: 'node',
+  target: 'node20.20',
+  legalComments: 'none',
+  logLevel: 'warning',
+}
+
 rmSync('dist', { recursive: true, force: true })
 await build({
+  ...shared,
+  entryPoints: ['src/cli/program.ts'],
+  outfile: program,
+  format: 'cjs',
+  define: { 'import.meta.dirname': '__dirname' },
+  // The file is run by hand, so that nothing but require can load more.
+  supported: { 'dynamic-import': false },
+  // Native or optional parts that their packages load themselves when they are there.
+  external: ['cpu-features', '*.node', 'pg-native'],
+})
+const hash = createHash('sha256').update(readFileSync(program)).digest('hex').slice(0, 16)
+await build({
+  ...shared,
   entryPoints: { rota: 'src/cli/main.ts' },
   outdir: 'dist',
   outExtension: { '.js': '.mjs' },
-  bundle: true,
-  splitting: true,
+  chunkNames: '[name]',
   format: 'esm',
-  platform: 'node',
-  target: 'node20.20',
-  minify: false,
-  legalComments: 'none',
-  // CommonJS packages look for files beside themselves; ssh2's poly1305 does when it is loaded.
-  define: {
-    ROTA_VERSION: JSON.stringify(version),
-    __dirname: 'import.meta.dirname',
-    __filename: 'import.meta.filename',
-  },
-  // Native or optional parts that their packages load themselves when they are there.
-  external: ['cpu-features', '*.node', 'pg-native'],
-  // CommonJS packages (ssh2) expect these three in every file.
-  banner: {
-    js: [
-      '#!/usr/bin/env node',
-      "import { createRequire as __createRequire } from 'node:module';",
-      "import { dirname as __dirnameOf } from 'node:path';",
-      "import { fileURLToPath as __pathOf } from 'node:url';",
-      'const require = __createRequire(import.meta.url), __filename = __pathOf(import.meta.url), __dirname = __dirnameOf(__filename);',
-    ].join('\n'),
-  },
-  chunkNames: 'chunks/[name]-[hash]',
-  logLevel: 'warning',
+  splitting: true,
+  define: { ROTA_VERSION: JSON.stringify(version), ROTA_BUILD: JSON.stringify(hash) },
+  banner: { js: '#!/usr/bin/env node' },
 })
 chmodSync('dist/rota.mjs', 0o755)

@@ -100,6 +100,35 @@ it('no source file is longer than 300 lines', () => {
   expect(long.map(file => relative(root, file.path))).toEqual([])
 })
 
+it('the reading tour names files that are there, and fits into an afternoon', () => {
+  const section = architecture.split(/^## /m).find(part => part.startsWith('Read it in an afternoon'))!
+  let folder = ''
+  const paths = [...section.matchAll(/`([a-z0-9/-]+(?:\/|\.ts))`/g)].flatMap(([, name = '']) => {
+    if (name.endsWith('/')) folder = name
+    // A name with its folder stands for itself.
+    const isWhole = mayImport[name.split('/')[0]!] !== undefined
+    return name.endsWith('/') ? [] : [isWhole ? name : folder + name]
+  })
+  expect(paths.length).toBeGreaterThan(25)
+  const lines = paths.map(path => readFileSync(join(src, path), 'utf8').split('\n').length - 1)
+  expect(lines.reduce((sum, count) => sum + count, 0)).toBeLessThan(6_000)
+})
+
+it('exports only what another file uses', () => {
+  const all = [...files(src), ...files(join(root, 'test')), ...files(join(root, 'demo'))]
+  const words = new Map(all.map(file => [file.path, new Set(file.text.match(/\w+/g))]))
+  const listed = readFileSync(join(src, 'modules/index.generated.ts'), 'utf8')
+  // What scripts ask for by name, and what the list of modules has.
+  const read = new Set(['documents', ...(listed.match(/\w+/g) ?? [])])
+  const unused = all.flatMap(({ path, text }) =>
+    [...text.matchAll(/^export (?:async )?(?:function\*?|const|class) (\w+)/gm)]
+      .map(([, name = '']) => name)
+      .filter(name => !read.has(name) && ![...words].some(([other, set]) => other !== path && set.has(name)))
+      .map(name => `${relative(root, path)}: ${name}`),
+  )
+  expect(unused).toEqual([])
+})
+
 it('catches a break of each rule', () => {
   const file = (path: string, text: string): File => ({ path: join(src, path), text })
   expect(

@@ -117,6 +117,17 @@ export const settings = define({
     ini: ['defaults.force_valid_group_names'],
     env: ['ANSIBLE_TRANSFORM_INVALID_GROUP_CHARS'],
   },
+  unparsedFails: {
+    type: 'bool',
+    ini: ['inventory.unparsed_is_failed'],
+    env: ['ANSIBLE_INVENTORY_UNPARSED_FAILED'],
+  },
+  anyUnparsedFails: {
+    type: 'bool',
+    ini: ['inventory.any_unparsed_is_failed'],
+    env: ['ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED'],
+  },
+  playbookDir: { type: 'path', ini: ['defaults.playbook_dir'], env: ['ANSIBLE_PLAYBOOK_DIR'] },
   showCustomStats: {
     type: 'bool',
     ini: ['defaults.show_custom_stats'],

@@ -36,7 +36,14 @@ export async function runEngine(run: EngineRun): Promise<number> {
     for (const text of run.notes) emit({ type: 'note', level: 'info', text: redactor.clean(text) })
     const end = await runPlaybooks(run.playbooks, run.join ? run.join(deps) : deps)
     const exit = exits[end.exit].code
-    emit({ type: 'run.end', run: settings.runId, exit, recap: end.recap })
+    const { recap, missingRole } = end
+    emit({
+      type: 'run.end',
+      run: settings.runId,
+      exit,
+      recap,
+      ...(missingRole.length > 0 && { missingRole }),
+    })
     return exit
   }
   const done = await work().then(

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { exits, problem, RotaError } from '../core/error.ts'
 import type { Registry } from '../core/module.ts'
@@ -20,7 +21,7 @@ import type { RunFlags } from './options.ts'
 import { openOutput } from './output.ts'
 import { createRunState } from './run-state.ts'
 import { selectSettings } from './settings.ts'
-import { readLine, selectPaint } from './terminal.ts'
+import { readLine, selectPaint, writeShown } from './terminal.ts'
 import { openRunVault, type RunVault } from './vault-passwords.ts'
 
 /** Flags of `rota exec`: ansible's. */
@@ -32,6 +33,7 @@ export interface ExecFlags extends RunFlags {
   readonly poll?: number
   readonly taskTimeout?: number
   readonly playbookDir?: string
+  readonly tree?: string
 }
 
 /** What messages call the play that is made of the flags. */
@@ -44,10 +46,18 @@ export async function execCommand(pattern: string, given: ExecFlags, version: st
   const registry = createRegistry(modules)
   const redactor = createRedactor()
   const vault = await openRunVault(flags, config.values, redactor.add)
-  const file = join(resolve(flags.playbookDir ?? '.'), NAME)
+  const folder = flags.playbookDir ?? config.values.playbookDir ?? '.'
+  const file = join(resolve(folder), NAME)
   const module = flags.moduleName ?? config.values.moduleName ?? 'command'
+  const extraVars = parseExtraVars(flags.extraVars ?? [], vault)
   const refreshInventory = () =>
-    loadRunInventory(flags.inventory, [file], vault, false, config.values.groupNames)
+    loadRunInventory(flags.inventory, {
+      playbooks: [file],
+      vault,
+      isLenient: true,
+      config: config.values,
+      extraVars,
+    })
   const inventory = await refreshInventory()
   const hosts = selectHosts(inventory, pattern, flags.limit)
   if (flags.listHosts) {
@@ -59,7 +69,6 @@ export async function execCommand(pattern: string, given: ExecFlags, version: st
     config.values,
   )
   const id = createRunId(now(), randomBytes)
-  const extraVars = parseExtraVars(flags.extraVars ?? [], vault)
   return runEngine({
     playbooks: [playbook],
     files: [NAME],
@@ -86,15 +95,22 @@ export async function execCommand(pattern: string, given: ExecFlags, version: st
   })
 }
 
+/** For their owner alone: what hosts answer may be private. */
+function keepIn(folder: string): (host: string, json: string) => void {
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  return (host, json) => writeFileSync(join(folder, host.replaceAll('/', '_')), json, { mode: 0o600 })
+}
+
 function createReporter(module: string, flags: ExecFlags) {
   return createAdHocReporter({
     module: module.replace(/^ansible\.(builtin|legacy)\./, ''),
     isOneLine: flags.oneLine ?? false,
     paint: selectPaint(flags.color, process.stdout.isTTY === true),
     verbosity: flags.verbose ?? 0,
-    write: text => void process.stdout.write(text),
-    warn: text => void process.stderr.write(text),
+    write: text => writeShown(process.stdout, text),
+    warn: text => writeShown(process.stderr, text),
     readLine,
+    keep: flags.tree === undefined ? undefined : keepIn(flags.tree),
   })
 }
 

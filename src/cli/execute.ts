@@ -73,7 +73,13 @@ async function loadExecution(execution: Execution) {
   checkRotationFlags(flags, rotation)
   const extraVars = parseExtraVars(flags.extraVars ?? [], vault)
   const refreshInventory = (): Promise<Inventory> =>
-    loadRunInventory(flags.inventory, files, vault, !rotation, config.values.groupNames)
+    loadRunInventory(flags.inventory, {
+      playbooks: files,
+      vault,
+      isLenient: !rotation,
+      config: config.values,
+      extraVars,
+    })
   const inventory = await (flags.syntaxCheck ? loadForCheck(refreshInventory) : refreshInventory())
   if (flags.limit !== undefined) selectHosts(inventory, 'all', flags.limit)
   return {
@@ -94,7 +100,7 @@ async function loadForCheck(load: () => Promise<Inventory>): Promise<Inventory> 
   try {
     return await load()
   } catch (error) {
-    if (error instanceof RotaError && error.code === 'E_VAULT') return loadRunInventory(['localhost,'], [])
+    if (error instanceof RotaError && error.code === 'E_VAULT') return loadRunInventory(['localhost,'])
     throw error
   }
 }

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import { problem } from '../core/error.ts'
-import { isDict, Template, type Value } from '../core/value.ts'
+import { isDict, toTemplate, type Value } from '../core/value.ts'
 import { parseFreeText } from '../load/free-text.ts'
 import { loadVarsFile } from '../load/vars-file.ts'
 import type { Vault } from '../load/vault.ts'
@@ -31,10 +31,7 @@ function parseOne(flag: string, vault: Vault | undefined): ReadonlyMap<string, V
     throw problem('E_VARS', `${FLAG} does not understand "${parsed?.rest.trim() ?? text}"`, {
       hint: `write ${FLAG} name=value, ${FLAG} '{"name": "value"}' or ${FLAG} @file.yml`,
     })
-  return new Map([...parsed.options].map(([name, value]) => [name, toTemplate(value)]))
-}
-
-/** What the operator typed may hold templates, as in a playbook. */
-function toTemplate(value: string): Value {
-  return /\{[{%#]/.test(value) ? new Template(value, { file: FLAG, line: 1, col: 1 }) : value
+  return new Map(
+    [...parsed.options].map(([name, value]) => [name, toTemplate(value, { file: FLAG, line: 1, col: 1 })]),
+  )
 }

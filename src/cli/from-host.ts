@@ -2,9 +2,9 @@ import { join } from 'node:path'
 import { problem, type RotaError } from '../core/error.ts'
 import type { Inventory } from '../core/vars.ts'
 import { readHold } from '../rotation/host-hold.ts'
-import { readCopy, rebuildJournal } from '../rotation/host-journal.ts'
+import { findBegin, findRemains, readCopy, rebuildJournal } from '../rotation/host-journal.ts'
 import { type Found, freeHost, type Owner, takeCopy } from '../rotation/host-lock.ts'
-import { type JournalRecord, parseLine, selectHosts } from '../rotation/journal.ts'
+import { selectHosts } from '../rotation/journal.ts'
 import { isRunId, type RunFolder } from '../rotation/run-folder.ts'
 import { openReach, type Reach } from './host-reach.ts'
 import { openInvocation, placePlaybooks, selectFolder } from './invocation.ts'
@@ -87,7 +87,7 @@ export async function fetchCopies(
   )
   const all = [[host, found] as const, ...copies]
   const end = all.map(([, { journal }]) => findRemains(journal ?? '')).find(record => record !== undefined)
-  if (end?.type === 'end') {
+  if (end) {
     if (end.hosts[host] === 'abandoned') throw wasAbandoned(run, host)
     return giveBack(all, end.state)
   }
@@ -98,12 +98,6 @@ export async function fetchCopies(
   })
   await rebuildJournal(folder, new Map(texts))
   return undefined
-}
-
-/** The last record of a run, where that is all that a host keeps of it: the run was over before the host was given back. */
-export function findRemains(journal: string): JournalRecord | undefined {
-  const records = readCopy(journal)
-  return records.length === 1 && records[0]?.type === 'end' ? records[0] : undefined
 }
 
 function wasAbandoned(run: string, host: string): RotaError {
@@ -136,17 +130,6 @@ async function requireRecipient(
   )
   const begin = findBegin(found.journal ?? '')
   if (begin) await openInvocation(state, [begin])
-}
-
-type Begin = Extract<JournalRecord, { type: 'begin' }>
-
-/** The first record of a run, in the copy of its journal. */
-export function findBegin(journal: string): Begin | undefined {
-  for (const line of journal.split('\n')) {
-    const record = parseLine(Buffer.from(line))
-    if (record?.type === 'begin') return record
-  }
-  return undefined
 }
 
 function nothingOf(run: string, host: string, { isHeld }: Found): RotaError {

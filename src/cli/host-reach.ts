@@ -65,7 +65,7 @@ export async function openReach(given: RunFlags): Promise<Reach> {
   return {
     flags,
     operator,
-    loadInventory: (playbooks, sources) => loadRunInventory(flags.inventory ?? sources, playbooks, vault),
+    loadInventory: (playbooks, sources) => loadRunInventory(flags.inventory ?? sources, { playbooks, vault }),
     async look(host, inventory, work, isThere) {
       const get = variablesOf(host, inventory, flags, vault)
       const become = selectBecome(get, {}, flags, credentials)

@@ -1,6 +1,5 @@
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { problem } from '../core/error.ts'
 import { listDue } from '../rotation/due.ts'
 import { stateFolder } from '../rotation/run-folder.ts'
@@ -24,10 +23,7 @@ function toSecrets(flags: IntegrationFlags): readonly string[] {
 
 /** In the project of the current folder; else the one that came with this program. */
 function findPlaybook(): string {
-  const places = [
-    resolve(PLAYBOOK),
-    ...['../', '../../'].map(up => fileURLToPath(new URL(up + PLAYBOOK, import.meta.url))),
-  ]
+  const places = [resolve(PLAYBOOK), ...['..', '../..'].map(up => resolve(import.meta.dirname, up, PLAYBOOK))]
   const found = places.find(place => existsSync(place))
   if (found !== undefined) return found
   throw problem('E_FILE', `there is no ${PLAYBOOK}`, { hint: `looked for ${places.join(', ')}` })

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { isAbsolute, join, relative, resolve } from 'node:path'
 import { problem } from '../core/error.ts'
 import type { State } from '../core/value.ts'
-import type { JournalRecord } from '../rotation/journal.ts'
+import { findLast, type JournalRecord } from '../rotation/journal.ts'
 import { createSealer } from '../secrets/seal.ts'
 import type { RunFlags } from './options.ts'
 import type { RunState } from './run-state.ts'
@@ -38,7 +38,7 @@ export async function openInvocation(
   state: RunState,
   records: readonly JournalRecord[],
 ): Promise<Invocation> {
-  const text = records.find(record => record.type === 'begin')?.invocation
+  const text = findLast(records, 'begin')?.invocation
   if (text === undefined)
     throw problem('E_PREFLIGHT', `run ${state.id} stopped before it began: nothing was touched`, {
       hint: 'begin anew with rota run',

@@ -3,7 +3,8 @@ import { verifyEvidence } from '../evidence/verify.ts'
 import type { LastRotation, OpenRun } from '../policy/standing.ts'
 import { listDue } from '../rotation/due.ts'
 import { type JournalRecord, readJournal } from '../rotation/journal.ts'
-import { type Rotated, selectRotated } from '../rotation/rotated.ts'
+import type { Rotated } from '../rotation/journal-entry.ts'
+import { selectRotated } from '../rotation/rotated.ts'
 import { listRuns, type RunFolder, readSummary } from '../rotation/run-folder.ts'
 
 /** What the runs on this machine say of a secret on a host, by `HOST SECRET`. */

@@ -1,6 +1,6 @@
 import { realDisk } from '../rotation/disk.ts'
-import { readCopy } from '../rotation/host-journal.ts'
-import { openJournal, readJournal } from '../rotation/journal.ts'
+import { findRemains } from '../rotation/host-journal.ts'
+import { findLatest, openJournal, readJournal } from '../rotation/journal.ts'
 import { createSealer } from '../secrets/seal.ts'
 import type { RunState } from './run-state.ts'
 
@@ -10,12 +10,11 @@ import type { RunState } from './run-state.ts'
  * Throws E_JOURNAL, E_SEAL, E_LOCKED.
  */
 export async function learnEnd(state: RunState, folder: string, copy: string): Promise<boolean> {
-  const records = readCopy(copy)
-  const end = records.find(record => record.type === 'end')
-  if (end?.type !== 'end' || records.length > 1) return false
+  const end = findRemains(copy)
+  if (!end) return false
   const known = await readJournal(folder)
   if (known.length === 0) return false
-  const last = known.findLast(({ type }) => type !== 'forgotten')
+  const last = findLatest(known)
   if (last?.type === 'end' && last.state === end.state) return true
   const { identity, recipients } = await state.keys()
   const sealer = createSealer(identity, recipients)

@@ -1,8 +1,8 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
-import { problem } from '../core/error.ts'
+import { problem, type RotaError } from '../core/error.ts'
 import type { Playbook, Rotation } from '../core/play.ts'
-import { Template } from '../core/value.ts'
+import { Template, type Value } from '../core/value.ts'
 import type { Inventory, Layer } from '../core/vars.ts'
 import type { Evaluator } from '../inventory/constructed.ts'
 import { loadInventory } from '../inventory/inventory.ts'
@@ -21,26 +21,59 @@ export function createPlaybookLoader(options: LoadOptions, config: ConfigValues)
   return file => applyPlayDefaults(loadPlaybook(file, options), config)
 }
 
-/**
- * The inventory of `-i`, or `inventory/` here, or /etc/ansible/hosts; with group_vars and host_vars beside the playbooks. With
- * `isLenient` a source that is not there is warned of and left out, as in Ansible: plays on localhost need none.
- */
+export interface RunInventoryOptions {
+  /** What stands beside them counts: group_vars and host_vars. */
+  readonly playbooks?: readonly string[]
+  readonly vault?: Vault
+  /** A source that is not there is warned of and left out, as in Ansible: plays on localhost need none. */
+  readonly isLenient?: boolean
+  readonly config?: ConfigValues
+  readonly extraVars?: ReadonlyMap<string, Value> | undefined
+}
+
+/** The inventory of `-i`, or `inventory/` here, or /etc/ansible/hosts. Throws as loadInventory does. */
 export function loadRunInventory(
   sources: readonly string[] | undefined,
-  playbooks: readonly string[],
-  vault?: Vault,
-  isLenient = false,
-  groupNames?: string,
+  { playbooks = [], vault, isLenient = false, config = {}, extraVars }: RunInventoryOptions = {},
 ): Promise<Inventory> {
   const wanted = sources ?? defaultSources.filter(source => existsSync(source)).slice(0, 1)
-  if (isLenient && wanted.length === 0)
-    process.stderr.write('[WARNING]: no inventory is named (-i): only localhost is known\n')
-  const found = isLenient ? wanted.filter(isThere) : wanted
-  return loadInventory(found, {
+  return loadInventory(selectSources(wanted, isLenient, config), {
     vault,
     evaluator: () => loadEvaluator(vault),
-    nameGroup: selectNameGroup(groupNames),
+    extraVars,
+    nameGroup: selectNameGroup(config.groupNames),
     playbookFolders: [...new Set(playbooks.map(file => resolve(dirname(file))))],
+  })
+}
+
+/** The sources that are there. Throws E_INVENTORY where INVENTORY_ANY_UNPARSED_IS_FAILED or INVENTORY_UNPARSED_IS_FAILED say so. */
+function selectSources(
+  wanted: readonly string[],
+  isLenient: boolean,
+  config: ConfigValues,
+): readonly string[] {
+  const warn = (text: string): void => void process.stderr.write(`[WARNING]: ${text}\n`)
+  const found = isLenient ? wanted.filter(isThere) : wanted
+  for (const source of wanted) {
+    if (found.includes(source)) continue
+    if (config.anyUnparsedFails) throw unparsed(source)
+    warn(`Unable to parse ${source} as an inventory source: there is none`)
+  }
+  if (found.length > 0) return found
+  if (config.unparsedFails && wanted.length > 0) throw unparsed(wanted.join(', '))
+  warn('No inventory was parsed, only implicit localhost is available: name one with -i')
+  return found
+}
+
+function isThere(source: string): boolean {
+  if (source.includes(',')) return true
+  const stats = statSync(source, { throwIfNoEntry: false })
+  return stats?.isDirectory() ? readdirSync(source).length > 0 : stats !== undefined
+}
+
+function unparsed(source: string): RotaError {
+  return problem('E_INVENTORY', `Completely failed to parse inventory source ${source}: there is none`, {
+    hint: 'check the path; ansible.cfg or a variable says that this is an error',
   })
 }
 
@@ -76,12 +109,6 @@ async function loadEvaluator(vault: Vault | undefined): Promise<Evaluator> {
     },
     isTrue: value => templar.isTrue(value),
   }
-}
-
-function isThere(source: string): boolean {
-  if (source.includes(',') || existsSync(source)) return true
-  process.stderr.write(`[WARNING]: there is no inventory ${source}: only localhost is known without one\n`)
-  return false
 }
 
 /**

@@ -1,4 +1,5 @@
 import { closeSync, openSync, writeSync } from 'node:fs'
+import { isatty } from 'node:tty'
 import { errors, exits, type Problem, problem, problemsOf, RotaError } from '../core/error.ts'
 import type { Emit, Reporter } from '../core/event.ts'
 import type { Clean } from '../core/redact.ts'
@@ -10,7 +11,7 @@ import { createProgress } from '../report/progress.ts'
 import { createStream } from '../report/stream.ts'
 import { createTextReporter } from '../report/text.ts'
 import type { RunFlags } from './options.ts'
-import { readLine, selectPaint } from './terminal.ts'
+import { readLine, selectPaint, writeShown } from './terminal.ts'
 
 export interface Output {
   readonly emit: Emit
@@ -84,7 +85,8 @@ function cleanProblems(error: unknown, clean: (text: string) => Clean): readonly
 }
 
 function createTerminal(flags: RunFlags, clean: (text: string) => Clean): Reporter[] {
-  const isTerminal = process.stderr.isTTY === true && process.stdout.isTTY === true
+  const { isTTY } = process.stdout
+  const isTerminal = process.stderr.isTTY === true && isTTY === true && process.env['TERM'] !== 'dumb'
   const progress = createProgress({
     isTerminal,
     columns: () => process.stderr.columns ?? 80,
@@ -94,11 +96,11 @@ function createTerminal(flags: RunFlags, clean: (text: string) => Clean): Report
     paint: selectPaint(flags.color, process.stdout.isTTY === true),
     write(more) {
       progress.clear()
-      process.stdout.write(more)
+      writeShown(process.stdout, more)
     },
     writeError(more) {
       progress.clear()
-      process.stderr.write(more)
+      writeShown(process.stderr, more)
     },
     verbosity: flags.verbose ?? 0,
     display: flags.display ?? defaultDisplay,
@@ -128,11 +130,11 @@ function openEventsFile(file: string): Reporter {
   return { on: reporter.on, close: async () => closeSync(descriptor) }
 }
 
-const stopSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+const stopSignals = ['SIGINT', 'SIGTERM'] as const
 
 /**
- * Aborts at the first ^C, SIGTERM or loss of the terminal, so that the run stops cleanly; the second one ends the process at
- * once.
+ * Aborts at the first ^C, SIGTERM or loss of the terminal, so that the run stops cleanly; the second ^C or SIGTERM ends the process
+ * at once. A terminal that is closed says so twice: the system does, and the shell.
  */
 export function listenForStop(): { readonly stop: AbortSignal; abort(): void; close(): void } {
   const controller = new AbortController()
@@ -144,12 +146,23 @@ export function listenForStop(): { readonly stop: AbortSignal; abort(): void; cl
     process.stderr.write('\nstopping: no new task is started (^C again ends at once)\n')
     controller.abort()
   }
+  const terminals = [0, 1, 2].filter(isatty)
+  const onHangup = (): void => {
+    if (!controller.signal.aborted) onSignal()
+    // Node aborts, with a core dump, when it ends and cannot reset a terminal that is gone: as other files they are left alone.
+    for (const terminal of terminals.splice(0)) {
+      closeSync(terminal)
+      openSync('/dev/null', 'r+')
+    }
+  }
   for (const signal of stopSignals) process.on(signal, onSignal)
+  process.on('SIGHUP', onHangup)
   return {
     stop: controller.signal,
     abort: onSignal,
     close() {
       for (const signal of stopSignals) process.off(signal, onSignal)
+      process.off('SIGHUP', onHangup)
     },
   }
 }

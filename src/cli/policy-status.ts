@@ -31,7 +31,6 @@ const formats: Readonly<Record<string, (report: Report) => string>> = {
   prometheus: renderPrometheus,
   ics: renderCalendar,
 }
-export const formatNames = Object.keys(formats)
 
 /** An application with its hosts, as the inventory and the pattern select them. */
 export interface Place {
@@ -57,7 +56,7 @@ export async function loadPolicyFor(
   const policy = loadPolicy(file, { registry, vault })
   checkPlaybooks(policy, createPlaybookLoader({ registry, vault }, config.values))
   const playbooks = policy.applications.map(({ playbook }) => playbook)
-  const inventory = await loadRunInventory(flags.inventory, playbooks, vault)
+  const inventory = await loadRunInventory(flags.inventory, { playbooks, vault })
   const places = selectPlaces(policy, inventory, pattern, flags.limit)
   return { policy, places, flags, config, vault, inventory, redactor }
 }

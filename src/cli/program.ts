@@ -139,6 +139,7 @@ function addExecCommand(program: Command, version: string, done: Done): void {
     .option('-m, --module-name <module>', 'the module (command)')
     .option('-a, --args <args>', 'its arguments: k=v, free text, or JSON')
     .option('-o, --one-line', 'a line for each host')
+    .option('-t, --tree <folder>', 'write each host’s result into a file of its name there')
     .option('-C, --check', 'change nothing; say what would change')
     .option('-D, --diff', 'show what changes in files and states')
     .option('-B, --background <seconds>', 'give up after this time', Number)
@@ -154,13 +155,22 @@ function addExecCommand(program: Command, version: string, done: Done): void {
 function addReadCommands(program: Command, done: Done): void {
   addVaultFlags(
     addConnectionFlags(
-      program.command('inventory').description('show the inventory as ansible-inventory does'),
+      program.command('inventory [group]').description('show the inventory as ansible-inventory does'),
     ),
   )
-    .option('--list', 'everything as JSON')
-    .option('--graph', 'groups as a tree')
-    .option('--host <name>', 'the variables of one host as JSON')
-    .action(async flags => done(await (await import('./inventory.ts')).inventoryCommand(flags)))
+    .option('--list', 'everything')
+    .option('--graph', 'groups as a tree, from all or this group on')
+    .option('--host <name>', 'the variables of one host')
+    .option('-y, --yaml', 'as YAML instead of JSON')
+    .option('--toml', 'as TOML instead of JSON')
+    .option('--export', 'variables where they are defined, to be read in again')
+    .option('--vars', 'variables in the tree')
+    .option('--output <file>', 'write it to a file')
+    .option('--playbook-dir <folder>', 'with the group_vars and host_vars of playbooks in this folder')
+    .option('-v, --verbose', 'accepted for ansible-inventory’s sake')
+    .action(async (group: string | undefined, flags) =>
+      done(await (await import('./inventory.ts')).inventoryCommand(group, flags)),
+    )
   addVaultFlags(
     addConnectionFlags(
       program

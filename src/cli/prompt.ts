@@ -37,13 +37,19 @@ export async function askLine(prompt: string, hidden = false): Promise<string | 
     return await new Promise<string | undefined>(resolve => {
       terminal.once('SIGINT', () => resolve(undefined))
       terminal.once('close', () => resolve(undefined))
-      terminal.question(prompt, resolve)
+      terminal.question(prompt, line => resolve(erase(line)))
       muted = hidden
     })
   } finally {
     terminal.close()
     if (hidden) process.stderr.write('\n')
   }
+}
+
+/** At a terminal of type `dumb` nothing is edited while it is typed. */
+function erase(line: string): string {
+  const less = line.replace(/(?:^|[^\x7f\b])[\x7f\b]/, '')
+  return less === line ? line : erase(less)
 }
 
 /** Keys as they are typed, unseen: see the contract. Nothing else is read meanwhile, so ^C is a key. */

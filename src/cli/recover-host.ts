@@ -4,12 +4,12 @@ import type { HostHolder } from '../core/fence.ts'
 import type { Inventory } from '../core/vars.ts'
 import type { RunOnHost } from '../rotation/host-folder.ts'
 import { type Hold, readHold } from '../rotation/host-hold.ts'
-import { readCopy } from '../rotation/host-journal.ts'
+import { findBegin, findRemains, readCopy } from '../rotation/host-journal.ts'
 import { freeHost } from '../rotation/host-lock.ts'
-import { type JournalRecord, readJournal } from '../rotation/journal.ts'
+import { findLast, readJournal } from '../rotation/journal.ts'
 import type { Abandoned } from '../rotation/journal-entry.ts'
 import { type RotationSummary, readSummary, stateFolder, summarize } from '../rotation/run-folder.ts'
-import { fetchCopies, findBegin, findRemains } from './from-host.ts'
+import { fetchCopies } from './from-host.ts'
 import { openReach, type Reach } from './host-reach.ts'
 import { openInvocation } from './invocation.ts'
 import type { RunFlags } from './options.ts'
@@ -114,9 +114,7 @@ async function takeOver(found: Case): Promise<number> {
 async function findAbandoned({ reach, host, inventory, hold, holder }: Case): Promise<Abandoned | undefined> {
   const { run } = holder
   const own = await readJournal(join(stateFolder(process.env), 'runs', run)).catch(() => [])
-  const select = (record: JournalRecord | undefined): Abandoned | undefined =>
-    record?.type === 'end' ? record.abandoned?.[host] : undefined
-  if (own.length > 0) return select(own.findLast(({ type }) => type === 'end'))
+  if (own.length > 0) return findLast(own, 'end')?.abandoned?.[host]
   const others = findBegin(hold.journal ?? '')?.hosts.filter(other => other !== host) ?? []
   for (const other of others) {
     const read = (runOnHost: RunOnHost) => readHold(other, runOnHost, run)
@@ -124,7 +122,7 @@ async function findAbandoned({ reach, host, inventory, hold, holder }: Case): Pr
     const looked = await reach
       .look(other, inventory, read, ({ journal }) => journal !== undefined)
       .catch(() => {})
-    const found = select(findRemains(looked?.found.journal ?? ''))
+    const found = findRemains(looked?.found.journal ?? '')?.abandoned?.[host]
     if (found) return found
   }
   return undefined

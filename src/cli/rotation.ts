@@ -14,7 +14,7 @@ import { forgetSealed } from '../rotation/forget.ts'
 import type { RunOnHost } from '../rotation/host-folder.ts'
 import { createHostJournal } from '../rotation/host-journal.ts'
 import { createHostLocks } from '../rotation/host-lock.ts'
-import { readJournal } from '../rotation/journal.ts'
+import { findLast, readJournal } from '../rotation/journal.ts'
 import { lockFolder, realProcesses } from '../rotation/lock.ts'
 import { isOver, type RotationOutcome } from '../rotation/outcome.ts'
 import type { RotationDeps } from '../rotation/run.ts'
@@ -98,7 +98,7 @@ export async function openRotation(options: RotationOptions): Promise<RotationRu
     if (options.approvedUntil) await refuseExpired(world, options.approvedUntil)
     const records = await readJournal(folder)
     const before = records.length
-    const begun = records.find(record => record.type === 'begin')?.hosts ?? world.hosts
+    const begun = findLast(records, 'begin')?.hosts ?? world.hosts
     const joined = world.hosts.filter(host => !begun.includes(host))
     try {
       const outcome = await work[mode](world, depsOf(world, deps, joined))

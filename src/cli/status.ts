@@ -1,7 +1,15 @@
 import { existsSync } from 'node:fs'
 import { exits, problem } from '../core/error.ts'
 import { type DueRun, listDue } from '../rotation/due.ts'
-import { findRun, listRuns, type RunFolder, readSummary, stateFolder } from '../rotation/run-folder.ts'
+import type { Abandoned } from '../rotation/journal-entry.ts'
+import {
+  findRun,
+  listRuns,
+  type RotationSummary,
+  type RunFolder,
+  readSummary,
+  stateFolder,
+} from '../rotation/run-folder.ts'
 import type { StatusFlags } from './policy-status.ts'
 
 interface Row {
@@ -38,25 +46,46 @@ async function runsCommand(name: string | undefined): Promise<number> {
   const state = stateFolder(process.env)
   const runs = name === undefined ? await listRuns(state) : [await findRun(state, name)]
   const due = new Map((await listDue(state)).map(run => [run.id, run]))
-  const rows = await Promise.all(runs.map(run => renderRun(run, due.get(run.id), new Date())))
-  const shown = rows.filter(row => row !== undefined)
+  const read = await Promise.all(runs.map(async run => ({ ...run, summary: await readSummary(run.folder) })))
+  const rotations = read.filter((run): run is Rotation => run.summary !== undefined)
+  const shown = rotations.map((run, index) =>
+    renderRun(run, due.get(run.id), selectLost(run, rotations.slice(0, index)), new Date()),
+  )
   if (shown.length === 0) process.stdout.write(`no rotation in ${state}\n`)
   for (const { text } of shown) process.stdout.write(`${text}\n`)
   if (shown.some(({ isOpen }) => isOpen)) return exits.held.code
   return shown.some(({ isAwaiting }) => isAwaiting) ? exits.awaiting.code : exits.ok.code
 }
 
-async function renderRun(
-  { id, folder }: RunFolder,
+interface Rotation extends RunFolder {
+  readonly summary: RotationSummary
+}
+
+/** Hosts that it gave up and that no later rotation of this operator was on. */
+function selectLost(
+  { summary }: Rotation,
+  later: readonly Rotation[],
+): readonly (readonly [string, Abandoned])[] {
+  const met = new Set(later.flatMap(run => run.summary.hosts))
+  return Object.entries(summary.abandoned).filter(([host]) => !met.has(host))
+}
+
+function renderRun(
+  { id, summary }: Rotation,
   due: DueRun | undefined,
+  lost: readonly (readonly [string, Abandoned])[],
   now: Date,
-): Promise<Row | undefined> {
-  const summary = await readSummary(folder)
-  if (!summary) return undefined
+): Row {
   const ways = summary.isOpen ? summary.ways : due ? [wayOf(due)] : []
   const next = ways.length > 0 ? `  → ${ways.join(', or ')}` : ''
   const head = `${id}  ${summary.state.padEnd(23)} ${summary.reason.padEnd(14)} ${summary.hosts.join(',')}${next}`
-  const lines = due ? renderDue(due, now) : []
+  const lines = [
+    ...(due ? renderDue(due, now) : []),
+    ...lost.map(
+      ([host, { by, at, why }]) =>
+        `${host} was given up by ${by} at ${at} (${why}), as it stood: when it returns, look at it, then rota recover ${host}`,
+    ),
+  ]
   const text = [head, ...lines.map(line => `    ${line}`)].join('\n')
   return { text, isOpen: summary.isOpen, isAwaiting: (due?.gates.length ?? 0) > 0 }
 }
@@ -66,7 +95,7 @@ function wayOf({ id, gates }: DueRun): string {
 }
 
 /** One line for each gate that is shut and each value of before that still counts. */
-export function renderDue({ gates, until }: DueRun, now: Date): readonly string[] {
+function renderDue({ gates, until }: DueRun, now: Date): readonly string[] {
   return [
     ...gates.map(({ name, say }) => `waits for ${name}: ${say}`),
     ...Object.entries(until).map(

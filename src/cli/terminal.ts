@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { Chalk, type ChalkInstance } from 'chalk'
 import type { Problem } from '../core/error.ts'
 import { type ReadLine, renderProblems } from '../report/problem.ts'
+import { renderSafe } from '../report/safe-text.ts'
 
 /** Colours by flag, then NO_COLOR, FORCE_COLOR and CLICOLOR_FORCE, then whether it is a terminal that can. */
 export function selectPaint(when: string | undefined, isTerminal: boolean): ChalkInstance {
@@ -24,5 +25,10 @@ export const readLine: ReadLine = (file, line) => {
 /** Shows problems on stderr. */
 export function showProblems(problems: readonly Problem[], color?: string): void {
   const paint = selectPaint(color, process.stderr.isTTY === true)
-  process.stderr.write(`${renderProblems(problems, paint, readLine)}\n`)
+  writeShown(process.stderr, `${renderProblems(problems, paint, readLine)}\n`)
+}
+
+/** Writes what hosts and files say. A terminal is protected from it; a file or pipe gets it as it is. */
+export function writeShown(stream: NodeJS.WriteStream, text: string): void {
+  stream.write(stream.isTTY ? renderSafe(text) : text)
 }

@@ -28,9 +28,14 @@ export async function varsCommand(name: string, given: VarsFlags): Promise<numbe
   const vault = await openRunVault(flags, config.values)
   const folder = resolve(flags.playbookDir ?? '.')
   const besides = flags.playbookDir === undefined ? [] : [join(folder, '(no playbook)')]
-  const inventory = await loadRunInventory(flags.inventory, besides, vault)
-  const host = findHost(inventory, name)
   const extra = parseExtraVars(flags.extraVars ?? [], vault)
+  const inventory = await loadRunInventory(flags.inventory, {
+    playbooks: besides,
+    vault,
+    config: config.values,
+    extraVars: extra,
+  })
+  const host = findHost(inventory, name)
   const layers: readonly Layer[] = [
     ...host.layers,
     { rank: 'extra vars', from: '--extra-vars', values: extra },

@@ -24,7 +24,10 @@ export const exits = {
   drift: { code: 13, say: 'the places that hold a secret do not agree' },
   unknown: { code: 16, say: 'a link died after work was sent: the outcome on at least one host is unknown' },
   usage: { code: 64, say: 'the command line is wrong' },
-  input: { code: 65, say: 'a playbook, inventory, variable or other input is wrong; nothing was touched' },
+  input: {
+    code: 65,
+    say: 'a playbook, inventory, variable or other input is wrong; unless tasks had begun to run, nothing was touched',
+  },
   internal: { code: 70, say: 'a bug in rota' },
   interrupted: { code: 130, say: 'stopped by ^C after a clean stop' },
 } as const

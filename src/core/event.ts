@@ -161,13 +161,19 @@ export type RunEvent =
     }
   | { readonly type: 'note'; readonly level: 'info' | 'warn'; readonly text: Clean }
   | { readonly type: 'problem'; readonly problem: Problem }
-  /** Of a playbook after which another one is run; counts from the run's beginning. */
-  | { readonly type: 'playbook.end'; readonly recap: Readonly<Record<string, Recap>> }
+  | {
+      /** One of several playbooks ended, and another one follows; the counts are those of the run so far. */
+      readonly type: 'playbook.end'
+      readonly recap: Readonly<Record<string, Recap>>
+      readonly missingRole: readonly string[]
+    }
   | {
       readonly type: 'run.end'
       readonly run: string
       readonly exit: number
       readonly recap: Readonly<Record<string, Recap>>
+      /** Hosts that failed by a role that is not there, which the recap does not count. */
+      readonly missingRole?: readonly string[]
     }
 
 /** seq counts from 0 without gaps; at is RFC 3339 UTC. Order is by seq, never by clock. */

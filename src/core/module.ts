@@ -119,9 +119,8 @@ interface Described<P extends Params> {
   readonly missing?: Readonly<Record<string, string>>
   /** Takes options of any other name, each of this kind (set_fact): they arrive in the arguments under their own names. */
   readonly otherParams?: Param
-  /** The param that takes the free text of `command: ls -l`. */
+  /** The param that takes the free text of `command: ls -l`, which may also hold k=v options (command, shell, script). */
   readonly freeForm?: string
-  /** Free-form text may hold leading or trailing k=v options of the module (command, shell, script). */
   readonly returns: Readonly<Record<string, { readonly doc: string }>>
   /** A YAML list of tasks; loaded by a test, and run where safe. */
   readonly examples: string
@@ -133,6 +132,9 @@ export interface ParamRules {
   /** [param, value, needed params] */
   readonly requiredIf?: readonly (readonly [string, string | boolean, readonly string[]])[]
 }
+
+/** Members for `register` that only a tool of the host's knows, like its output. */
+export type Told = Readonly<Record<string, unknown>>
 
 /** How a change of state is shown by --diff. Never holds a secret's text. */
 export interface Shown {
@@ -155,8 +157,13 @@ export interface StateModule<P extends Params, S extends State, I = Args<P>> ext
   reread(t: Target, state: S): Promise<S>
   /** Pure: no I/O, no clock, no chance. want(i, want(i, s)) equals want(i, s). Throws RotaError for a want that cannot be. */
   want(input: I, before: S): S
-  /** Compare-and-set: throws E_CONFLICT when the target is no longer `before`. write(after, before) undoes write(before, after). */
-  write(t: Target, before: S, after: S): Promise<void>
+  /**
+   * Compare-and-set: throws E_CONFLICT when the target is no longer `before`. write(after, before) undoes write(before, after).
+   * What the host's tool said may be given back, for `register`.
+   */
+  write(t: Target, before: S, after: S): Promise<void> | Promise<Told>
+  /** In check mode, in place of `write`: what the host's tool says it would do. */
+  foretell?(t: Target, before: S, after: S): Promise<Told>
   /** What `register` gets besides `changed` and `diff`; a `diff` of its own takes the place of what --diff shows. */
   result?(input: I, before: S, after: S): Readonly<Record<string, unknown>>
   show?(state: S): Shown
@@ -213,7 +220,8 @@ export type Module =
       read(t: Target, input: unknown): Promise<State>
       reread(t: Target, state: State): Promise<State>
       want(input: unknown, before: State): State
-      write(t: Target, before: State, after: State): Promise<void>
+      write(t: Target, before: State, after: State): Promise<void> | Promise<Told>
+      foretell?(t: Target, before: State, after: State): Promise<Told>
       result?(input: unknown, before: State, after: State): Erased
       show?(state: State): Shown
       readonly hasDiffList?: boolean

@@ -179,6 +179,8 @@ export interface Play extends Common {
   readonly postTasks: readonly Item[]
   readonly handlers: readonly Item[]
   readonly rotation?: Rotation
+  /** Where the values of keywords stand; of a list each entry. By keyword as it is written. */
+  readonly valuesAt?: ReadonlyMap<string, readonly Source[]>
 }
 export interface ImportPlaybook extends Common {
   readonly kind: 'import_playbook'

@@ -1,4 +1,5 @@
 import { renderForms } from './encodings.ts'
+import { quoteRegex } from './glob.ts'
 import { reveal, type Secret } from './secret.ts'
 
 /** Text that has been through a Redactor. Events accept nothing else from a target. */
@@ -22,11 +23,6 @@ function forms(value: string): string[] {
     form => form.length >= SHORTEST,
   )
 }
-
-function quoteRegex(text: string): string {
-  return text.replace(/[.*+?^${}()|[\]\\/-]/g, '\\$&')
-}
-
 /** Whether a longer one of the sorted forms begins with the text: the first form that is not before it would. */
 function isBeginning(sorted: readonly string[], text: string): boolean {
   let [low, high] = [0, sorted.length]

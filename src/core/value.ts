@@ -45,6 +45,16 @@ export class Float {
   }
 }
 
+/** A float: an integral one needs the box, or 3.0 would print as 3. */
+export function floatOf(value: number): number | Float {
+  return Number.isInteger(value) ? new Float(value) : value
+}
+
+/** What the operator wrote: a Template when it holds braces that mean something, else the text itself. */
+export function toTemplate(text: string, at: Source): string | Template {
+  return /\{[{%#]/.test(text) ? new Template(text, at) : text
+}
+
 /** The value of `omit`: an argument that renders to it is left out. */
 export class Omit {
   declare private readonly brand: 'Omit'

@@ -53,6 +53,8 @@ export interface InventoryGroup {
   readonly name: string
   readonly hosts: readonly string[]
   readonly children: readonly string[]
+  /** ansible_group_priority: 1 where nothing is said. */
+  readonly priority?: number
 }
 export interface Inventory {
   readonly hosts: ReadonlyMap<string, InventoryHost>

@@ -8,7 +8,7 @@ export interface Head {
   readonly sha256: string
 }
 
-export const emptyHead: Head = { count: 0, sha256: '0'.repeat(64) }
+const emptyHead: Head = { count: 0, sha256: '0'.repeat(64) }
 
 export function sha256(data: string | Uint8Array): string {
   return createHash('sha256').update(data).digest('hex')

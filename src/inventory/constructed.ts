@@ -20,6 +20,7 @@ const options = [
   'keyed_groups',
   'leading_separator',
   'use_vars_plugins',
+  'use_extra_vars',
 ]
 const keyedOptions = ['key', 'prefix', 'separator', 'parent_group', 'default_value', 'trailing_separator']
 
@@ -43,12 +44,20 @@ export class Construction {
   readonly #spec: Dict
   readonly #draft: InventoryDraft
   readonly #evaluator: Evaluator
+  readonly #extraVars: ReadonlyMap<string, Value>
 
-  constructor(doc: YamlDocument, draft: InventoryDraft, evaluator: Evaluator) {
+  /** `extraVars`: those of the command line, for `use_extra_vars`. */
+  constructor(
+    doc: YamlDocument,
+    draft: InventoryDraft,
+    evaluator: Evaluator,
+    extraVars: ReadonlyMap<string, Value> = new Map(),
+  ) {
     this.#doc = doc
     this.#spec = doc.value as Dict
     this.#draft = draft
     this.#evaluator = evaluator
+    this.#extraVars = extraVars
     this.#refuseOthers(this.#spec, options)
   }
 
@@ -60,6 +69,7 @@ export class Construction {
       ['inventory_hostname', host],
       ['inventory_hostname_short', host.split('.')[0]!],
       ...used.flatMap(layer => [...layer.values]),
+      ...(this.#spec.get('use_extra_vars') === true ? this.#extraVars : []),
     ])
     const compose = this.#dict('compose')
     for (const name of compose.keys()) {

@@ -44,10 +44,13 @@ export class HostLayers {
     return { name, groups, layers: [...this.#layersOfGroups(groups), ...this.#layersOfHost(name)] }
   }
 
-  /** group_vars of a group that no source names. */
+  /** What is said of one group itself; of one that no source names that is its group_vars. */
   layersOfGroup(name: string): readonly Layer[] {
-    const all = new Set(this.#layersOfGroups([]))
-    return name === 'all' ? [...all] : this.#layersOfGroups([name]).filter(layer => !all.has(layer))
+    if (name === 'all') return this.#layersOfGroups([])
+    const ofAll = this.#draft.group('all').layers.length
+    return this.#layersOfGroups([name])
+      .slice(ofAll)
+      .filter(({ rank }) => !rank.endsWith('/all'))
   }
 
   /** host_vars of a host that no source names. */

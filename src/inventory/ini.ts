@@ -1,6 +1,6 @@
 import { type ErrorCode, type Problem, RotaError } from '../core/error.ts'
 import type { Source } from '../core/source.ts'
-import { Template, type Value } from '../core/value.ts'
+import { toTemplate, type Value } from '../core/value.ts'
 import { selectNearest } from '../load/problem.ts'
 import type { InventoryDraft } from './draft.ts'
 import { parseHostEntry } from './host-range.ts'
@@ -143,7 +143,7 @@ class IniReader {
 function typed(text: string, at: Source): Value {
   const literal = parsePythonLiteral(text)
   const value = literal === undefined ? text : literal
-  return typeof value === 'string' && /\{[{%#]/.test(value) ? new Template(value, at) : value
+  return typeof value === 'string' ? toTemplate(value, at) : value
 }
 
 interface Word {

@@ -1,7 +1,7 @@
 import { accessSync, constants, readdirSync, type Stats, statSync } from 'node:fs'
 import { dirname, extname, join } from 'node:path'
 import { problem, RotaError } from '../core/error.ts'
-import { isDict } from '../core/value.ts'
+import { isDict, type Value } from '../core/value.ts'
 import type { Inventory, InventoryGroup, InventoryHost } from '../core/vars.ts'
 import { loadText } from '../load/text-file.ts'
 import { isVaultText, openVaultText, type Vault } from '../load/vault.ts'
@@ -20,6 +20,7 @@ export interface InventoryOptions {
   readonly playbookFolders?: readonly string[]
   /** For sources of the plugin constructed. */
   readonly evaluator?: () => Promise<Evaluator>
+  readonly extraVars?: ReadonlyMap<string, Value> | undefined
   /** What becomes of the name of a group; by default it stays. */
   readonly nameGroup?: ((name: string) => string) | undefined
 }
@@ -29,7 +30,7 @@ const ignored = /(?:\.pyc|\.pyo|\.swp|\.bak|~|\.rpm|\.md|\.txt|\.rst|\.orig|\.in
 const trees = ['.yml', '.yaml', '.json']
 
 /**
- * Reads inventories: INI and YAML files, folders of them, executable scripts, and lists with a comma (`web1,web2,`); with
+ * Reads inventories: INI, YAML and TOML files, folders of them, executable scripts, and lists with a comma (`web1,web2,`); with
  * group_vars and host_vars beside them and beside the playbooks. Several sources add up; the later wins.
  * Throws E_FILE, E_YAML, E_INVENTORY, E_VARS and E_VAULT with every problem of the first source that has any.
  */
@@ -60,7 +61,7 @@ async function construct(
       hint: 'save what it makes: rota inventory --list',
     })
   for (const doc of draft.constructed) {
-    const construction = new Construction(doc, draft, evaluator)
+    const construction = new Construction(doc, draft, evaluator, options.extraVars)
     const vars = layersOf(draft, sources, options)
     for (const host of [...draft.hosts.keys()]) construction.apply(host, vars.hostOf(host).layers)
     draft.settle()
@@ -82,7 +83,7 @@ async function readSource(source: string, draft: InventoryDraft, options: Invent
     for (const name of readdirSync(source).sort())
       if (isInventoryEntry(name)) await readSource(join(source, name), draft, options)
   } else if (isScript(source)) await runScript(source, draft)
-  else readFile(source, draft, options)
+  else await readFile(source, draft, options)
 }
 
 function statOf(path: string): Stats | undefined {
@@ -114,20 +115,20 @@ function isScript(path: string): boolean {
   }
 }
 
-function readFile(file: string, draft: InventoryDraft, options: InventoryOptions): void {
+async function readFile(file: string, draft: InventoryDraft, options: InventoryOptions): Promise<void> {
   const raw = loadText(file)
   if (raw.startsWith('#!'))
     throw problem('E_INVENTORY', `${file} is a script, and may not be executed`, { hint: `chmod +x ${file}` })
   if (isVaultText(raw)) draft.secretSources.set(file, options.vault)
   const text = isVaultText(raw) ? openVaultText(raw, file, options.vault) : raw
+  if (extname(file) === '.toml') {
+    const { parseToml } = await import('./toml.ts')
+    readTree(parseToml(text, file), draft)
+    return
+  }
   const doc = parseTree(text, file, options.vault)
   if (doc && isConstructed(doc)) draft.constructed.push(doc)
   else if (doc) readTree(doc, draft)
-  else if (extname(file) === '.toml')
-    throw problem('E_INVENTORY', 'rota reads no TOML inventory', {
-      at: { file, line: 1, col: 1 },
-      hint: 'write it as YAML: ansible-inventory -i FILE --list --yaml --export',
-    })
   else readIni(text, file, draft)
 }
 
@@ -156,9 +157,9 @@ function foldersOf(sources: readonly string[]): string[] {
 function finish(draft: InventoryDraft, sources: readonly string[], options: InventoryOptions): Inventory {
   const vars = layersOf(draft, sources, options)
   const groups = new Map<string, InventoryGroup>(
-    [...draft.groups.values()].map(({ name, hosts, children }) => [
+    [...draft.groups.values()].map(({ name, hosts, children, priority }) => [
       name,
-      { name, hosts: [...hosts], children: [...children] },
+      { name, hosts: [...hosts], children: [...children], priority },
     ]),
   )
   const hosts = new Map<string, InventoryHost>([...draft.hosts.keys()].map(host => [host, vars.hostOf(host)]))

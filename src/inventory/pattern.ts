@@ -1,5 +1,7 @@
 import { statSync } from 'node:fs'
 import { problem } from '../core/error.ts'
+import { parseGlob } from '../core/glob.ts'
+import { translateRegex } from '../core/python-regex.ts'
 import type { Inventory } from '../core/vars.ts'
 import { selectNearest } from '../load/problem.ts'
 import { loadText } from '../load/text-file.ts'
@@ -103,7 +105,7 @@ function unknownName(inventory: Inventory, name: string) {
 }
 
 /** All hosts of a group and of the groups below it: the group's own first, then level by level. */
-export function hostsOfGroup(inventory: Inventory, group: string): readonly string[] {
+function hostsOfGroup(inventory: Inventory, group: string): readonly string[] {
   const groups = new Set([group])
   const hosts = new Set<string>()
   for (const name of groups) {
@@ -116,28 +118,15 @@ export function hostsOfGroup(inventory: Inventory, group: string): readonly stri
 
 function matcherOf(name: string): (text: string) => boolean {
   if (!name.startsWith('~')) {
-    const glob = globToRegex(name)
+    const glob = parseGlob(name)
     return text => glob.test(text)
   }
   try {
     // As in Python's re.match, the expression has to match at the beginning and may end anywhere.
-    const regex = new RegExp(`^(?:${name.slice(1).replaceAll('(?P<', '(?<')})`)
+    const { source, flags } = translateRegex(name.slice(1), {})
+    const regex = new RegExp(`^(?:${source})`, flags)
     return text => regex.test(text)
   } catch (cause) {
     throw problem('E_HOSTS', `${name} is no regular expression`, { hint: 'check its brackets', cause })
-  }
-}
-
-/** A shell glob as Python's fnmatch reads it: `*`, `?`, `[abc]`, `[!abc]`. */
-function globToRegex(glob: string): RegExp {
-  const source = glob.replace(/\[(!?)(\]?[^\]]*)\]|[\s\S]/g, (char, not?: string, set?: string) => {
-    if (set !== undefined) return `[${not ? '^' : ''}${set.replace(/[\\[\]^]/g, '\\$&')}]`
-    if (char === '*') return '[\\s\\S]*'
-    return char === '?' ? '[\\s\\S]' : char.replace(/[.+^${}()|[\]\\]/g, '\\$&')
-  })
-  try {
-    return new RegExp(`^${source}$`)
-  } catch (cause) {
-    throw problem('E_HOSTS', `${glob} is no pattern`, { hint: 'check its brackets', cause })
   }
 }

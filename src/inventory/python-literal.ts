@@ -1,5 +1,5 @@
 import { pythonEscapes } from '../core/python-escapes.ts'
-import { Float, type Value } from '../core/value.ts'
+import { Float, floatOf, type Value } from '../core/value.ts'
 
 const escapes: Readonly<Record<string, string>> = { ...pythonEscapes, "'": "'", '"': '"', '\n': '' }
 const NUMBER =
@@ -71,7 +71,7 @@ class LiteralParser {
     if (text === undefined || /^0[0-9]*[1-9][0-9]*$/.test(text)) return this.#fail()
     if (/[.eE]/.test(text) && !/^0[xX]/.test(text)) {
       const value = Number(text)
-      return Number.isInteger(value) ? new Float(value) : value
+      return floatOf(value)
     }
     const value = BigInt(text)
     return Number.isSafeInteger(Number(value)) ? Number(value) : value

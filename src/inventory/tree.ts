@@ -8,17 +8,20 @@ import { parseHostEntry } from './host-range.ts'
 
 const parts = ['hosts', 'children', 'vars']
 
-/** Reads a YAML (or JSON) inventory into the draft. Throws one RotaError E_INVENTORY with every problem of the file. */
-export function readTree(doc: YamlDocument, draft: InventoryDraft): void {
+/** A mapping of groups, and where its parts stand. */
+export type TreeDocument = Pick<YamlDocument, 'file' | 'value' | 'at' | 'keyAt' | 'valueAt'>
+
+/** Reads a YAML (or JSON, or TOML) inventory into the draft. Throws one RotaError E_INVENTORY with every problem of the file. */
+export function readTree(doc: TreeDocument, draft: InventoryDraft): void {
   new TreeReader(doc, draft).read()
 }
 
 class TreeReader {
-  readonly #doc: YamlDocument
+  readonly #doc: TreeDocument
   readonly #draft: InventoryDraft
   readonly #problems: Problem[] = []
 
-  constructor(doc: YamlDocument, draft: InventoryDraft) {
+  constructor(doc: TreeDocument, draft: InventoryDraft) {
     this.#doc = doc
     this.#draft = draft
   }

@@ -70,7 +70,7 @@ export function checkLiterals(
 }
 
 /** Whether a template stands anywhere in the value. */
-export function hasTemplate(value: Value): boolean {
+function hasTemplate(value: Value): boolean {
   if (value instanceof Template) return true
   if (Array.isArray(value)) return (value as readonly Value[]).some(hasTemplate)
   return isDict(value) && [...value.values()].some(hasTemplate)

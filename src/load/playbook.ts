@@ -137,8 +137,13 @@ function readPlay(reader: Reader, dict: Dict, at: Source): Play | ImportPlaybook
     postTasks: items('post_tasks'),
     handlers: readItems(reader, dict.get('handlers'), { ...place, isHandler: true }),
     ...(rotation ? { rotation } : {}),
+    valuesAt: new Map([...dict].map(([key, value]) => [String(key), placesOf(reader, dict, key, value)])),
     at,
   }
+}
+
+function placesOf({ doc }: Reader, dict: Dict, key: Value, value: Value): readonly Source[] {
+  return Array.isArray(value) ? value.map((_, index) => doc.valueAt(value, index)) : [doc.valueAt(dict, key)]
 }
 
 /** No host is not every host. */

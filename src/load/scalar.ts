@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer'
-import { Float, type Value } from '../core/value.ts'
+import { type Float, floatOf, type Value } from '../core/value.ts'
 
 // The implicit types of PyYAML 6 (yaml/resolver.py, MIT), which is what Ansible reads: YAML 1.1 without `y`/`n` and
 // with floats that need a dot and a signed exponent. Timestamps are left out on purpose: Ansible makes them dates,
@@ -32,7 +32,7 @@ export function parsePlain(text: string): Value {
 /** The value of a scalar with an explicit tag; undefined when the text is not of that type. */
 export function parseTagged(type: ScalarType, text: string): Value | undefined {
   if (type === 'str') return text
-  if (type === 'float' && INT.test(text)) return toFloat(Number(parseInteger(text)))
+  if (type === 'float' && INT.test(text)) return floatOf(Number(parseInteger(text)))
   return typeOfPlain(text) === type ? parseAs(type, text) : undefined
 }
 
@@ -73,14 +73,8 @@ function parseFloating(text: string): number | Float {
   if (digits === '.inf') return sign * Number.POSITIVE_INFINITY
   if (digits === '.nan') return Number.NaN
   const size = digits.split(':').reduce((sum, part) => sum * 60 + Number(part), 0)
-  return toFloat(sign * size)
+  return floatOf(sign * size)
 }
-
-/** A float as a Value: integral ones are boxed so that they print as 3.0. */
-export function toFloat(value: number): number | Float {
-  return Number.isInteger(value) ? new Float(value) : value
-}
-
 /**
  * Bytes of `!!binary` as text. One that is no UTF-8 becomes a lone surrogate, as Python's surrogateescape makes it: it can be looked
  * at and compared, and is refused where it would be sent to a host.

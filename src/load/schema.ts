@@ -10,7 +10,7 @@ import type { Signature } from './params.ts'
 type Schema = Readonly<Record<string, unknown>>
 
 /** The JSON Schema of the keywords of one place. Further keys are left open: a task also has its module. */
-export function schemaOf(level: Level): Schema {
+function schemaOf(level: Level): Schema {
   const table = Object.entries<Keyword>(keywords[level])
   return {
     type: 'object',

@@ -1,6 +1,6 @@
 import type { Field } from '../core/play.ts'
 import type { Source } from '../core/source.ts'
-import { type Dict, isDict, Template, type Value } from '../core/value.ts'
+import { type Dict, isDict, Template, toTemplate, type Value } from '../core/value.ts'
 import { readExpressions } from './fields.ts'
 import { parseFreeText } from './free-text.ts'
 import type { Signature } from './params.ts'
@@ -68,8 +68,7 @@ function readText(
   at: Source,
 ): TaskArgs | undefined {
   const text = typeof value === 'string' ? value : value.text
-  const field = (part: string): Field =>
-    value instanceof Template && /\{[{%#]/.test(part) ? new Template(part, value.at) : part
+  const field = (part: string): Field => (value instanceof Template ? toTemplate(part, value.at) : part)
   const isOption = (option: string): boolean => {
     if (commands.has(signature?.name ?? name))
       return commandOptions.includes(option) && (signature === undefined || option in signature.params)

@@ -30,7 +30,7 @@ export function loadVarsFile(file: string, options: VarsFileOptions = {}): VarsF
 }
 
 /** The same from text; with `secret` every text is a Secret. */
-export function parseVars(
+function parseVars(
   text: string,
   file: string,
   options: { readonly vault?: Vault | undefined; readonly secret?: boolean } = {},

@@ -26,7 +26,9 @@ export function renderYamlErrors(
   text: string,
   sourceOf: (offset: number) => Source,
 ): Problem[] {
-  const problems = errors.map(error => renderYamlError(error, text, sourceOf))
+  // Behind a quote that is not closed all is text: what else is wrong there is not known.
+  const meant = errors[0] && openQuote(errors[0]) ? errors.slice(0, 1) : errors
+  const problems = meant.map(error => renderYamlError(error, text, sourceOf))
   const json = errors.length > 0 ? jsonErrorOf(text) : undefined
   const lines = new Set<number | undefined>()
   return problems
@@ -34,17 +36,49 @@ export function renderYamlErrors(
     .map((problem, index) => (index === 0 && json !== undefined ? { ...problem, hint: json } : problem))
 }
 
+function openQuote({ message }: YAMLParseError): string | undefined {
+  return /^Missing closing (["'])quote$/.exec(message)?.[1]
+}
+
 /** A syntax error of the yaml package as a Problem. */
 function renderYamlError(error: YAMLParseError, text: string, sourceOf: (offset: number) => Source): Problem {
   const start = Math.min(error.pos[0], text.length)
   // An indentation is found wrong at the end of the line before it.
   const offset = error.code === 'BAD_INDENT' ? start + /^\s*/.exec(text.slice(start))![0].length : start
+  const open = openQuote(error)
+  // It would have closed at any later quote, so it is the last one.
+  if (open !== undefined)
+    return {
+      code: 'E_YAML',
+      message: `the quote ${open} is not closed`,
+      at: sourceOf(Math.max(0, text.lastIndexOf(open, start - 1))),
+      hint: 'close it on the same line, or leave it out',
+    }
+  const [, close] = /^Flow .* and end with a ([\]}])/.exec(error.message) ?? []
+  const bracket = close && openBracket(text, start, close)
+  if (bracket)
+    return {
+      code: 'E_YAML',
+      message: `the bracket ${bracket.open} is not closed`,
+      at: sourceOf(bracket.offset),
+      hint: `close it with ${close}`,
+    }
   const said = words[error.code]
   const hint = hasBareBraces(text, offset)
     ? QUOTE_BRACES
     : (said?.hint ?? 'check quotes, colons and indentation')
   const detail = error.code === 'MISSING_CHAR' ? error.message : said?.message
   return { code: 'E_YAML', message: detail ?? error.message, at: sourceOf(offset), hint }
+}
+
+/** The last bracket before `end` that `close` is missing for. */
+function openBracket(text: string, end: number, close: string) {
+  const open = close === ']' ? '[' : '{'
+  let closed = 0
+  for (let offset = end - 1; offset >= 0; offset--)
+    if (text[offset] === close) closed++
+    else if (text[offset] === open && closed-- === 0) return { open, offset }
+  return undefined
 }
 
 /** A file that begins with a bracket may be meant as JSON: what JSON says of it. */

@@ -47,7 +47,7 @@ function indicatorsOf(text: string): { readonly flow: boolean; readonly block: b
 }
 
 /** Whether the text, without quotes, would be read back as this text and not as a number, a date, … */
-export function isText(text: string): boolean {
+function isText(text: string): boolean {
   const isDate =
     /^\d{4}-(?:\d\d-\d\d$|\d\d?-\d\d?(?:[Tt]|[ \t]+)\d\d?:\d\d:\d\d(?:\.\d*)?(?:[ \t]*(?:Z|[-+]\d\d?(?::\d\d)?))?$)/
   return typeOfPlain(text) === 'str' && text !== '<<' && text !== '=' && !isDate.test(text)

@@ -1,18 +1,10 @@
 import { problem } from '../core/error.ts'
 import { defineState, type Target } from '../core/module.ts'
 import type { Args } from '../core/params.ts'
-import { sh } from '../core/script.ts'
-import { accept } from '../resources/file.ts'
-import {
-  type PackageState,
-  readPackageState,
-  rereadPackages,
-  showPackages,
-  writePackageState,
-} from '../resources/package.ts'
+import { type PackageState, readPackageState, rereadPackages, showPackages } from '../resources/package.ts'
 import { isOlderVersion, requireNoUpgrade, wantPackages } from '../resources/package-want.ts'
+import { foretellPackages, writePackageState } from '../resources/package-write.ts'
 import { packageReturns, renderChange } from './package-module.ts'
-import { refuseAll } from './refused.ts'
 
 const params = {
   name: {
@@ -23,9 +15,9 @@ const params = {
   },
   state: {
     type: 'string',
-    choices: ['absent', 'latest', 'present'],
+    choices: ['absent', 'build-dep', 'fixed', 'latest', 'present'],
     default: 'present',
-    doc: 'Whether they are to be there; `latest`: in the newest version that the host can get.',
+    doc: '`latest`: the newest version that the host can get; `build-dep`: what is needed to build it; `fixed`: `present`, and broken dependencies are put right.',
   },
   update_cache: {
     type: 'bool',
@@ -44,7 +36,11 @@ const params = {
     default: 'no',
     doc: 'Bring all packages to their newest versions; `dist` and `full` may remove some for that.',
   },
-  deb: { type: 'path', doc: 'A package file of the target.' },
+  deb: { type: 'path', doc: 'A package file of the target, or its URL.' },
+  policy_rc_d: {
+    type: 'int',
+    doc: 'What /usr/sbin/policy-rc.d answers meanwhile: 101 keeps services from being started.',
+  },
   default_release: { type: 'string', aliases: ['default-release'], doc: 'Release to take packages from.' },
   install_recommends: {
     type: 'bool',
@@ -103,6 +99,7 @@ function optionsOf(args: AptArgs): readonly string[] {
       : [args.install_recommends ? '--install-recommends' : '--no-install-recommends']),
     ...(args.allow_unauthenticated || args.force ? ['--allow-unauthenticated'] : []),
     ...(args.allow_change_held_packages || args.force ? ['--allow-change-held-packages'] : []),
+    ...(args.state === 'fixed' ? ['-o', 'APT::Get::Fix-Broken=true'] : []),
     ...(args.force ? ['--allow-remove-essential'] : []),
     ...(args.fail_on_autoremove && args.state !== 'absent' ? ['--no-remove'] : []),
     ...dpkg.flatMap(word => ['-o', `Dpkg::Options::=--${word}`]),
@@ -110,45 +107,29 @@ function optionsOf(args: AptArgs): readonly string[] {
   ]
 }
 
-const inFile = sh`
-command -v dpkg-deb >/dev/null 2>&1 || rt_fail "this host has no dpkg-deb"
-dpkg-deb -f "$p_deb" || rt_fail "Unable to install package: $p_deb is no package file"
-`
-
-/** Names to look for, and the file that one of them comes from. */
-async function namesOf(t: Target, args: AptArgs) {
-  if (args.deb === undefined)
-    return { names: args.name.filter(name => name !== '*' || args.state !== 'latest'), files: {} }
-  if (/^[a-z]+:\/\//.test(args.deb))
-    throw problem('E_PARAMS', 'apt: deb is a file of the target', { hint: 'fetch it first, with get_url' })
-  const fields = accept(t, await t.run(inFile, { deb: args.deb })).stdout.toString()
-  const [name, version] = ['Package', 'Version'].map(
-    field => new RegExp(`^${field}: *(\\S+)`, 'm').exec(fields)?.[1] ?? '',
-  )
-  return { names: [`${name}=${version}`], files: { [name!]: args.deb } }
-}
-
 const isUpdating = (args: AptArgs): boolean => args.update_cache || args.cache_valid_time > 0
 const isUpgrading = (args: AptArgs): boolean =>
-  args.upgrade !== 'no' || (args.state === 'latest' && args.name.includes('*'))
+  args.upgrade !== 'no' || args.state === 'build-dep' || (args.state === 'latest' && args.name.includes('*'))
+/** Words of apt-get, a line each. */
+function upgradeOf({ state, name, upgrade }: AptArgs): string {
+  if (state === 'build-dep') return ['build-dep', ...name].join('\n')
+  return upgrade === 'dist' || upgrade === 'full' ? 'dist-upgrade' : 'upgrade'
+}
 const cleaningOf = ({ clean, autoclean }: AptArgs): string => (clean ? 'clean' : autoclean ? 'autoclean' : '')
 
 async function read(t: Target, args: AptArgs): Promise<PackageState> {
-  const { names, files } = await namesOf(t, args)
+  const names = isUpgrading(args) ? args.name.filter(name => name !== '*') : args.name
   const asked = {
-    names,
-    files,
+    names: args.state === 'build-dep' ? [] : names,
+    file: args.deb === undefined || args.deb.includes('/') ? args.deb : `./${args.deb}`,
     use: 'apt' as const,
     options: optionsOf(args),
     release: args.default_release,
     isPurged: args.purge,
     isNewest: args.state === 'latest',
-    isWanted: args.state !== 'absent' && args.deb === undefined,
-    upgrade: isUpgrading(args)
-      ? args.upgrade === 'dist' || args.upgrade === 'full'
-        ? 'dist-upgrade'
-        : 'upgrade'
-      : '',
+    policy: args.policy_rc_d,
+    isWanted: args.state !== 'absent',
+    upgrade: isUpgrading(args) ? upgradeOf(args) : '',
     isAutoremoved: args.autoremove,
     cleaning: cleaningOf(args),
     retries: args.update_cache_retries,
@@ -156,7 +137,7 @@ async function read(t: Target, args: AptArgs): Promise<PackageState> {
   }
   const found = await readPackageState(t, asked)
   // Which versions there are is only known with new lists, so they have to be fetched before the look.
-  const isRead = isUpdating(args) && (names.length > 0 || isUpgrading(args)) && !t.check
+  const isRead = isUpdating(args) && (args.name.length > 0 || isUpgrading(args)) && !t.check
   return isRead && isStale(args, found) ? readPackageState(t, { ...asked, isRefreshed: true }) : found
 }
 
@@ -164,7 +145,8 @@ const isStale = ({ cache_valid_time }: AptArgs, { terms }: PackageState): boolea
   terms.listedSeconds >= cache_valid_time || terms.listedAt === 0
 
 function want(args: AptArgs, before: PackageState): PackageState {
-  const after = wantPackages({ state: args.state, isOnlyUpgraded: args.only_upgrade }, before)
+  const state = args.state === 'absent' || args.state === 'latest' ? args.state : 'present'
+  const after = wantPackages({ state, isOnlyUpgraded: args.only_upgrade }, before)
   const older = Object.entries(before.terms.versions).find(
     ([name]) => before.packages[name] !== null && after.packages[name] !== before.packages[name],
   )
@@ -195,13 +177,9 @@ export const apt = defineState<typeof params, PackageState>({
   summary: 'Install, upgrade or remove packages of Debian and Ubuntu.',
   notes: [
     'Undoing an installation removes the packages named, not those that came along.',
-    'In the change phase of a rotation `upgrade`, `autoremove`, `autoclean` and `clean` are refused: they cannot be undone.',
+    'In the change phase of a rotation `upgrade`, `build-dep`, `autoremove`, `autoclean` and `clean` are refused: they cannot be undone.',
   ],
   params,
-  refused: refuseAll(
-    'write /usr/sbin/policy-rc.d before, with copy, and remove it afterwards',
-    'policy_rc_d',
-  ),
   rules: {
     mutuallyExclusive: [
       ['deb', 'name'],
@@ -211,7 +189,10 @@ export const apt = defineState<typeof params, PackageState>({
   returns: {
     ...packageReturns,
     cache_updated: { doc: 'Whether the package lists were fetched.' },
-    cache_update_time: { doc: 'When they were before, in seconds since 1970.' },
+    cache_update_time: { doc: 'When that was last done, in seconds since 1970.' },
+    stdout: { doc: 'What apt-get said, also in check mode; absent when nothing changes.' },
+    stderr: { doc: 'What it said on its standard error.' },
+    diff: { doc: 'With --diff: `prepared`, the lines of `stdout` that say what changes.' },
   },
   examples: `
 - name: What the panel needs
@@ -225,6 +206,7 @@ export const apt = defineState<typeof params, PackageState>({
   reread: rereadPackages,
   want,
   write: writePackageState,
+  foretell: foretellPackages,
   result: (_args, before, after) => ({
     packages: after.packages,
     msg: renderChange(before, after),

@@ -1,9 +1,8 @@
-import { dirname, posix } from 'node:path'
 import { problem } from '../core/error.ts'
 import { defineAction, type Target } from '../core/module.ts'
 import type { Args } from '../core/params.ts'
 import { sh } from '../core/script.ts'
-import { accept, parsePath, readFile } from '../resources/file.ts'
+import { accept, readFile } from '../resources/file.ts'
 import { resultOf, wantAttributes } from '../resources/file-want.ts'
 import { attributes, readOptions } from './file-params.ts'
 
@@ -17,7 +16,7 @@ const params = {
   },
   dest: {
     type: 'path',
-    doc: 'The archive. Default for one path: that path with `.gz`, `.tar.gz` and so on.',
+    doc: 'The archive. Default for a single file: its path with `.gz` and so on.',
   },
   format: {
     type: 'string',
@@ -25,8 +24,16 @@ const params = {
     default: 'gz',
     doc: 'How it is packed; the host needs the program for it.',
   },
-  exclude_path: { type: 'list', default: [], doc: 'Paths to leave out, with all that is in them.' },
-  exclusion_patterns: { type: 'list', default: [], doc: 'Patterns (`*`, `?`) of names to leave out.' },
+  exclude_path: {
+    type: 'list',
+    default: [],
+    doc: 'What to leave out, with all that is in it, wherever below `path` it lies.',
+  },
+  exclusion_patterns: {
+    type: 'list',
+    default: [],
+    doc: 'Patterns (`*`, `?`, `[…]`) of names in the archive to leave out, of whole paths in a zip; `*` goes over slashes.',
+  },
   force_archive: { type: 'bool', default: false, doc: 'Make a tar or zip also of a single file.' },
   remove: { type: 'bool', default: false, doc: 'Remove what was archived.' },
   ...attributes,
@@ -37,18 +44,26 @@ const listScript = sh`
 newline='
 '
 IFS=$newline
-for pattern in $p_paths; do
-  for one in $pattern; do
-    if [ -e "$one" ] || [ -L "$one" ]; then
-      printf 'root %s\n' "$one"
-      if [ -n "$(find "$one" -name "*$newline*" 2>/dev/null | head -n 1)" ]; then
-        rt_fail "$one holds a name with a line end in it"
-      fi
-      find "$one" ! -type d -exec printf 'file %s\n' {} + -o -type d -exec printf 'dir %s\n' {} +
-    else
-      printf 'none %s\n' "$one"
-    fi
+expand() {
+  for one in $1; do
+    if [ -e "$one" ] || [ -L "$one" ]; then printf '%s\n' "$one"; continue; fi
+    case $1 in *[*?]*) ;; *) printf '%s\n' "$one" ;; esac
   done
+}
+out=$(for pattern in $p_excluded; do expand "$pattern"; done)
+set -f
+for one in $out; do printf 'out %s\n' "$one"; done
+set +f
+all=$(for pattern in $p_paths; do expand "$pattern"; done)
+set -f
+for one in $all; do
+  printf 'path %s\n' "$one"
+  case $newline$out$newline in *"$newline$one$newline"*) continue ;; esac
+  if ! [ -e "$one" ] && ! [ -L "$one" ]; then printf 'none %s\n' "$one"; continue; fi
+  if [ -n "$(find "$one" -name "*$newline*" 2>/dev/null | head -n 1)" ]; then
+    rt_fail "$one holds a name with a line end in it"
+  fi
+  find "$one" ! -type d -exec printf 'file %s\n' {} + -o -type d -exec printf 'folder %s\n' {} +
 done
 `
 
@@ -61,7 +76,7 @@ tmp=
 trap 'rm -f -- "$tmp"' EXIT
 tmp=$(mktemp "$dir/.rota.XXXXXX") || rt_fail "\${dir:-/} is not writable"
 need() {
-  command -v "$1" >/dev/null 2>&1 || rt_fail "this host has no $1, which format $p_format needs"
+  rt_need "$1" "this host has no $1, which format $p_format needs"
 }
 pack() {
   need tar
@@ -74,21 +89,28 @@ pack() {
     tar -cf "$out" --no-recursion -- "$@"
   fi
 }
+# $1 as it is in the archive that is there; else compressed into the new one.
+squeeze() {
+  if [ -f "$p_dest" ] && "$p_with" -dc <"$p_dest" 2>/dev/null | cmp -s - "$1"; then same=1; else "$p_with" -c <"$1" >"$tmp"; fi
+}
 cd -- "$p_root" || rt_fail "cannot change to $p_root"
-case $p_single,$p_format in
-  1,gz) need gzip; gzip -c <"$p_file" >"$tmp" ;;
-  1,bz2) need bzip2; bzip2 -c <"$p_file" >"$tmp" ;;
-  1,xz) need xz; xz -c <"$p_file" >"$tmp" ;;
+same=0
+need "$p_with"
+case $p_single,$p_with in
+  1,*) squeeze "$p_file" ;;
   *,tar) pack "$tmp" ;;
-  *,gz) need gzip; pack "$tmp" && mv -f -- "$tmp" "$tmp.tar" && { gzip -c <"$tmp.tar" >"$tmp"; s=$?; rm -f -- "$tmp.tar"; [ "$s" = 0 ]; } ;;
-  *,bz2) need bzip2; pack "$tmp" && mv -f -- "$tmp" "$tmp.tar" && { bzip2 -c <"$tmp.tar" >"$tmp"; s=$?; rm -f -- "$tmp.tar"; [ "$s" = 0 ]; } ;;
-  *,xz) need xz; pack "$tmp" && mv -f -- "$tmp" "$tmp.tar" && { xz -c <"$tmp.tar" >"$tmp"; s=$?; rm -f -- "$tmp.tar"; [ "$s" = 0 ]; } ;;
-  *,zip) need zip; rm -f -- "$tmp"; zip -q -y -@ "$tmp.zip" >&2 && mv -f -- "$tmp.zip" "$tmp" ;;
+  *,zip) rm -f -- "$tmp"; zip -q -y -X -@ "$tmp.zip" >&2 && mv -f -- "$tmp.zip" "$tmp" ;;
+  *) pack "$tmp.tar" && squeeze "$tmp.tar"; s=$?; rm -f -- "$tmp.tar"; [ "$s" = 0 ] ;;
 esac || rt_fail "cannot make $p_dest"
+if [ "$same" = 0 ] && cmp -s -- "$tmp" "$p_dest"; then same=1; fi
+rt_set same "$same"
+if [ "$same" = 1 ]; then rm -f -- "$tmp"; tmp=$p_dest; fi
 chown -- "$p_own" "$tmp" || rt_fail "cannot give $p_dest to $p_own"
 chmod -- "$p_mode" "$tmp" || rt_fail "cannot set the mode of $p_dest"
-sync -- "$tmp" 2>/dev/null || :
-mv -f -- "$tmp" "$p_dest" || rt_fail "cannot put $p_dest in place"
+if [ "$same" = 0 ]; then
+  sync -- "$tmp" 2>/dev/null || :
+  mv -f -- "$tmp" "$p_dest" || rt_fail "cannot put $p_dest in place"
+fi
 tmp=
 `
 
@@ -102,71 +124,114 @@ done
 `
 
 interface Listing {
-  readonly roots: readonly string[]
+  /** What the patterns stand for, and paths without one also where nothing is. */
+  readonly expanded: readonly string[]
+  readonly excluded: readonly string[]
   readonly missing: readonly string[]
+  readonly folders: ReadonlySet<string>
   /** Files and folders, folders before what is in them. */
   readonly members: readonly string[]
-  readonly files: readonly string[]
 }
 
-async function list(t: Target, paths: readonly string[]): Promise<Listing> {
-  const ran = accept(t, await t.run(listScript, { paths: paths.join('\n') }))
+async function list(t: Target, { path, exclude_path }: ArchiveArgs): Promise<Listing> {
+  const [paths, excluded] = [path, exclude_path].map(each => each.join('\n').replace(/\/{2,}/g, '/'))
+  const ran = accept(t, await t.run(listScript, { paths, excluded }))
   const rows = ran.stdout.toString().split('\n')
   const of = (kind: string): string[] =>
     rows.filter(row => row.startsWith(`${kind} `)).map(row => row.slice(kind.length + 1))
-  const files = of('file')
-  const members = [...new Set([...of('dir'), ...files])].sort()
-  return { roots: of('root'), missing: of('none'), members, files }
+  const folders = of('folder')
+  return {
+    expanded: of('path'),
+    excluded: of('out'),
+    missing: of('none'),
+    folders: new Set(folders),
+    members: [...new Set([...folders, ...of('file')])].sort(),
+  }
 }
 
-/** A shell pattern as a RegExp over a whole name. */
+/** A pattern of Python's fnmatch as a RegExp over a whole text: `*` goes over slashes. */
 function parsePattern(pattern: string): RegExp {
-  const source = pattern.replace(/[.+^${}()|[\]\\*?]/g, char =>
-    char === '*' ? '.*' : char === '?' ? '.' : `\\${char}`,
-  )
+  const source = pattern.replace(/\[!?\]?[^\]]*\]|[\s\S]/g, part => {
+    if (part.length > 1) return part.replace(/^\[!/, '[^').replaceAll('\\', '\\\\')
+    return part === '*' ? '.*' : part === '?' ? '.' : part.replace(/[.+^${}()|[\]\\]/, '\\$&')
+  })
   return new RegExp(`^${source}$`, 's')
 }
 
-function selectMembers(
-  { exclude_path, exclusion_patterns }: ArchiveArgs,
-  members: readonly string[],
-): readonly string[] {
-  const folders = exclude_path.map(path => parsePattern(parsePath(path)))
-  const names = exclusion_patterns.map(parsePattern)
-  const isOut = (path: string): boolean =>
-    path !== '/' &&
-    path !== '.' &&
-    (folders.some(one => one.test(path)) ||
-      names.some(one => one.test(path) || one.test(posix.basename(path))) ||
-      isOut(dirname(path)))
-  return members.filter(member => !isOut(member))
-}
-
-/** The deepest folder that holds all paths, with a / at the end. */
-export function commonFolder(paths: readonly string[]): string {
-  const parts = paths.map(path => dirname(path).split('/'))
+/** The deepest folder that holds all paths, with a / at the end; what ends with a / is the folder itself. */
+function commonFolder(paths: readonly string[]): string {
+  const parts = paths.map(path => path.slice(0, path.lastIndexOf('/')).split('/'))
   const [first = ['']] = parts
   const end = first.findIndex((part, i) => parts.some(other => other[i] !== part))
-  return `${first.slice(0, end < 0 ? undefined : end).join('/')}/`.replace(/^\/\/$/, '/')
+  return `${first.slice(0, end < 0 ? undefined : end).join('/')}/`
 }
 
-function defaultDest(
-  { path, dest, format }: ArchiveArgs,
-  roots: readonly string[],
-  isSingle: boolean,
-): string {
-  if (dest !== undefined) return dest
-  if (path.length > 1 || roots.length > 1)
-    throw problem('E_PARAMS', 'dest is required when there are several paths')
-  const ending = format === 'tar' || format === 'zip' ? format : isSingle ? format : `tar.${format}`
-  return `${parsePath(roots[0] ?? path[0]!)}.${ending}`
+/** What is to be packed, as what, and where. */
+interface Packing {
+  readonly root: string
+  readonly dest: string
+  readonly isSingle: boolean
+  readonly targets: readonly string[]
+}
+
+function planPacking(args: ArchiveArgs, { expanded, excluded, missing, folders }: Listing): Packing {
+  const paths = [...new Set(expanded)].filter(path => !excluded.includes(path)).sort()
+  if (paths.length === 0)
+    throw problem('E_TASK', `Error, no source paths were found: ${args.path.join(', ')}`)
+  const isGlob = args.path.some(path => /[*?]/.test(path))
+  const isMany = args.force_archive || isGlob || paths.length > 1 || folders.has(paths[0]!)
+  if (isMany && args.dest === undefined)
+    throw problem('E_TASK', 'Error, must specify "dest" when archiving multiple files or trees')
+  const dest = args.dest ?? `${paths[0]}.${args.format}`
+  if (args.remove && paths.some(path => folders.has(path) && dest.startsWith(path.replace(/\/*$/, '/'))))
+    throw problem('E_TASK', 'Error, created archive can not be contained in source paths when remove=true')
+  const isSingle = !isMany && args.format !== 'tar' && args.format !== 'zip'
+  return { root: commonFolder(paths), dest, isSingle, targets: paths.filter(path => !missing.includes(path)) }
+}
+
+/** A folder that was asked for is no member itself; in a zip, patterns are for the whole path. */
+function selectMembers(args: ArchiveArgs, found: Listing, { root, dest, targets }: Packing) {
+  const patterns = args.exclusion_patterns.map(parsePattern)
+  const asked = new Set(targets.filter(path => found.folders.has(path)))
+  const isOut = (member: string): boolean =>
+    found.excluded.some(path => member === path || member.startsWith(path.replace(/\/*$/, '/')))
+  return found.members.filter(member => {
+    const name = args.format === 'zip' ? member : member.slice(root.length)
+    return member !== dest && !asked.has(member) && !isOut(member) && !patterns.some(one => one.test(name))
+  })
+}
+
+const programs = { gz: 'gzip', bz2: 'bzip2', xz: 'xz', tar: 'tar', zip: 'zip' } as const
+
+/** Makes the archive; whether it was not there before as it is now. */
+async function pack(
+  t: Target,
+  args: ArchiveArgs,
+  packing: Packing,
+  names: readonly string[],
+): Promise<boolean> {
+  const { root, dest, isSingle, targets } = packing
+  const before = await readFile(t, dest, { ...readOptions(args), content: 'none' })
+  if (before.kind === 'directory') throw problem('E_TASK', `${dest} is a directory`)
+  // What a pack of several files holds is known when it is made.
+  if (t.check) return !isSingle || before.kind === 'absent'
+  const wanted = wantAttributes(before, 'file', args.mode)
+  // Where names are read from a list, one that begins with - would be an option.
+  const stdin = names.map(name => `${name.slice(root.length).replace(/^-/, './-')}\n`).join('')
+  const { mode, owner, group } = wanted
+  const terms = { dest: before.terms.real, root, single: isSingle, with: programs[args.format] }
+  const params = { ...terms, file: targets[0], own: `${owner?.id}:${group?.id}`, mode }
+  const ran = accept(t, await t.run(packScript, params, { stdin }))
+  const isKept = ran.values['same'] === '1' && before.mode === mode
+  return !isKept || before.owner?.id !== owner?.id || before.group?.id !== group?.id
 }
 
 export const archive = defineAction({
   name: 'archive',
+  foresees: true,
   summary: 'Pack files and folders of the target into an archive on the target.',
   notes: [
-    'The archive is made anew each time, beside its place, and put there when it is whole.',
+    'The archive is made anew, beside its place, and put there when it is whole and holds something else than the one that is there.',
     'A single file is only compressed, unless `force_archive` is set.',
   ],
   params,
@@ -176,10 +241,13 @@ export const archive = defineAction({
   returns: {
     dest: { doc: 'The archive.' },
     arcroot: { doc: 'The folder that names in the archive are relative to.' },
-    archived: { doc: 'The files in it.' },
+    archived: { doc: 'The files and folders in it.' },
     expanded_paths: { doc: 'What the patterns in `path` stand for.' },
     missing: { doc: 'Paths that were not there.' },
-    state: { doc: '`archive`, `compress`, `incomplete` (with missing paths) or `absent` (nothing to pack).' },
+    expanded_exclude_paths: { doc: 'What the patterns in `exclude_path` stand for.' },
+    dest_state: {
+      doc: '`archive`, `compress`, `incomplete` (with missing paths) or `absent` (nothing to pack).',
+    },
   },
   examples: `
 - archive: { path: /opt/panel/config, dest: /var/backups/panel.tar.gz, mode: '0600' }
@@ -192,46 +260,24 @@ export const archive = defineAction({
       throw problem('E_PARAMS', 'remove cannot be combined with exclude_path or exclusion_patterns', {
         hint: 'remove with a file task of its own, which says what goes',
       })
-    const { roots, missing, members, files } = await list(t, args.path.map(parsePath))
-    const values = { missing, expanded_paths: roots, archived: [] as readonly string[] }
-    if (roots.length === 0) {
-      if (args.dest === undefined)
-        throw problem('E_TASK', `Error, no source paths were found: ${args.path.join(', ')}`)
-      return { changed: false, values: { ...values, dest: args.dest, state: 'absent' } }
-    }
-    const isSingle =
-      roots.length === 1 &&
-      files.includes(roots[0]!) &&
-      !args.force_archive &&
-      !['tar', 'zip'].includes(args.format)
-    const dest = defaultDest(args, roots, isSingle)
-    const arcroot = commonFolder(roots)
-    const kept = selectMembers(args, members).filter(member => member !== dest)
-    const before = await readFile(t, dest, { ...readOptions(args), content: 'none' })
-    if (before.kind === 'directory') throw problem('E_TASK', `${dest} is a directory`)
-    const { mode, owner, group } = wantAttributes(before, 'file', args.mode)
-    // Where names are read from a list, one that begins with - would be an option.
-    const names = kept.map(member => `${member.slice(arcroot.length).replace(/^-/, './-')}\n`).join('')
-    accept(
-      t,
-      await t.run(
-        packScript,
-        {
-          dest: before.terms.real,
-          root: arcroot,
-          format: args.format,
-          single: isSingle,
-          file: roots[0],
-          own: `${owner?.id}:${group?.id}`,
-          mode,
-        },
-        { stdin: names },
-      ),
-    )
-    if (args.remove) accept(t, await t.run(removeScript, { paths: roots.join('\n') }))
+    const found = await list(t, args)
+    const packing = planPacking(args, found)
+    const { root: arcroot, dest, targets, isSingle } = packing
+    const { expanded: expanded_paths, excluded: expanded_exclude_paths, missing } = found
+    const values = { arcroot, dest, missing, expanded_paths, expanded_exclude_paths }
+    const members = selectMembers(args, found, packing)
+    const changed = targets.length > 0 && ((await pack(t, args, packing, members)) || args.remove)
+    if (changed && args.remove && !t.check)
+      accept(t, await t.run(removeScript, { paths: targets.join('\n') }))
     const made = await readFile(t, dest, { content: 'none' })
-    const state = missing.length > 0 ? 'incomplete' : isSingle ? 'compress' : 'archive'
-    const archived = kept.filter(member => files.includes(member))
-    return { changed: true, values: { ...resultOf(made), ...values, archived, arcroot, dest, state } }
+    const isMade = targets.length > 0 && !t.check
+    const isPacked = isMade ? !isSingle : /\.(?:tar(?:\.(?:gz|bz2|xz))?|tgz|tbz2|zip)$/i.test(dest)
+    const kind = made.kind === 'absent' || t.check ? 'absent' : isPacked ? 'archive' : 'compress'
+    const dest_state = isMade && !isSingle && missing.length > 0 ? 'incomplete' : kind
+    const archived = isMade ? members : []
+    return {
+      changed,
+      values: { ...(made.kind !== 'absent' && resultOf(made)), ...values, archived, dest_state },
+    }
   },
 })

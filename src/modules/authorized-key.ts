@@ -5,9 +5,9 @@ import type { Args } from '../core/params.ts'
 import { sh } from '../core/script.ts'
 import { accept, type FileState, readFile } from '../resources/file.ts'
 import { type FileSet, rereadSet, writeSet } from '../resources/file-set.ts'
-import { showFile, textOf, wantAttributes, wantContent } from '../resources/file-want.ts'
+import { resultOf, showFile, textOf, wantAttributes, wantContent } from '../resources/file-want.ts'
 import { mapText } from '../resources/secret-text.ts'
-import { download, downloadParams } from './download.ts'
+import { download, downloadParams, plainDownload } from './download.ts'
 import { type AuthorizedKey, parseAuthorizedKey, renderAuthorizedKey } from './ssh-keys.ts'
 
 const params = {
@@ -66,16 +66,11 @@ function parseKeys(args: KeyArgs, text: string): readonly AuthorizedKey[] {
 
 async function loadKeys(t: Target, args: KeyArgs): Promise<string> {
   if (!/^https?:/.test(args.key)) return args.key
-  const options = {
-    force_basic_auth: false,
-    http_agent: 'rota',
-    ciphers: [],
-    decompress: true,
-    unredirected_headers: [],
+  const { response } = await download(t, args.key, {
+    ...plainDownload,
     timeout: 10,
-    use_proxy: false,
-  }
-  const { response } = await download(t, args.key, { ...options, validate_certs: args.validate_certs })
+    validate_certs: args.validate_certs,
+  })
   return response.body.toString()
 }
 
@@ -146,7 +141,7 @@ export const authorizedKey = defineState<typeof params, FileSet, KeyInput>({
     key: { doc: 'The keys as asked for.' },
     keyfile: { doc: 'The file.' },
     path: { doc: 'The file, when asked for.' },
-    state: { doc: '`present` or `absent`.' },
+    state: { doc: '`present` or `absent`; with `path` what the file is.' },
     exclusive: { doc: 'As asked for.' },
     manage_dir: { doc: 'As asked for.' },
     key_options: { doc: 'As asked for.' },
@@ -170,6 +165,7 @@ export const authorizedKey = defineState<typeof params, FileSet, KeyInput>({
     key_options: args.key_options ?? null,
     comment: args.comment ?? null,
     path: args.path ?? null,
+    ...(args.path === undefined ? {} : resultOf(after.files[1]!)),
     keyfile: after.files[1]!.path,
   }),
   show: set => showFile(set.files[1]!),

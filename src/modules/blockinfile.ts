@@ -1,17 +1,14 @@
 import { problem } from '../core/error.ts'
 import { defineState } from '../core/module.ts'
 import type { Args } from '../core/params.ts'
-import { type FileState, rereadFile } from '../resources/file.ts'
-import { showFile } from '../resources/file-want.ts'
-import { writeFile } from '../resources/file-write.ts'
-import { parseRegex } from './python-regex.ts'
+import { parseRegex } from '../core/python-regex.ts'
+import type { FileState } from '../resources/file.ts'
 import {
   type Edit,
   type EditInput,
+  editing,
   editParams,
-  editResult,
   prepareEdit,
-  readText,
   requireFile,
   wantEdit,
 } from './text-file.ts'
@@ -135,11 +132,10 @@ export const blockinfile = defineState<typeof params, FileState, EditInput<Block
       })
     return prepareEdit(t, args)
   },
-  read: (t, input) => readText(t, input, [input.args.block], input.args.create),
   hasDiffList: true,
-  reread: rereadFile,
-  want: (input, before) => edit(input, before).after,
-  write: writeFile,
-  result: (input, before, after) => editResult(before, after, edit(input, before).message),
-  show: showFile,
+  ...editing<BlockArgs>(
+    edit,
+    ({ block }) => [block],
+    ({ create }) => create,
+  ),
 })

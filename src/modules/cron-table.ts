@@ -1,8 +1,8 @@
 /** Ansible's mark above a job of its own. */
-export const MARK = '#Ansible: '
+const MARK = '#Ansible: '
 
 /** The name that a line marks; undefined for any other line. */
-export function markedName(line: string): string | undefined {
+function markedName(line: string): string | undefined {
   return line.startsWith(MARK) ? line.slice(MARK.length).trimEnd() : undefined
 }
 

@@ -37,8 +37,12 @@ const params = {
   disable_excludes: { type: 'string', doc: '`all`, `main` or a repository: ignore what is excluded there.' },
   sslverify: { type: 'bool', default: true, doc: 'Check the certificates of repositories.' },
   validate_certs: { type: 'bool', default: true, doc: 'Check the certificates of repositories.' },
+  installroot: { type: 'path', default: '/', doc: 'Folder that is the root of the system that is changed.' },
+  bugfix: { type: 'bool', default: false, doc: 'With `latest`: only what mends a fault.' },
+  security: { type: 'bool', default: false, doc: 'With `latest`: only what mends a hole in security.' },
   use_backend: {
     type: 'string',
+    aliases: ['use'],
     choices: ['auto', 'dnf', 'dnf4', 'yum', 'yum4'],
     default: 'auto',
     doc: 'Taken for compatibility: the program of that name on the host decides.',
@@ -62,6 +66,9 @@ function optionsOf(args: Args<typeof params>): readonly string[] {
     ...args.enable_plugin.map(name => `--enableplugin=${name}`),
     ...args.disable_plugin.map(name => `--disableplugin=${name}`),
     ...(args.disable_excludes === undefined ? [] : [`--disableexcludes=${args.disable_excludes}`]),
+    ...(args.installroot === '/' ? [] : [`--installroot=${args.installroot}`]),
+    ...(args.bugfix ? ['--bugfix'] : []),
+    ...(args.security ? ['--security'] : []),
     ...(args.sslverify && args.validate_certs ? [] : ['--setopt=sslverify=False']),
   ]
 }
@@ -70,6 +77,7 @@ function particular(use: PackageManager) {
   return (args: Args<typeof params>): Particular => ({
     use,
     options: optionsOf(args),
+    root: args.installroot === '/' ? undefined : args.installroot,
     isUpgrade: args.name.includes('*') && args.state === 'latest',
     isAutoremoved: args.autoremove,
     isOnlyUpgraded: args.update_only,
@@ -84,11 +92,12 @@ const examples = (name: string): string => `
 const notes = [
   '`name: nginx-1.20` asks for a version; `name: "*"` with `state: latest` upgrades everything, which cannot be undone.',
   'Undoing an installation removes the packages named, not those that came along.',
-  'Groups, files and URLs are refused by name: use command for them.',
+  '`@group` is a group or an environment by id or name (of dnf, not yum 3); a name that ends with .rpm is a file of the target or a URL.',
+  'In the change phase of a rotation groups are refused: what came with one is not known beforehand.',
 ]
 const refused = refuseAll(
   'use the module command: dnf …',
-  'bugfix download_dir download_only install_repoquery installroot list lock_timeout security',
+  'download_dir download_only install_repoquery list lock_timeout',
 )
 
 export const dnf = defineState<typeof params, PackageState>(

@@ -2,28 +2,28 @@ import { problem } from '../core/error.ts'
 import type { Target } from '../core/module.ts'
 import type { Args } from '../core/params.ts'
 import { Secret } from '../core/secret.ts'
-import { send } from './uri.ts'
 import { NoAnswer } from './uri-channel.ts'
 import type { Walked } from './uri-follow.ts'
-import { parseUrl, uriParams } from './uri-request.ts'
+import { requestParams } from './uri-request.ts'
+import { send } from './uri-send.ts'
 
 /** Options of modules that fetch a file by HTTP. */
 export const downloadParams = {
-  headers: uriParams.headers,
-  url_username: { ...uriParams.url_username, aliases: ['username'] },
-  url_password: { ...uriParams.url_password, aliases: ['password'] },
-  force_basic_auth: uriParams.force_basic_auth,
-  http_agent: uriParams.http_agent,
-  validate_certs: uriParams.validate_certs,
-  client_cert: uriParams.client_cert,
-  client_key: uriParams.client_key,
-  ciphers: uriParams.ciphers,
-  unredirected_headers: uriParams.unredirected_headers,
-  decompress: uriParams.decompress,
+  headers: requestParams.headers,
+  url_username: { ...requestParams.url_username, aliases: ['username'] },
+  url_password: { ...requestParams.url_password, aliases: ['password'] },
+  force_basic_auth: requestParams.force_basic_auth,
+  http_agent: requestParams.http_agent,
+  validate_certs: requestParams.validate_certs,
+  client_cert: requestParams.client_cert,
+  client_key: requestParams.client_key,
+  ciphers: requestParams.ciphers,
+  unredirected_headers: requestParams.unredirected_headers,
+  decompress: requestParams.decompress,
   timeout: { type: 'int', default: 10, doc: 'Seconds for connecting, and for the server to say something.' },
-  use_proxy: uriParams.use_proxy,
-  use_netrc: uriParams.use_netrc,
-  use_gssapi: uriParams.use_gssapi,
+  use_proxy: requestParams.use_proxy,
+  use_netrc: requestParams.use_netrc,
+  use_gssapi: requestParams.use_gssapi,
 } as const
 export type DownloadArgs = Args<typeof downloadParams>
 
@@ -37,6 +37,7 @@ export const plainDownload: DownloadArgs = {
   decompress: true,
   timeout: 30,
   use_proxy: true,
+  use_netrc: true,
 }
 
 /** `uri` with the options that a download has no say in. */
@@ -45,10 +46,7 @@ const plainGet = {
   body_format: 'raw',
   remote_src: false,
   status_code: ['200'],
-  return_content: false,
   follow_redirects: 'urllib2',
-  mode: '0600',
-  force: false,
   from: 'target',
 } as const
 
@@ -95,6 +93,3 @@ export function downloadName({ response, url }: Pick<Walked, 'response' | 'url'>
 export function nameOfPath(path: string): string {
   return path.split('/').at(-1)?.trim() || 'index.html'
 }
-
-export const nameOfUrl = (url: string | Secret): string =>
-  nameOfPath(decodeURIComponent(parseUrl(url).pathname))

@@ -1,13 +1,13 @@
 import { problem } from '../core/error.ts'
+import { parseGlob } from '../core/glob.ts'
 import { defineAction, type Outcome, type Target } from '../core/module.ts'
 import type { Args } from '../core/params.ts'
+import { parseRegex } from '../core/python-regex.ts'
 import { joinScripts, sh } from '../core/script.ts'
 import type { Float } from '../core/value.ts'
 import { accept, parsePath, readFile } from '../resources/file.ts'
 import { wantMode } from '../resources/mode.ts'
 import { pathScript } from '../resources/path-script.ts'
-import { matchesGlob } from './glob.ts'
-import { parseRegex } from './python-regex.ts'
 import { parseStat } from './stat.ts'
 
 const params = {
@@ -146,7 +146,7 @@ const baseOf = (path: string): string => path.slice(path.lastIndexOf('/') + 1)
 function isNamed(name: string, patterns: readonly string[], isRegex: boolean, otherwise: boolean): boolean {
   if (patterns.length === 0) return otherwise
   return patterns.some(pattern =>
-    isRegex ? parseRegex(`(?:${pattern})`).exec(name)?.index === 0 : matchesGlob(name, pattern),
+    isRegex ? parseRegex(`(?:${pattern})`).exec(name)?.index === 0 : parseGlob(pattern).test(name),
   )
 }
 

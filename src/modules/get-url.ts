@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto'
-import { Readable } from 'node:stream'
 import { problem } from '../core/error.ts'
 import { defineAction, type Outcome, type Target } from '../core/module.ts'
 import type { Args } from '../core/params.ts'
@@ -10,7 +9,7 @@ import { resultOf, wantContent } from '../resources/file-want.ts'
 import { writeFile } from '../resources/file-write.ts'
 import { download, downloadName, downloadParams, isUrl, nameOfPath } from './download.ts'
 import { attributes, backup, backupSuffix, readOptions, unsafe_writes } from './file-params.ts'
-import { withStagedFile } from './staged-file.ts'
+import { placeBytes } from './staged-file.ts'
 import { backupResult } from './text-file.ts'
 
 const params = {
@@ -130,13 +129,7 @@ const urlOf = ({ url }: GetArgs): string | Secret => url
 async function put(t: Target, args: GetArgs, fetched: Fetched, suffix: string | undefined): Promise<Outcome> {
   const { bytes, name, status } = fetched
   const before = await readDest(t, args, name, suffix)
-  if (before.kind === 'directory') throw problem('E_TASK', `${before.path} is a directory, not a file`)
-  const after = wantContent(before, { sha256: digest('sha256', bytes), sizeBytes: bytes.length }, args.mode)
-  const changed = !isSameState(before, after)
-  if (changed && !t.check)
-    await withStagedFile(t, Readable.from([bytes]), args.tmp_dest, source =>
-      writeFile(t, before, { ...after, terms: { ...after.terms, source } }),
-    )
+  const { after, changed } = await placeBytes(t, before, bytes, args)
   const sha1 = digest('sha1', bytes)
   return {
     changed,

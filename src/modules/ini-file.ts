@@ -2,17 +2,15 @@ import { problem } from '../core/error.ts'
 import { defineState } from '../core/module.ts'
 import type { Args } from '../core/params.ts'
 import { Secret } from '../core/secret.ts'
-import { type FileState, rereadFile } from '../resources/file.ts'
-import { showFile } from '../resources/file-want.ts'
-import { writeFile } from '../resources/file-write.ts'
+import type { FileState } from '../resources/file.ts'
 import type { Text } from '../resources/secret-text.ts'
 import { attributes, backup, unsafe_writes } from './file-params.ts'
 import {
   type Edited,
   type EditInput,
+  editing,
   editResult,
   prepareEdit,
-  readText,
   requireFile,
   wantEdit,
 } from './text-file.ts'
@@ -160,7 +158,12 @@ function parseLines(text: string): string[] {
 }
 
 function edit(args: IniArgs, text: string, values: readonly (string | undefined)[]): Edited {
-  const lines = parseLines(text)
+  const edited = editLines(args, parseLines(text), values)
+  // An empty file gets an empty line before what is put into it.
+  return text !== '' || edited.text === '' ? edited : { ...edited, text: `\n${edited.text}` }
+}
+
+function editLines(args: IniArgs, lines: string[], values: readonly (string | undefined)[]): Edited {
   const place = findSection(lines, args.section || undefined)
   if (place === undefined)
     return args.state === 'absent' ? { text: lines.join(''), value: 'OK' } : append(args, lines, values)
@@ -232,10 +235,9 @@ export const iniFile = defineState<typeof params, FileState, EditInput<IniArgs>>
       })
     return prepareEdit(t, args)
   },
-  read: (t, input) => readText(t, input, givenOf(input.args), input.args.create),
-  reread: rereadFile,
-  want: (input, before) => change(input, before).after,
-  write: writeFile,
-  result: (input, before, after) => editResult(before, after, change(input, before).message),
-  show: showFile,
+  ...editing<IniArgs>(change, givenOf, ({ create }) => create),
+  result(input, before, after) {
+    const msg = change(input, before).message
+    return { ...editResult(before, after, msg), msg }
+  },
 })

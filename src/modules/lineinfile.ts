@@ -1,20 +1,18 @@
 import { problem } from '../core/error.ts'
 import { defineState } from '../core/module.ts'
 import type { Args } from '../core/params.ts'
+import { expandReplacement, parseRegex } from '../core/python-regex.ts'
 import { Secret } from '../core/secret.ts'
-import { type FileState, rereadFile } from '../resources/file.ts'
-import { showFile } from '../resources/file-want.ts'
-import { writeFile } from '../resources/file-write.ts'
+import type { FileState } from '../resources/file.ts'
 import type { Text } from '../resources/secret-text.ts'
-import { expandTemplate, parseRegex } from './python-regex.ts'
 import {
   type Edit,
   type Edited,
   type EditInput,
+  editing,
   editParams,
   editResult,
   prepareEdit,
-  readText,
   requireFile,
   wantEdit,
 } from './text-file.ts'
@@ -85,7 +83,7 @@ function present(args: LineArgs): Edit {
     const lines = parseLines(text)
     const found = find ? search(lines, args.firstmatch, candidate => find(candidate) !== null) : -1
     if (found >= 0) {
-      const wanted = args.backrefs ? expandTemplate(line, find!(lines[found]!)!) : line
+      const wanted = args.backrefs ? expandReplacement(line, find!(lines[found]!)!) : line
       return replaceLine(text, lines, found, wanted)
     }
     if (args.backrefs) return { text, value: '' }
@@ -212,14 +210,14 @@ export const lineinfile = defineState<typeof params, FileState, EditInput<LineAr
     checkArgs(args)
     return prepareEdit(t, args)
   },
-  read: (t, input) => readText(t, input, [input.args.line], input.args.create),
   hasDiffList: true,
-  reread: rereadFile,
-  want: (input, before) => edit(input, before).after,
-  write: writeFile,
+  ...editing<LineArgs>(
+    edit,
+    ({ line }) => [line],
+    ({ create }) => create,
+  ),
   result(input, before, after) {
     const found = editResult(before, after, edit(input, before).message)
     return { ...found, backup: found.backup_file ?? '', ...warningsOf(input.args) }
   },
-  show: showFile,
 })

@@ -7,6 +7,7 @@ import { accept, type FileState, parsePath, readFile, rereadFile } from '../reso
 import { showFile, textOf, wantContent } from '../resources/file-want.ts'
 import { writeFile } from '../resources/file-write.ts'
 import { backup, backupSuffix } from './file-params.ts'
+import { backupResult } from './text-file.ts'
 
 const params = {
   path: { type: 'path', required: true, aliases: ['name'], doc: 'Where it is mounted.' },
@@ -66,7 +67,7 @@ esac >&2
 
 /** Blanks and backslashes in fstab and /proc/mounts are written as octal numbers (fstab(5)). */
 const encode = (field: string): string =>
-  field.replace(/[ \t\n\\]/g, char => `\\${char.charCodeAt(0).toString(8).padStart(3, '0')}`)
+  field.replace(/[ \t\n\\&]/g, char => `\\${char.charCodeAt(0).toString(8).padStart(3, '0')}`)
 const decode = (field: string): string =>
   field.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)))
 
@@ -192,6 +193,7 @@ export const mount = defineState<
     fstype: { doc: 'As asked for.' },
     opts: { doc: 'The options.' },
     fstab: { doc: 'The file.' },
+    backup_file: { doc: 'Path of the backup; empty when none was made.' },
   },
   examples: `
 - ansible.posix.mount: { path: /srv/backups, src: 'UUID=0f2c', fstype: ext4, opts: 'noexec,nodev', state: mounted }
@@ -226,7 +228,7 @@ export const mount = defineState<
   },
   want: ({ args }, before) => want(args, before),
   write,
-  result: ({ args }) => ({
+  result: ({ args }, before, after) => ({
     name: args.path,
     src: args.src,
     fstype: args.fstype,
@@ -234,6 +236,9 @@ export const mount = defineState<
     fstab: args.fstab,
     dump: args.dump,
     passno: args.passno,
+    boot: args.boot ? 'yes' : 'no',
+    backup_file: '',
+    ...backupResult(before.table, after.table),
   }),
   show: ({ path, table, mounted }) => ({
     header: path,

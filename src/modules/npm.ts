@@ -45,7 +45,7 @@ export NPM_CONFIG_UPDATE_NOTIFIER NPM_CONFIG_FUND NPM_CONFIG_AUDIT
 set --
 i=0
 while [ "$i" -lt "$p_argc" ]; do eval "set -- \"\$@\" \"\$p_arg$i\""; i=$((i + 1)); done
-command -v -- "$1" >/dev/null 2>&1 || rt_fail "Failed to find required executable \"$1\""
+rt_need "$1" "Failed to find required executable \"$1\""
 "$@" </dev/null 8>&-
 rt_set code "$?"
 exit 0

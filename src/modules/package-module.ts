@@ -6,9 +6,9 @@ import {
   readPackageState,
   rereadPackages,
   showPackages,
-  writePackageState,
 } from '../resources/package.ts'
 import { requireNoUpgrade, wantPackages } from '../resources/package-want.ts'
+import { foretellPackages, writePackageState } from '../resources/package-write.ts'
 
 /** `installed` and `removed` are the older words. */
 export const packageStates = ['absent', 'installed', 'latest', 'present', 'removed'] as const
@@ -60,8 +60,17 @@ export function renderChange(before: PackageState, after: PackageState): string 
   ].join('; ')
 }
 
+/** What became of which package, as dnf of Ansible lists it. */
+function renderResults(before: PackageState, after: PackageState): readonly string[] {
+  return Object.keys(after.packages).flatMap(name => {
+    const [was, is] = [before.packages[name], after.packages[name]]
+    if (was === is) return []
+    return [is === null ? `Removed: ${name}-${was}` : `Installed: ${name}-${is}`]
+  })
+}
+
 /** The lists are to be fetched, when that is all that is asked for. */
-export function withFetch(
+function withFetch(
   args: { readonly name: readonly string[]; readonly update_cache: boolean },
   state: PackageState,
 ): PackageState {
@@ -72,6 +81,7 @@ export function withFetch(
 export interface Particular {
   readonly use: PackageManager
   readonly options: readonly string[]
+  readonly root?: string | undefined
   readonly isUpgrade: boolean
   readonly isAutoremoved: boolean
   readonly isOnlyUpgraded?: boolean
@@ -93,19 +103,24 @@ export function createPackageModule<P extends typeof commonPackageParams>(
   const common = (args: Args<P>): CommonArgs => args as unknown as CommonArgs
   return {
     ...described,
-    returns: packageReturns,
+    returns: {
+      ...packageReturns,
+      rc: { doc: '0.' },
+      results: { doc: 'List: `Installed: NAME-VERSION` and `Removed: NAME-VERSION` of what changed.' },
+    },
     prepare(t: Target, args: Args<P>) {
       const { isUpgrade, isAutoremoved } = particular(args)
       requireNoUpgrade(t, described.name, isUpgrade || isAutoremoved)
       return args
     },
     read(t: Target, args: Args<P>) {
-      const { use, options, isUpgrade, isAutoremoved } = particular(args)
+      const { use, options, root, isUpgrade, isAutoremoved } = particular(args)
       const { name, state, update_cache } = common(args)
       return readPackageState(t, {
         names: isUpgrade ? name.filter(one => one !== '*') : name,
         use,
         options,
+        root,
         upgrade: isUpgrade ? 'upgrade' : '',
         isAutoremoved,
         isRefreshed: update_cache && name.length > 0 && !t.check,
@@ -120,9 +135,12 @@ export function createPackageModule<P extends typeof commonPackageParams>(
         wantPackages({ ...particular(args), state: stateOf(common(args).state) }, before),
       ),
     write: writePackageState,
+    foretell: foretellPackages,
     result: (_args: Args<P>, before: PackageState, after: PackageState) => ({
       packages: after.packages,
       msg: renderChange(before, after),
+      rc: 0,
+      results: renderResults(before, after),
     }),
     show: showPackages,
   }

@@ -1,12 +1,7 @@
 import { defineState } from '../core/module.ts'
-import {
-  type PackageState,
-  readPackageState,
-  rereadPackages,
-  showPackages,
-  writePackageState,
-} from '../resources/package.ts'
+import { type PackageState, readPackageState, rereadPackages, showPackages } from '../resources/package.ts'
 import { wantPackages } from '../resources/package-want.ts'
+import { foretellPackages, writePackageState } from '../resources/package-write.ts'
 import { packageReturns, packageStates, renderChange, stateOf } from './package-module.ts'
 
 const params = {
@@ -44,6 +39,7 @@ export const packageModule = defineState<typeof params, PackageState>({
   reread: rereadPackages,
   want: ({ state }, before) => wantPackages({ state: stateOf(state) }, before),
   write: writePackageState,
+  foretell: foretellPackages,
   result: (_args, before, after) => ({ packages: after.packages, msg: renderChange(before, after) }),
   show: showPackages,
 })

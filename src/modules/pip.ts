@@ -61,7 +61,7 @@ make_venv() {
     else set -- "\${p_python:-$python}" -m venv; p_python=''
     fi
   fi
-  command -v "$1" >/dev/null 2>&1 || rt_fail "this host has no $1 to make a virtual environment with"
+  rt_need "$1" "this host has no $1 to make a virtual environment with"
   if [ "$p_site" = 1 ]; then set -- "$@" --system-site-packages; fi
   if [ -n "$p_python" ]; then set -- "$@" -p "$p_python"; fi
   "$@" "$venv" </dev/null >&2 8>&- || rt_fail "cannot make the virtual environment $venv"
@@ -83,7 +83,7 @@ elif [ -n "$p_executable" ]; then
 elif "$python" -m pip --version >/dev/null 2>&1; then pip() { "$python" -m pip "$@"; }
 elif command -v pip3 >/dev/null 2>&1; then pip() { command pip3 "$@"; }
 elif command -v pip >/dev/null 2>&1; then pip() { command pip "$@"; }
-else rt_fail "this host has no pip"
+else rt_need pip3 "this host has no pip"
 fi
 # Python tells it ten times as fast as pip freeze, which is for a pip of which no more is known.
 packages() {

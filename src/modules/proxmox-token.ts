@@ -4,10 +4,10 @@ import type { Args } from '../core/params.ts'
 import { Secret } from '../core/secret.ts'
 import { toValue } from '../core/value.ts'
 import { mapText } from '../resources/secret-text.ts'
-import { send } from './uri.ts'
 import { plainText } from './uri-body.ts'
 import { NoAnswer } from './uri-channel.ts'
-import { uriParams } from './uri-request.ts'
+import { requestParams } from './uri-request.ts'
+import { send } from './uri-send.ts'
 
 const params = {
   url: { type: 'text', required: true, doc: 'The server: https://pve.example.com:8006' },
@@ -32,10 +32,10 @@ const params = {
     default: 'made by rota',
     doc: 'Kept with the token. One that is there with the same comment is made anew: nobody has its secret.',
   },
-  ca_path: uriParams.ca_path,
-  tls_fingerprint: uriParams.tls_fingerprint,
-  timeout: uriParams.timeout,
-  from: uriParams.from,
+  ca_path: requestParams.ca_path,
+  tls_fingerprint: requestParams.tls_fingerprint,
+  timeout: requestParams.timeout,
+  from: requestParams.from,
 } as const
 type TokenArgs = Args<typeof params>
 
@@ -57,15 +57,13 @@ const plainRequest = {
   decompress: true,
   remote_src: false,
   status_code: [],
-  return_content: false,
   unredirected_headers: [],
   force_basic_auth: false,
   http_agent: 'rota',
   validate_certs: true,
   ciphers: [],
-  mode: '0600',
-  force: false,
   use_proxy: false,
+  use_netrc: false,
   follow_redirects: 'none',
 } as const
 

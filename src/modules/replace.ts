@@ -1,16 +1,13 @@
 import { defineState } from '../core/module.ts'
 import type { Args } from '../core/params.ts'
-import { type FileState, rereadFile } from '../resources/file.ts'
-import { showFile } from '../resources/file-want.ts'
-import { writeFile } from '../resources/file-write.ts'
-import { expandTemplate, parseRegex } from './python-regex.ts'
+import { expandReplacement, parseRegex } from '../core/python-regex.ts'
+import type { FileState } from '../resources/file.ts'
 import {
   type Edit,
   type EditInput,
+  editing,
   editParams,
-  editResult,
   prepareEdit,
-  readText,
   requireFile,
   wantEdit,
 } from './text-file.ts'
@@ -64,7 +61,7 @@ function replaceEdit(args: ReplaceArgs): Edit {
     const [start, end] = section
     const made = text.slice(start, end).replace(pattern, (...found) => {
       count++
-      return expandTemplate(replacement, matchOf(found))
+      return expandReplacement(replacement, matchOf(found))
     })
     const changed = text.slice(0, start) + made + text.slice(end)
     return { text: changed, value: count > 0 && changed !== text ? `${count} replacements made` : '' }
@@ -105,10 +102,5 @@ export const replace = defineState<typeof params, FileState, EditInput<ReplaceAr
   replace: { path: /opt/app/config.yml, regexp: '\\bdb-old\\b', replace: db-new }
 `,
   prepare: prepareEdit,
-  read: (t, input) => readText(t, input, [input.args.replace], false),
-  reread: rereadFile,
-  want: (input, before) => edit(input, before).after,
-  write: writeFile,
-  result: (input, before, after) => editResult(before, after, edit(input, before).message),
-  show: showFile,
+  ...editing<ReplaceArgs>(edit, ({ replace }) => [replace]),
 })

@@ -8,6 +8,7 @@ import { problem } from '../core/error.ts'
 import type { Target } from '../core/module.ts'
 import type { Ran } from '../core/remote.ts'
 import { sh } from '../core/script.ts'
+import { renderInstallHint } from '../resources/missing-program.ts'
 
 export interface Transfer {
   readonly words: readonly string[]
@@ -159,7 +160,7 @@ export async function runRsync(
     const ran = server.listening ? undefined : await other
     if (ran?.values['missing'] === '1')
       throw problem('E_TASK', `synchronize: ${t.name} has no ${program}`, {
-        hint: 'install rsync there, or use copy',
+        hint: `${renderInstallHint(program)}; or use copy`,
       })
     const lines = here.stdout
       .split('\n')

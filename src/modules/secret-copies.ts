@@ -1,3 +1,4 @@
+import { parseGlob } from '../core/glob.ts'
 import { defineAction, type Outcome } from '../core/module.ts'
 import { Secret } from '../core/secret.ts'
 import type { Value } from '../core/value.ts'
@@ -10,7 +11,6 @@ import {
   SHORTEST_SEARCHED,
   type Unsearched,
 } from '../resources/secret-copies.ts'
-import { matchesGlob } from './glob.ts'
 
 /** Where a host's own services get settings from: cron tables, units, and environments. */
 const systemPlaces = [
@@ -148,7 +148,7 @@ function valuesOf(dict: ReadonlyMap<Value, Value>): ReadonlyMap<string, Secret> 
 }
 
 function isAllowed(path: string, allow: readonly string[]): boolean {
-  return allow.some(one => isBelow(path, one) || matchesGlob(path, one))
+  return allow.some(one => isBelow(path, one) || parseGlob(one).test(path))
 }
 
 function renderCopy({ path, line, secret, encoding }: Copy): string {

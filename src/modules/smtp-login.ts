@@ -15,7 +15,7 @@ import {
   type Route,
   secure,
 } from './uri-channel.ts'
-import { routeOf, uriParams } from './uri-request.ts'
+import { requestParams, routeOf } from './uri-request.ts'
 
 const params = {
   host: { type: 'text', required: true, doc: 'The mail server.' },
@@ -28,10 +28,10 @@ const params = {
   },
   username: { type: 'text', required: true, aliases: ['user'], doc: 'Who logs in.' },
   password: { type: 'secret', required: true, doc: 'The password to try.' },
-  ca_path: uriParams.ca_path,
-  tls_fingerprint: uriParams.tls_fingerprint,
-  timeout: uriParams.timeout,
-  from: uriParams.from,
+  ca_path: requestParams.ca_path,
+  tls_fingerprint: requestParams.tls_fingerprint,
+  timeout: requestParams.timeout,
+  from: requestParams.from,
 } as const
 type SmtpArgs = Args<typeof params>
 

@@ -1,7 +1,12 @@
-import type { Readable } from 'node:stream'
+import { createHash } from 'node:crypto'
+import { Readable } from 'node:stream'
+import { problem } from '../core/error.ts'
 import type { Target } from '../core/module.ts'
 import { sh } from '../core/script.ts'
-import { accept } from '../resources/file.ts'
+import { isSameState } from '../core/value.ts'
+import { accept, type FileState } from '../resources/file.ts'
+import { wantContent } from '../resources/file-want.ts'
+import { writeFile } from '../resources/file-write.ts'
 
 const stageScript = sh`
 umask 077
@@ -31,4 +36,22 @@ export async function withStagedFile<T>(
   } finally {
     await t.run(removeScript, { path })
   }
+}
+
+/** Makes `before` a file with those bytes, by way of a staged one. Throws E_TASK, as for a folder. */
+export async function placeBytes(
+  t: Target,
+  before: FileState,
+  bytes: Buffer,
+  { mode, tmp_dest }: { readonly mode?: string; readonly tmp_dest?: string },
+): Promise<{ readonly after: FileState; readonly changed: boolean }> {
+  if (before.kind === 'directory') throw problem('E_TASK', `${before.path} is a directory, not a file`)
+  const sha256 = createHash('sha256').update(bytes).digest('hex')
+  const after = wantContent(before, { sha256, sizeBytes: bytes.length }, mode)
+  const changed = !isSameState(before, after)
+  if (changed && !t.check)
+    await withStagedFile(t, Readable.from([bytes]), tmp_dest, source =>
+      writeFile(t, before, { ...after, terms: { ...after.terms, source } }),
+    )
+  return { after, changed }
 }

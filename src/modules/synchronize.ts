@@ -68,6 +68,7 @@ function selectWords(args: SyncArgs, isCheck: boolean): readonly string[] {
   return [
     ...flag(isCheck, '--dry-run'),
     ...flag(args.delay_updates, '--delay-updates'),
+    '-F',
     ...flag(args.compress, '--compress'),
     ...flag(args.rsync_timeout > 0, `--timeout=${args.rsync_timeout}`),
     ...flag(args.archive, '--archive'),
@@ -103,7 +104,7 @@ export const synchronize = defineAction({
   params,
   foresees: true,
   returns: {
-    cmd: { doc: 'Words that rsync got.' },
+    cmd: { doc: 'The command line of rsync.' },
     rc: { doc: 'Its exit status.' },
     stdout_lines: { doc: 'What was copied or removed, a line each.' },
   },
@@ -125,7 +126,12 @@ export const synchronize = defineAction({
       program: args.rsync_path,
     })
     const changed = done.lines.length > 0
-    const values = { cmd: done.words, rc: done.exit, stdout_lines: done.lines, stdout: done.lines.join('\n') }
+    const values = {
+      cmd: done.words.join(' '),
+      rc: done.exit,
+      stdout_lines: done.lines,
+      stdout: done.lines.join('\n'),
+    }
     if (done.exit === 0) return { changed, msg: done.lines.join('\n'), values }
     return { changed, failed: true, msg: `rsync: ${t.redactor.clean(done.said)}`, values }
   },

@@ -56,6 +56,13 @@ async function readLive(t: Target, key: string): Promise<string | null> {
   return ran.values['there'] === '1' ? normalize(ran.stdout.toString()) : null
 }
 
+/** `yes` and its like are 1, `no` and its like 0, as in Ansible. */
+function parseValue(value: string): string {
+  const text = value.trim()
+  if (/^(?:y|yes|on|true|t)$/i.test(text)) return '1'
+  return /^(?:n|no|off|false|f)$/i.test(text) ? '0' : text
+}
+
 /** The lines with the key's value: where its first line is, else last. */
 function edit({ name, value, state }: SysctlArgs, text: string): string {
   const lines = text.split('\n').filter((line, i, all) => i < all.length - 1 || line !== '')
@@ -107,7 +114,7 @@ export const sysctl = defineState<typeof params, SysctlState>({
       throw problem('E_PARAMS', 'value cannot be None', { hint: 'add value' })
     if (/[\r\n]/.test(args.value ?? ''))
       throw problem('E_PARAMS', 'sysctl: value holds a line end', { hint: 'write it in one line' })
-    return args
+    return args.value === undefined ? args : { ...args, value: parseValue(args.value) }
   },
   async read(t, args) {
     const live = readLive(t, args.name)

@@ -66,14 +66,22 @@ interface TemplateInput {
   readonly suffix: string | undefined
 }
 
+/** As in Ansible the number of an account that has no name, as in containers. */
+function readUserName(): string {
+  try {
+    return userInfo().username
+  } catch {
+    return String(process.getuid?.() ?? '')
+  }
+}
+
 /** The names that a template has about itself, as in Ansible. */
 function aboutItself(t: Target, args: TemplateArgs, file: string): Readonly<Record<string, Value>> {
-  const { uid, username } = userInfo()
   const run = t.operator.now()
   return {
     ansible_managed: 'Ansible managed',
     template_host: hostname(),
-    template_uid: username || String(uid),
+    template_uid: readUserName(),
     template_path: args.src,
     template_fullpath: file,
     template_destpath: args.dest,

@@ -1,8 +1,10 @@
 import { problem } from '../core/error.ts'
-import type { Target } from '../core/module.ts'
+import type { StateModule, Target } from '../core/module.ts'
+import type { Params } from '../core/params.ts'
 import { Secret } from '../core/secret.ts'
-import { type FileState, readFile } from '../resources/file.ts'
-import { resultOf, textOf, wantContent } from '../resources/file-want.ts'
+import { type FileState, readFile, rereadFile } from '../resources/file.ts'
+import { resultOf, showFile, textOf, wantContent } from '../resources/file-want.ts'
+import { writeFile } from '../resources/file-write.ts'
 import { editText, type Text } from '../resources/secret-text.ts'
 import { attributes, backup, backupSuffix, readOptions, unsafe_writes, validate } from './file-params.ts'
 
@@ -41,7 +43,7 @@ export function prepareEdit<A extends EditArgs>(t: Target, args: A): EditInput<A
 }
 
 /** Reads the file with its content, which is a Secret when one of `texts` is. Links are followed. */
-export function readText(
+function readText(
   t: Target,
   { args, suffix }: EditInput<EditArgs>,
   texts: readonly (Text | undefined)[],
@@ -66,19 +68,36 @@ export type Edit = (text: string, ...given: string[]) => Edited
 
 /** Throws E_TASK for a directory, and for a file that is missing and is not to be made. */
 export function requireFile(before: FileState, isMade: boolean): void {
-  if (before.kind === 'directory') throw problem('E_TASK', `Path ${before.path} is a directory !`)
+  if (before.kind === 'directory')
+    throw problem('E_TASK', `Path ${before.path} is a directory !`, { values: { rc: 256 } })
   if (before.kind === 'absent' && !isMade)
     throw problem('E_TASK', `Destination ${before.path} does not exist !`, {
       hint: 'set create: true where the module has it, or make the file first',
+      values: { rc: 257 },
     })
 }
 
-export function wantEdit(
-  before: FileState,
-  args: EditArgs,
-  given: readonly Text[],
-  edit: Edit,
-): { readonly after: FileState; readonly message: string } {
+/** What the modules do that edit one text file, by the edit and by what of the arguments decides how the file is read. */
+export function editing<A extends EditArgs>(
+  edit: (input: EditInput<A>, before: FileState) => WantedEdit,
+  textsOf: (args: A) => readonly (Text | undefined)[],
+  isMade: (args: A) => boolean = () => false,
+) {
+  return {
+    read: (t, input) => readText(t, input, textsOf(input.args), isMade(input.args)),
+    reread: rereadFile,
+    want: (input, before) => edit(input, before).after,
+    write: writeFile,
+    result: (input, before, after) => editResult(before, after, edit(input, before).message),
+    show: showFile,
+  } satisfies Partial<StateModule<Params, FileState, EditInput<A>>>
+}
+
+export interface WantedEdit {
+  readonly after: FileState
+  readonly message: string
+}
+export function wantEdit(before: FileState, args: EditArgs, given: readonly Text[], edit: Edit): WantedEdit {
   const edited = editText([textOf(before), ...given], edit)
   return { after: wantContent(before, { text: edited.text }, args.mode), message: edited.value }
 }

@@ -32,22 +32,46 @@ export function renderJson(value: Value): string {
   return JSON.stringify(fromValue(value)) ?? 'null'
 }
 
-/** A dict or a list of pairs; a list as a value repeats the name, as Python's urlencode(doseq=True) does. */
+/** A dict or a list of pairs; a list as a value repeats the name, null is left out: as Ansible's form_urlencoded does. */
 function renderForm(body: Value): string {
   const pairs: readonly (readonly [Value, Value])[] = isDict(body)
     ? [...body]
     : (Array.isArray(body) ? body : []).map((pair: Value) => {
         if (Array.isArray(pair) && pair.length === 2) return [pair[0]!, pair[1]!] as const
-        throw problem('E_PARAMS', 'uri: body_format form-urlencoded takes a dict or a list of pairs', {
-          hint: 'write body: { name: value }',
+        const size = isDict(pair) ? pair.size : Array.isArray(pair) ? pair.length : 3
+        const why = size > 2 ? 'too many values to unpack (expected 2)' : 'not enough values to unpack'
+        throw problem('E_PARAMS', `failed to parse body as form_urlencoded: ${why}`, {
+          hint: 'write body: { name: value }, or a list of pairs: [[name, value]]',
         })
       })
   const form = new URLSearchParams()
   for (const [name, value] of pairs)
     for (const one of Array.isArray(value) ? (value as readonly Value[]) : [value])
-      form.append(plainText(name), plainText(one))
+      if (one !== null) form.append(plainText(name), plainText(one))
   return form.toString()
 }
+
+/** What a file's name says of its content; all else is application/octet-stream. */
+const mimeTypes: Readonly<Record<string, string>> = {
+  css: 'text/css',
+  csv: 'text/csv',
+  gif: 'image/gif',
+  htm: 'text/html',
+  html: 'text/html',
+  jpeg: 'image/jpeg',
+  jpg: 'image/jpeg',
+  js: 'text/javascript',
+  json: 'application/json',
+  pdf: 'application/pdf',
+  png: 'image/png',
+  svg: 'image/svg+xml',
+  tar: 'application/x-tar',
+  txt: 'text/plain',
+  xml: 'text/xml',
+  zip: 'application/zip',
+}
+const mimeTypeOf = (filename: string): string =>
+  mimeTypes[/\.([^./]+)$/.exec(filename)?.[1]?.toLowerCase() ?? ''] ?? 'application/octet-stream'
 
 interface Part {
   readonly head: string
@@ -56,29 +80,39 @@ interface Part {
 
 async function partOf(t: Target, name: string, value: Value): Promise<Part> {
   const field = `form-data; name="${name.replaceAll('"', '%22').replace(/[\r\n]/g, ' ')}"`
-  if (!isDict(value)) return { head: field, bytes: Buffer.from(plainText(value)) }
-  const get = (key: string): Value | undefined => (value as Dict).get(key)
+  if (typeof value === 'string' || value instanceof Secret)
+    return { head: `${field}\r\nContent-Type: text/plain`, bytes: Buffer.from(plainText(value)) }
+  if (!isDict(value))
+    throw malformed(`value must be a string, or mapping, cannot be type ${typeNameOf(value)}`)
+  const get = (key: string): string => plainText((value as Dict).get(key) ?? '')
   const [filename, content] = [get('filename'), get('content')]
-  if (filename === undefined && content === undefined)
-    throw problem('E_PARAMS', `uri: the part ${name} has neither content nor filename`, {
-      hint: 'give it content: text, or filename: a file of the operator’s machine',
-    })
-  const bytes =
-    content === undefined
-      ? await readFile(t.operator.find('files', plainText(filename ?? '')))
-      : Buffer.from(plainText(content))
-  const file =
-    filename === undefined ? '' : `; filename="${basename(plainText(filename)).replaceAll('"', '%22')}"`
-  const type = get('mime_type') ?? (filename === undefined ? 'text/plain' : 'application/octet-stream')
-  return { head: `${field}${file}\r\nContent-Type: ${plainText(type)}`, bytes }
+  if (filename === '' && content === '')
+    throw malformed('at least one of filename or content must be provided')
+  const bytes = content === '' ? await readFile(t.operator.find('files', filename)) : Buffer.from(content)
+  const file = filename === '' ? '' : `; filename="${basename(filename).replaceAll('"', '%22')}"`
+  return { head: `${field}${file}\r\nContent-Type: ${get('mime_type') || mimeTypeOf(filename)}`, bytes }
+}
+
+/** Python's word for what stands where a text or a dict should. */
+function typeNameOf(value: Value): string {
+  if (Array.isArray(value)) return 'list'
+  if (typeof value === 'boolean') return 'bool'
+  return value === null
+    ? 'NoneType'
+    : typeof value === 'bigint' || Number.isInteger(fromValue(value))
+      ? 'int'
+      : 'float'
+}
+
+function malformed(why: string): Error {
+  return problem('E_PARAMS', `failed to parse body as form-multipart: ${why}`, {
+    hint: 'write body: { name: text, file: { filename: a file of the operator’s machine } }',
+  })
 }
 
 /** multipart/form-data, RFC 7578. */
 async function encodeMultipart(t: Target, body: Value): Promise<Body> {
-  if (!isDict(body))
-    throw problem('E_PARAMS', 'uri: body_format form-multipart takes a dict', {
-      hint: 'write body: { name: value, file: { filename: path } }',
-    })
+  if (!isDict(body)) throw malformed('Mapping is required')
   const boundary = `rota-${randomBytes(16).toString('hex')}`
   const parts = await Promise.all([...body].map(([name, value]) => partOf(t, plainText(name), value)))
   const chunks = parts.flatMap(({ head, bytes }) => [
@@ -92,20 +126,20 @@ async function encodeMultipart(t: Target, body: Value): Promise<Body> {
   }
 }
 
+/** Content-Type by body_format, of those that have one. */
+export const contentTypes: Readonly<Record<string, string>> = {
+  json: 'application/json',
+  'form-urlencoded': 'application/x-www-form-urlencoded',
+}
+
 /** Text and secrets go as they are in every format but form-multipart; Throws E_PARAMS for a body that the format cannot hold. */
 export async function encodeBody(t: Target, body: Value, format: string): Promise<Body> {
   if (format === 'form-multipart') return encodeMultipart(t, body)
-  const isText = typeof body === 'string' || body instanceof Secret
-  if (format === 'json')
-    return {
-      bytes: Buffer.from(isText ? plainText(body) : renderJson(body)),
-      contentType: 'application/json',
-    }
-  if (format === 'form-urlencoded')
-    return {
-      bytes: Buffer.from(isText ? plainText(body) : renderForm(body)),
-      contentType: 'application/x-www-form-urlencoded',
-    }
-  const text = isDict(body) || Array.isArray(body) ? renderJson(body) : plainText(body)
-  return { bytes: Buffer.from(text), contentType: undefined }
+  return { bytes: Buffer.from(renderBody(body, format)), contentType: contentTypes[format] }
+}
+
+function renderBody(body: Value, format: string): string {
+  if (typeof body === 'string' || body instanceof Secret) return plainText(body)
+  if (format === 'form-urlencoded') return renderForm(body)
+  return format === 'json' || isDict(body) || Array.isArray(body) ? renderJson(body) : plainText(body)
 }

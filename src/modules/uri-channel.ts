@@ -1,10 +1,12 @@
 import { readFile } from 'node:fs/promises'
-import { connect as connectSocket } from 'node:net'
+import { connect as connectSocket, isIPv6 as isIpv6 } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { type ConnectionOptions, connect as connectTls } from 'node:tls'
+import type { Client } from 'undici'
 import { problem } from '../core/error.ts'
 import type { Target } from '../core/module.ts'
 import { sh } from '../core/script.ts'
+import type { Secret } from '../core/secret.ts'
 
 /** Where the connection is made and how it is secured. */
 export interface Route {
@@ -16,6 +18,8 @@ export interface Route {
   readonly fingerprint?: string | undefined
   /** Paths as given, for a curl on the target. */
   readonly tlsFiles: { readonly ca?: string; readonly cert?: string; readonly key?: string }
+  /** Who is between here and a URL. */
+  readonly proxyOf?: ((url: URL) => HttpProxy | undefined) | undefined
 }
 
 /** The request did not get an answer. `message` is for people. */
@@ -27,6 +31,17 @@ export class NoAnswer extends Error {
 export interface Place {
   readonly host: string
   readonly port: number
+  /** Its connections go through this. */
+  readonly via?: HttpProxy
+}
+
+/** An HTTP proxy; `authorization` and `url` hold its password. */
+export interface HttpProxy {
+  readonly host: string
+  readonly port: number
+  readonly authorization?: string
+  /** As the environment has it, for a curl on the target. */
+  readonly url: Secret
 }
 
 function openLocally(route: Route, { host, port }: Place): Promise<Duplex> {
@@ -42,10 +57,41 @@ function openLocally(route: Route, { host, port }: Place): Promise<Duplex> {
   })
 }
 
-/** A connection by the target's sshd, or from the operator's machine. */
-export function openChannel(t: Target, route: Route, place: Place): Promise<Duplex> {
+/** A connection by the target's sshd, or from the operator's machine. Rejects with NoAnswer when a proxy does not let it through. */
+export async function openChannel(t: Target, route: Route, place: Place): Promise<Duplex> {
+  const { host, port, via } = place
+  if (via !== undefined) return connectThrough(await openChannel(t, route, via), route, place, via)
   if (route.from === 'operator') return openLocally(route, place)
-  return t.forward(route.unixSocket ? { socket: route.unixSocket } : place)
+  return t.forward(route.unixSocket ? { socket: route.unixSocket } : { host, port })
+}
+
+/** HTTP/1.1 over an open channel. */
+export async function openClient(channel: Duplex, { timeoutMs }: Route, origin: string): Promise<Client> {
+  // Loaded when it is needed: it takes longer to load than all the rest of a small run.
+  const undici = (await import('undici')).default
+  return new undici.Client(origin, {
+    // Not at once: undici would still take itself to be connecting, and wait for ever.
+    connect: (_options, done) => process.nextTick(done, null, asSocket(channel)),
+    headersTimeout: timeoutMs,
+    bodyTimeout: timeoutMs,
+  })
+}
+
+/** undici keeps sockets from holding the process open; a forwarded channel has no such switch. */
+function asSocket(channel: Duplex): Duplex {
+  const bare = channel as Duplex & { ref?: unknown; unref?: unknown }
+  return 'ref' in bare ? bare : Object.assign(channel, { ref: () => channel, unref: () => channel })
+}
+
+/** A tunnel to the place, by the CONNECT of RFC 9110. */
+async function connectThrough(channel: Duplex, route: Route, place: Place, via: HttpProxy): Promise<Duplex> {
+  const client = await openClient(channel, route, `http://${isIpv6(via.host) ? `[${via.host}]` : via.host}`)
+  const to = `${isIpv6(place.host) ? `[${place.host}]` : place.host}:${place.port}`
+  const headers = via.authorization === undefined ? {} : { 'proxy-authorization': via.authorization }
+  const { statusCode, socket } = await client.connect({ path: to, headers: { host: to, ...headers } })
+  if (statusCode >= 200 && statusCode < 300) return socket
+  channel.destroy()
+  throw new NoAnswer(`Tunnel connection failed: the proxy answers ${statusCode}`)
 }
 
 /** A connection, or NoAnswer when it takes longer than the task's timeout; one that comes too late is closed. */

@@ -2,7 +2,18 @@ import type { Duplex } from 'node:stream'
 import type { Target } from '../core/module.ts'
 import { sh } from '../core/script.ts'
 import { Secret } from '../core/secret.ts'
-import { describe, inTime, NoAnswer, openChannel, openSecure, type Place, type Route } from './uri-channel.ts'
+import { plainText } from './uri-body.ts'
+import {
+  describe,
+  type HttpProxy,
+  inTime,
+  NoAnswer,
+  openChannel,
+  openClient,
+  openSecure,
+  type Place,
+  type Route,
+} from './uri-channel.ts'
 
 /** One request as it goes over the wire. Holds secrets in plain: it is sent and never shown. */
 export interface HttpRequest {
@@ -27,27 +38,23 @@ const placeOf = (url: URL): Place => ({
   port: Number(url.port) || (url.protocol === 'https:' ? 443 : 80),
 })
 
-/** undici keeps sockets from holding the process open; a forwarded channel has no such switch. */
-function asSocket(channel: Duplex): Duplex {
-  const bare = channel as Duplex & { ref?: unknown; unref?: unknown }
-  return 'ref' in bare ? bare : Object.assign(channel, { ref: () => channel, unref: () => channel })
-}
-
-/** HTTP/1.1 over an open channel, by undici. */
-async function speak(channel: Duplex, route: Route, request: HttpRequest): Promise<HttpResponse> {
-  // Loaded when it is needed: it takes longer to load than all the rest of a small run.
-  const { Client } = (await import('undici')).default
-  const client = new Client(request.url.origin, {
-    // Not at once: undici would still take itself to be connecting, and wait for ever.
-    connect: (_options, done) => process.nextTick(done, null, asSocket(channel)),
-    headersTimeout: route.timeoutMs,
-    bodyTimeout: route.timeoutMs,
-  })
+/** One request over an open channel. A proxy that is spoken to in plain gets the whole URL: RFC 9112, section 3.2.2. */
+async function speak(
+  channel: Duplex,
+  route: Route,
+  request: HttpRequest,
+  proxy: HttpProxy | undefined,
+): Promise<HttpResponse> {
+  const client = await openClient(channel, route, request.url.origin)
+  const path = `${request.url.pathname}${request.url.search}`
   try {
     const response = await client.request({
-      path: `${request.url.pathname}${request.url.search}`,
+      path: proxy ? request.url.origin + path : path,
       method: request.method as 'GET',
-      headers: Object.fromEntries(request.headers),
+      headers: {
+        ...Object.fromEntries(request.headers),
+        ...(proxy?.authorization === undefined ? {} : { 'proxy-authorization': proxy.authorization }),
+      },
       body: request.body ?? null,
     })
     const cookies = response.headers['set-cookie']
@@ -84,6 +91,7 @@ function configLine(name: string, value: string): string {
 }
 
 function renderConfig(route: Route, request: HttpRequest): Secret {
+  const proxy = route.unixSocket ? undefined : route.proxyOf?.(request.url)
   const { ca, cert, key } = route.tlsFiles
   if (route.fingerprint !== undefined)
     throw new NoAnswer('tls_fingerprint cannot be given to curl on the target; use from: operator')
@@ -98,7 +106,9 @@ function renderConfig(route: Route, request: HttpRequest): Secret {
     configLine('url', request.url.href),
     request.method === 'HEAD' ? 'head' : configLine('request', request.method),
     configLine('max-time', String(route.timeoutMs / 1000)),
-    configLine('noproxy', '*'),
+    ...(proxy
+      ? [configLine('proxy', plainText(proxy.url)), configLine('noproxy', ''), 'suppress-connect-headers']
+      : [configLine('noproxy', '*')]),
     ...[...request.headers].map(([name, value]) => configLine('header', `${name}: ${value}`)),
     ...(request.body === undefined ? [] : [configLine('header', 'expect:')]),
     ...(request.body === undefined ? [] : [configLine('data-raw', request.body.toString('utf8'))]),
@@ -152,9 +162,13 @@ async function runCurl(t: Target, route: Route, request: HttpRequest): Promise<H
  * no secret is on the host; where forwarding does not work, the host's curl gets all of it by stdin. Throws NoAnswer.
  */
 export async function exchange(t: Target, route: Route, request: HttpRequest): Promise<HttpResponse> {
+  const proxy = route.unixSocket ? undefined : route.proxyOf?.(request.url)
+  const isSecure = request.url.protocol === 'https:'
+  const own = placeOf(request.url)
+  const place = proxy === undefined ? own : isSecure ? { ...own, via: proxy } : proxy
   let channel: Duplex
   try {
-    channel = await inTime(route, openChannel(t, route, placeOf(request.url)))
+    channel = await inTime(route, openChannel(t, route, place))
   } catch (error) {
     if (error instanceof NoAnswer) throw error
     // Whether forwarding is forbidden or nobody listens is not told apart here: the host's own curl knows.
@@ -162,8 +176,8 @@ export async function exchange(t: Target, route: Route, request: HttpRequest): P
     throw new NoAnswer(t.redactor.clean(describe(error)))
   }
   try {
-    if (request.url.protocol === 'https:') channel = await openSecure(t, route, placeOf(request.url), channel)
-    return await speak(channel, route, request)
+    if (isSecure) channel = await openSecure(t, route, place, channel)
+    return await speak(channel, route, request, isSecure ? undefined : proxy)
   } catch (error) {
     channel.destroy()
     // Throws what is wrong with the link to the target, should it be that and not the server.

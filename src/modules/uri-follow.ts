@@ -27,9 +27,19 @@ function wantFollow(follow: Follow, method: string, status: number): boolean {
   return follow === 'urllib2' && method === 'POST' && status <= 303
 }
 
-/** The request to send to the new place: RFC 9110 section 15.4, with the method changes that browsers made customary. */
-function redirect(request: HttpRequest, status: number, url: URL, dropped: readonly string[]): HttpRequest {
+/**
+ * The request to send to the new place: RFC 9110 section 15.4, with the method changes that browsers made customary. Python's urllib2
+ * only ever gets.
+ */
+function redirect(
+  request: HttpRequest,
+  how: Follow,
+  status: number,
+  url: URL,
+  dropped: readonly string[],
+): HttpRequest {
   const toGet =
+    how === 'urllib2' ||
     (status === 303 && request.method !== 'HEAD') ||
     (status === 302 && !isRead(request.method)) ||
     (status === 301 && request.method === 'POST')
@@ -59,20 +69,32 @@ function withCookies(request: HttpRequest, cookies: ReadonlyMap<string, string>)
   return { ...request, headers: new Map([...request.headers, ['cookie', text]]) }
 }
 
-/** Sends the request and follows redirects. Throws NoAnswer. */
+/** The Authorization header that an answer of 401 asks for, where there is one to give. */
+export type Login = (header: string, method: string, url: URL) => string | undefined
+
+/** Sends the request and follows redirects. Only the first one's origin gets what `login` gives. Throws NoAnswer. */
 export async function follow(
   t: Target,
   route: Route,
   first: HttpRequest,
   how: Follow,
   unredirected: readonly string[],
+  login: Login,
 ): Promise<Walked> {
   const cookies = new Map<string, string>()
-  let request = first
-  for (let hop = 0; ; hop++) {
+  const send = async (request: HttpRequest): Promise<HttpResponse> => {
     const own = request.url.origin === first.url.origin
     const response = await exchange(t, route, own ? withCookies(request, cookies) : request)
     for (const [name, value] of response.setCookies.map(parseCookie)) cookies.set(name, value)
+    return response
+  }
+  let request = first
+  for (let hop = 0; ; hop++) {
+    let response = await send(request)
+    const asked = response.status === 401 && request.url.origin === first.url.origin
+    const answer = asked && login(response.headers.get('www-authenticate') ?? '', request.method, request.url)
+    if (answer)
+      response = await send({ ...request, headers: new Map([...request.headers, ['authorization', answer]]) })
     const location = response.headers.get('location')
     const next =
       location === undefined || !URL.canParse(location, request.url.href)
@@ -81,6 +103,6 @@ export async function follow(
     const isHttp = next !== undefined && /^https?:$/.test(next.protocol)
     if (!isHttp || hop === MOST_REDIRECTS || !wantFollow(how, request.method, response.status))
       return { response, url: request.url, redirected: hop > 0, cookies }
-    request = redirect(request, response.status, next, unredirected)
+    request = redirect(request, how, response.status, next, unredirected)
   }
 }

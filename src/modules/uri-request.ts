@@ -4,12 +4,14 @@ import type { Target } from '../core/module.ts'
 import type { Args } from '../core/params.ts'
 import { sh } from '../core/script.ts'
 import { reveal, Secret } from '../core/secret.ts'
-import { type Body, encodeBody, plainText } from './uri-body.ts'
+import { attributes, unsafe_writes } from './file-params.ts'
+import { type Body, contentTypes, encodeBody, plainText } from './uri-body.ts'
 import { type Route, readPem } from './uri-channel.ts'
 import type { HttpRequest } from './uri-exchange.ts'
+import type { Credentials } from './uri-login.ts'
 
-/** The options of uri. */
-export const uriParams = {
+/** Options that say what is asked, of whom and how. */
+export const requestParams = {
   url: { type: 'text', required: true, doc: 'http or https URL.' },
   method: { type: 'string', default: 'GET', doc: 'HTTP method.' },
   body: {
@@ -29,11 +31,6 @@ export const uriParams = {
   remote_src: { type: 'bool', default: false, doc: '`src` is a file of the target.' },
   headers: { type: 'dict', doc: 'Headers; values may be secrets.' },
   status_code: { type: 'list', default: ['200'], doc: 'Statuses that are a success.' },
-  return_content: {
-    type: 'bool',
-    default: false,
-    doc: 'Return the body as `content`. JSON is always returned as `json`.',
-  },
   timeout: { type: 'int', default: 30, doc: 'Seconds for connecting, and for the server to say something.' },
   follow_redirects: {
     type: 'any',
@@ -41,12 +38,12 @@ export const uriParams = {
     doc: '`safe` (only GET and HEAD), `all` (or yes), `none` (or no), `urllib2`.',
   },
   unredirected_headers: { type: 'list', default: [], doc: 'Headers that are not sent on after a redirect.' },
-  url_username: { type: 'string', aliases: ['user'], doc: 'User of Basic authentication.' },
+  url_username: { type: 'string', aliases: ['user'], doc: 'User of Basic or Digest authentication.' },
   url_password: { type: 'secret', aliases: ['password'], doc: 'Its password.' },
   force_basic_auth: {
     type: 'bool',
     default: false,
-    doc: 'Send them at once, not only when asked with a 401.',
+    doc: 'Send them at once, as Basic authentication, not only when asked with a 401.',
   },
   http_agent: { type: 'string', default: 'rota', doc: 'The User-Agent header.' },
   validate_certs: { type: 'bool', default: true, doc: 'Refuse a certificate that nobody trusted signed.' },
@@ -59,21 +56,21 @@ export const uriParams = {
   client_key: { type: 'path', doc: 'PEM file of its key.' },
   ciphers: { type: 'list', default: [], doc: 'OpenSSL’s names of the ciphers to offer.' },
   unix_socket: { type: 'path', doc: 'Connect to this socket instead of the URL’s host.' },
-  dest: {
-    type: 'path',
-    doc: 'Write the body to this file of the target (to a file of the URL’s name in a folder).',
-  },
-  mode: { type: 'mode', default: '0600', doc: 'Mode of that file.' },
-  creates: { type: 'path', doc: 'Do nothing when this file of the target is there.' },
-  removes: { type: 'path', doc: 'Do nothing when this file of the target is not there.' },
   decompress: {
     type: 'bool',
     default: true,
     doc: 'Take the body out of gzip, should the server send it so.',
   },
-  force: { type: 'bool', default: false, doc: 'Taken for compatibility: there is no cache.' },
-  use_proxy: { type: 'bool', default: false, doc: 'Has to be false: requests go straight to the server.' },
-  use_netrc: { type: 'bool', doc: 'Has to be false: no netrc is read.' },
+  use_proxy: {
+    type: 'bool',
+    default: true,
+    doc: 'Go by the proxy that `http_proxy`, `https_proxy` and `no_proxy` name, of the task’s `environment` or of the target’s session.',
+  },
+  use_netrc: {
+    type: 'bool',
+    default: true,
+    doc: 'Without a user, send the login that the target’s `~/.netrc` (or the file that `NETRC` of the environment names) has for the host, instead of any Authorization header.',
+  },
   use_gssapi: { type: 'bool', doc: 'Has to be false: there is no Kerberos.' },
   from: {
     type: 'string',
@@ -82,10 +79,30 @@ export const uriParams = {
     doc: 'Who makes the connection. From the target its sshd does, and the host’s curl only where forwarding is not possible.',
   },
 } as const
+export type RequestArgs = Args<typeof requestParams>
+
+/** The options of uri. */
+export const uriParams = {
+  ...requestParams,
+  return_content: {
+    type: 'bool',
+    default: false,
+    doc: 'Return the body as `content`. JSON is always returned as `json`.',
+  },
+  dest: {
+    type: 'path',
+    doc: 'Write the body to this file of the target (to a file of the URL’s name in a folder).',
+  },
+  ...attributes,
+  unsafe_writes,
+  creates: { type: 'path', doc: 'Do nothing when this file of the target is there.' },
+  removes: { type: 'path', doc: 'Do nothing when this file of the target is not there.' },
+  force: { type: 'bool', default: false, doc: 'Taken for compatibility: there is no cache.' },
+} as const
 export type UriArgs = Args<typeof uriParams>
 /** Those that say how the connection is made. */
 export type RouteArgs = Pick<
-  UriArgs,
+  RequestArgs,
   | 'from'
   | 'timeout'
   | 'validate_certs'
@@ -106,33 +123,33 @@ export function parseUrl(url: string | Secret): URL {
   })
 }
 
-const basic = (user: string, password: string): string =>
-  `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`
-
-/** The Authorization header for user and password, from the options or from the URL, which loses them. */
-export function credentialsOf(args: UriArgs, url: URL): string | undefined {
+/** User and password, from the options or from the URL, which loses them. */
+export function credentialsOf(args: RequestArgs, url: URL): Credentials | undefined {
   const [user, password] = [decodeURIComponent(url.username), decodeURIComponent(url.password)]
   url.username = ''
   url.password = ''
   if (args.url_username !== undefined)
-    return basic(args.url_username, args.url_password === undefined ? '' : reveal(args.url_password))
-  return user === '' ? undefined : basic(user, password)
+    return {
+      user: args.url_username,
+      password: args.url_password === undefined ? '' : reveal(args.url_password),
+    }
+  return user === '' ? undefined : { user, password }
 }
 
 const readRemote = sh`cat -- "$p_path"`
-async function bodyOf(t: Target, args: UriArgs): Promise<Body | undefined> {
+async function bodyOf(t: Target, args: RequestArgs): Promise<Body | undefined> {
   if (args.src === undefined)
     return args.body === undefined ? undefined : encodeBody(t, args.body, args.body_format)
-  if (!args.remote_src)
-    return { bytes: await readFile(t.operator.find('files', args.src)), contentType: undefined }
+  const contentType = contentTypes[args.body_format]
+  if (!args.remote_src) return { bytes: await readFile(t.operator.find('files', args.src)), contentType }
   const ran = await t.run(readRemote, { path: args.src })
   if (ran.exit !== 0)
     throw problem('E_FILE', `${t.name}: ${args.src} cannot be read`, { hint: 'check the path' })
-  return { bytes: ran.stdout, contentType: undefined }
+  return { bytes: ran.stdout, contentType }
 }
 
 /** The request as it is sent. Throws E_PARAMS for a header that is none, E_FILE for a body that cannot be read. */
-export async function requestOf(t: Target, args: UriArgs, url: URL): Promise<HttpRequest> {
+export async function requestOf(t: Target, args: RequestArgs, url: URL): Promise<HttpRequest> {
   const body = await bodyOf(t, args)
   const headers = new Map([
     ['user-agent', args.http_agent],

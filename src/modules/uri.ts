@@ -1,91 +1,38 @@
-import { promisify } from 'node:util'
-import { gunzip } from 'node:zlib'
-import { problem } from '../core/error.ts'
+import { problem, RotaError } from '../core/error.ts'
 import { defineAction, type Outcome, type Target } from '../core/module.ts'
 import { sh } from '../core/script.ts'
 import { Secret } from '../core/secret.ts'
 import { toValue, type Value } from '../core/value.ts'
-import { refuseAll } from './refused.ts'
-import { describe, NoAnswer } from './uri-channel.ts'
-import type { HttpRequest, HttpResponse } from './uri-exchange.ts'
-import { type Follow, follow, type Walked } from './uri-follow.ts'
-import { credentialsOf, parseUrl, requestOf, routeOf, type UriArgs, uriParams } from './uri-request.ts'
-
-const unzip = promisify(gunzip)
+import { readFile } from '../resources/file.ts'
+import { downloadName } from './download.ts'
+import { readOptions } from './file-params.ts'
+import { placeBytes } from './staged-file.ts'
+import { NoAnswer } from './uri-channel.ts'
+import type { HttpResponse } from './uri-exchange.ts'
+import type { Walked } from './uri-follow.ts'
+import { type UriArgs, uriParams } from './uri-request.ts'
+import { send } from './uri-send.ts'
 
 const unneeded = sh`
-if [ -n "$p_creates" ] && [ -e "$p_creates" ]; then rt_set why "$p_creates exists"; fi
-if [ -n "$p_removes" ] && ! [ -e "$p_removes" ]; then rt_set why "$p_removes does not exist"; fi
+if [ -n "$p_creates" ] && [ -e "$p_creates" ]; then rt_set why "'$p_creates' exists"; fi
+if [ -n "$p_removes" ] && ! [ -e "$p_removes" ]; then rt_set why "'$p_removes' does not exist"; fi
 `
-const download = sh`
-dest=$p_dest
-if [ -d "$dest" ]; then dest=$dest/$p_name; fi
-temp=$(mktemp "$dest.XXXXXX") || exit 1
-trap 'rm -f -- "$temp"' EXIT
-cat >"$temp" || exit 1
-rt_set path "$dest"
-if cmp -s -- "$temp" "$dest"; then chmod -- "$p_mode" "$dest"; exit; fi
-chmod -- "$p_mode" "$temp" && mv -f -- "$temp" "$dest" && rt_set changed 1
-`
-
-const follows: Readonly<Record<string, Follow>> = {
-  safe: 'safe',
-  all: 'all',
-  yes: 'all',
-  true: 'all',
-  none: 'none',
-  no: 'none',
-  false: 'none',
-  urllib2: 'urllib2',
-}
-
-/** The answer with its body taken out of gzip. Throws NoAnswer for what is none, and for more than 1 GiB. */
-async function decompressed(walked: Walked): Promise<Walked> {
-  const { response } = walked
-  if (!/\bgzip\b/i.test(response.headers.get('content-encoding') ?? '') || response.body.length === 0)
-    return walked
+/** The body as text, in the charset that its type names. */
+function textOf({ headers, body }: HttpResponse): string {
+  const charset = /;\s*charset="?([\w.:-]+)/i.exec(headers.get('content-type') ?? '')?.[1] ?? 'utf-8'
   try {
-    const body = await unzip(response.body, { maxOutputLength: 2 ** 30 })
-    return { ...walked, response: { ...response, body } }
-  } catch (error) {
-    throw new NoAnswer(`the body cannot be decompressed: ${describe(error)}`)
+    return new TextDecoder(charset, { ignoreBOM: true }).decode(body)
+  } catch {
+    return body.toString('utf8')
   }
-}
-
-/** As `walk`, with the body decompressed where that is wanted. */
-export async function send(t: Target, args: UriArgs): Promise<Walked> {
-  const walked = await walk(t, args)
-  return args.decompress ? decompressed(walked) : walked
-}
-
-/** Sends it; with a password that need not be sent at once, a second time when the server asks for it. */
-async function walk(t: Target, args: UriArgs): Promise<Walked> {
-  const url = parseUrl(args.url)
-  const credentials = credentialsOf(args, url)
-  const how = follows[String(args.follow_redirects)]
-  if (how === undefined)
-    throw problem('E_PARAMS', `uri: follow_redirects: ${String(args.follow_redirects)} is not known`, {
-      hint: 'use safe, all, none or urllib2',
-    })
-  const request = await requestOf(t, args, url)
-  const route = await routeOf(t, args)
-  const unredirected = args.unredirected_headers.map(name => name.toLowerCase())
-  const signed = (): HttpRequest => ({
-    ...request,
-    headers: new Map([['authorization', credentials ?? ''], ...request.headers]),
-  })
-  const now = credentials !== undefined && args.force_basic_auth
-  const walked = await follow(t, route, now ? signed() : request, how, unredirected)
-  const asked = /\bbasic\b/i.test(walked.response.headers.get('www-authenticate') ?? '')
-  if (walked.response.status !== 401 || credentials === undefined || now || !asked) return walked
-  return follow(t, route, signed(), how, unredirected)
 }
 
 /** The body as JSON when its type says so; undefined for what is none. */
 function parseJson(response: HttpResponse): Value | undefined {
-  if (!/\bjson\b/.test(response.headers.get('content-type') ?? '')) return undefined
+  if (!/^[^;]*[/+](?:json|javascript)\s*(?:;|$)/i.test(response.headers.get('content-type') ?? ''))
+    return undefined
   try {
-    return toValue(JSON.parse(response.body.toString('utf8')))
+    return toValue(JSON.parse(textOf(response)))
   } catch {
     return undefined
   }
@@ -113,19 +60,34 @@ function renderAnswer(
       .reverse()
       .join('; '),
     ...(json === undefined ? {} : { json }),
-    ...(args.return_content ? { content: response.body.toString('utf8') } : {}),
+    ...(args.return_content ? { content: textOf(response) } : {}),
   }
 }
 
+/** A 304 says that the file is good as it is. */
 async function save(t: Target, args: UriArgs, { response, url }: Walked): Promise<Outcome> {
-  const name = decodeURIComponent(url.pathname.split('/').at(-1) ?? '').replaceAll('/', '_') || 'index.html'
-  const ran = await t.run(download, { dest: args.dest, name, mode: args.mode }, { stdin: response.body })
-  if (ran.exit !== 0)
-    throw problem(
-      'E_FILE',
-      `${t.name}: ${args.dest} cannot be written: ${t.redactor.clean(ran.stderr.toString('utf8').trim())}`,
-    )
-  return { changed: ran.values['changed'] === '1', values: { path: ran.values['path'] } }
+  const options = { ...readOptions(args), follow: true, digest: true, into: nameInFolder(response, url) }
+  try {
+    const before = await readFile(t, args.dest ?? '', options)
+    if (response.status === 304) return { changed: false, values: { path: before.path } }
+    const { after, changed } = await placeBytes(t, before, response.body, args)
+    return { changed, values: { path: after.path } }
+  } catch (error) {
+    if (!(error instanceof RotaError) || error.code !== 'E_TASK') throw error
+    throw problem('E_TASK', `Could not replace file: ${error.message}`, {
+      hint: 'check that its folder is there and that the user may write to it',
+    })
+  }
+}
+
+const nameInFolder = (response: HttpResponse, url: URL): string =>
+  downloadName({ response, url }).replaceAll('/', '_')
+
+/** When the file that is to be replaced was written: what is not newer on the server need not be sent. */
+async function sinceOf(t: Target, args: UriArgs): Promise<Date | undefined> {
+  if (args.dest === undefined) return undefined
+  const { kind, modifiedAt } = await readFile(t, args.dest, { follow: true, times: true })
+  return kind === 'file' && modifiedAt !== undefined ? new Date(modifiedAt * 1000) : undefined
 }
 
 async function whyUnneeded(t: Target, args: UriArgs): Promise<string | undefined> {
@@ -137,35 +99,39 @@ async function whyUnneeded(t: Target, args: UriArgs): Promise<string | undefined
 async function talk(t: Target, args: UriArgs, started: Date): Promise<Outcome> {
   const elapsed = (): number => Math.floor((t.operator.now().getTime() - started.getTime()) / 1000)
   try {
-    const walked = await send(t, args)
+    const since = await sinceOf(t, args)
+    const headers = since && new Map([['if-modified-since', since.toUTCString()], ...(args.headers ?? [])])
+    const walked = await send(t, { ...args, ...(headers && { headers }) })
     const values = { ...renderAnswer(args, walked), elapsed: elapsed() }
-    const { status, reason, body } = walked.response
-    if (!args.status_code.map(Number).includes(status))
-      return {
-        changed: false,
-        failed: true,
-        msg: `Status code was ${status} and not [${args.status_code.join(', ')}]: ${status < 300 ? `OK (${body.length} bytes)` : `HTTP Error ${status}: ${reason}`}`,
-        values,
-      }
-    const msg = `HTTP ${status} (${body.length} bytes)`
+    const { status, reason, headers: got } = walked.response
+    const isOk = status < 300
+    const msg = isOk
+      ? `OK (${got.get('content-length') ?? 'unknown'} bytes)`
+      : `HTTP Error ${status}: ${reason}`
+    if (!args.status_code.map(Number).includes(status)) return failed(args, status, msg, values)
     if (args.dest === undefined) return { changed: false, msg, values }
     const saved = await save(t, args, walked)
     return { ...saved, msg, values: { ...values, ...saved.values } }
   } catch (error) {
     if (!(error instanceof NoAnswer)) throw error
-    return {
-      changed: false,
-      failed: true,
-      msg: `Status code was -1 and not [${args.status_code.join(', ')}]: Request failed: ${error.message}`,
-      values: {
-        status: -1,
-        url: args.url,
-        redirected: false,
-        elapsed: elapsed(),
-        ...(args.return_content ? { content: '' } : {}),
-      },
-    }
+    return failed(args, -1, `Request failed: ${error.message}`, {
+      status: -1,
+      url: args.url,
+      redirected: false,
+      elapsed: elapsed(),
+      ...(args.return_content ? { content: '' } : {}),
+    })
   }
+}
+
+function failed(
+  args: UriArgs,
+  status: number,
+  why: string,
+  values: Readonly<Record<string, unknown>>,
+): Outcome {
+  const msg = `Status code was ${status} and not [${args.status_code.join(', ')}]: ${why}`
+  return { changed: false, failed: true, msg, values }
 }
 
 export const uri = defineAction({
@@ -174,13 +140,9 @@ export const uri = defineAction({
   notes: [
     'The connection is made by the target’s sshd (or by the operator’s machine with `from: operator`), HTTP and TLS are spoken on the operator’s machine: no secret of the request is on the host. Where sshd refuses forwarding, the host’s curl gets the whole request by its stdin.',
     'A server that cannot be reached gives status -1, so that `until: r.status == 200` can wait for it.',
-    'Digest, GSSAPI, netrc and proxies are not supported. Credentials and cookies never follow a redirect to another origin.',
+    'GSSAPI is not supported. Credentials and cookies never follow a redirect to another origin.',
   ],
   params: uriParams,
-  refused: refuseAll(
-    'set them with the module file afterwards',
-    'attr attributes group owner selevel serole setype seuser unsafe_writes',
-  ),
   rules: { mutuallyExclusive: [['body', 'src']] },
   returns: {
     status: { doc: 'HTTP status; -1 when there was no answer.' },
@@ -211,12 +173,8 @@ export const uri = defineAction({
       password: "{{ secrets.ADMIN_PASSWORD }}"
 `,
   async run(t, args) {
-    for (const name of ['use_proxy', 'use_netrc', 'use_gssapi'] as const)
-      if (args[name])
-        throw problem('E_PARAMS', `uri: ${name}: true is not supported`, { hint: 'leave it out' })
     const why = await whyUnneeded(t, args)
-    if (why !== undefined)
-      return { changed: false, msg: `skipped, since ${why}`, values: { stdout: `skipped, since ${why}` } }
+    if (why !== undefined) return { changed: false, values: { stdout: `skipped, since ${why}` } }
     return talk(t, args, t.operator.now())
   },
 })

@@ -2,27 +2,18 @@ import { problem } from '../core/error.ts'
 import { defineAction, type Target } from '../core/module.ts'
 import type { Args } from '../core/params.ts'
 import { type Look, outcomeOf, proveSteady, steadyParams } from './steadiness.ts'
-import { send } from './uri.ts'
 import { NoAnswer } from './uri-channel.ts'
-import { uriParams } from './uri-request.ts'
+import { requestParams } from './uri-request.ts'
+import { send } from './uri-send.ts'
 
-const {
-  creates: _1,
-  removes: _2,
-  dest: _3,
-  mode: _4,
-  force: _5,
-  use_proxy: _6,
-  return_content: _7,
-  ...asked
-} = uriParams
+const { use_proxy: _1, use_netrc: _2, ...asked } = requestParams
 const params = { ...asked, ...steadyParams } as const
 type VerifyArgs = Args<typeof params>
 
 const isAbout = (status: number): boolean => status === 401 || status === 403
 
 /** 401 and 403 speak about the credential; so does a 2xx where a refusal is what is asked for. All else may pass. */
-export function judgeStatus(status: number, wanted: readonly number[]): Look {
+function judgeStatus(status: number, wanted: readonly number[]): Look {
   if (wanted.includes(status)) return { kind: 'good' }
   const why = `HTTP ${status}, not ${wanted.join(' or ')}`
   const isGranted = wanted.every(isAbout) && status >= 200 && status < 300
@@ -32,9 +23,8 @@ export function judgeStatus(status: number, wanted: readonly number[]): Look {
 }
 
 async function look(t: Target, args: VerifyArgs, wanted: readonly number[]): Promise<Look> {
-  const rest = { mode: '0600', force: false, use_proxy: false, return_content: false }
   try {
-    const { response } = await send(t, { ...args, ...rest })
+    const { response } = await send(t, { ...args, use_proxy: false, use_netrc: false })
     return judgeStatus(response.status, wanted)
   } catch (error) {
     if (!(error instanceof NoAnswer)) throw error

@@ -3,9 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { problem } from '../core/error.ts'
 import { defineAction, type Outcome, type Target } from '../core/module.ts'
 import type { Args } from '../core/params.ts'
+import { parseRegex } from '../core/python-regex.ts'
 import { joinScripts, sh } from '../core/script.ts'
 import { pathScript } from '../resources/path-script.ts'
-import { parseRegex } from './python-regex.ts'
 
 const params = {
   host: { type: 'string', default: '127.0.0.1', doc: 'Host as the target sees it.' },

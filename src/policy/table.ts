@@ -4,7 +4,7 @@ const DAY_MS = 86_400_000
 const HOUR_MS = DAY_MS / 24
 
 /** `12d`, `5h`: whole units, rounded down. */
-export function renderAge(ms: number): string {
+function renderAge(ms: number): string {
   return ms >= 2 * DAY_MS ? `${Math.floor(ms / DAY_MS)}d` : `${Math.floor(ms / HOUR_MS)}h`
 }
 

@@ -37,7 +37,7 @@ export async function openBecomeLink(options: BecomeOptions): Promise<Channel> {
 }
 
 /** The command line: no secret in it, and the user's name is checked to be nothing but a name. */
-export function renderBecome(become: Become, path: string, nonce: string): string {
+function renderBecome(become: Become, path: string, nonce: string): string {
   if (!/^[A-Za-z0-9_][A-Za-z0-9_.@-]*\$?$/.test(become.user))
     throw problem('E_BECOME', `${JSON.stringify(become.user)} is not the name of a user`, {
       hint: 'set become_user to a login name',

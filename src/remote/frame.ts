@@ -11,7 +11,7 @@ import { prelude } from './prelude.ts'
 const LONGEST_LINE = 2000
 
 /** One sh word on one line, for any text without NUL: newlines become `"$rt_n"`, which the first line defines. */
-export function quote(text: string): string {
+function quote(text: string): string {
   return `'${text.replaceAll("'", `'\\''`).replaceAll('\n', `'"$rt_n"'`)}'`
 }
 

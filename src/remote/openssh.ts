@@ -64,7 +64,7 @@ async function startSsh(address: Address, argv: readonly string[], asking: Set<A
 }
 
 /** ssh with the address's options. It asks nothing, or once for each secret that the address has. */
-export function renderSsh(address: Address): string[] {
+function renderSsh(address: Address): string[] {
   const option = (name: string, value: string | number): string[] => ['-o', `${name}=${value}`]
   const files = address.knownHostsFiles
   return [

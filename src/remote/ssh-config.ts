@@ -11,7 +11,7 @@ import { checkSshOptions, parseSshArgs } from './ssh-args.ts'
 /** What `ssh -G` says: lower-case keywords to their values, in order. */
 export type SshConfig = ReadonlyMap<string, readonly string[]>
 
-export function parseSshConfig(text: string): SshConfig {
+function parseSshConfig(text: string): SshConfig {
   const config = new Map<string, string[]>()
   for (const line of text.split('\n')) {
     const space = line.indexOf(' ')
@@ -59,8 +59,10 @@ function readIfThere(file: string): string {
 /** HashKnownHosts matters only to those who may write a new host's key. */
 async function loadSshConfig({ host, sshArgs: args, hostKeyChecking }: Wanted): Promise<SshConfig> {
   const files = [join(homedir(), '.ssh/config'), '/etc/ssh/ssh_config']
-  const isNeeded = args.length > 0 || hostKeyChecking === 'accept-new' || hasBearing(files.map(readIfThere))
-  if (!isNeeded) return new Map()
+  const isNeeded = args.length > 0 || hasBearing(files.map(readIfThere))
+  // ssh refuses to start for an account without a name, as containers run them.
+  const { username } = account()
+  if (!isNeeded && (hostKeyChecking !== 'accept-new' || username === undefined)) return new Map()
   try {
     const { stdout } = await promisify(execFile)('ssh', ['-G', ...args, '--', host])
     return parseSshConfig(stdout)
@@ -70,6 +72,16 @@ async function loadSshConfig({ host, sshArgs: args, hostKeyChecking }: Wanted): 
       hint: `try: ssh -G ${[...args, host].join(' ')}`,
       cause,
     })
+  }
+}
+
+/** Who runs this, by the system's list of users. */
+function account(): { readonly username?: string; readonly home: string } {
+  try {
+    const { username, homedir: home } = userInfo()
+    return { username, home }
+  } catch {
+    return { home: homedir() }
   }
 }
 
@@ -100,7 +112,11 @@ export async function resolveLogin(wanted: Wanted): Promise<Login> {
   }
   const host = first('hostname') ?? wanted.host
   const port = wanted.port ?? Number(first('port') ?? 22)
-  const user = wanted.user ?? first('user') ?? userInfo().username
+  const user = wanted.user ?? first('user') ?? account().username
+  if (user === undefined)
+    throw problem('E_UNREACHABLE', `${wanted.name}: nobody says as whom to log in`, {
+      hint: 'give -u NAME, or ansible_user in the inventory: this account has no name here',
+    })
   const alias = first('hostkeyalias')
   const expand = (text: string): string => expandTokens(text, { host, port, user, alias: wanted.host })
   // ssh -G leaves out a file that is not there; here it is kept, so that a refused login can say so.
@@ -148,10 +164,12 @@ const DEFAULT_IDENTITIES = [
 function knownHostsFiles(config: SshConfig): string[] {
   const files = [...(config.get('userknownhostsfile') ?? []), ...(config.get('globalknownhostsfile') ?? [])]
   if (files.length === 0) return [join(homedir(), '.ssh/known_hosts'), '/etc/ssh/ssh_known_hosts']
+  // ssh asks the system's list of users for the home; the file that is read without `ssh -G` is the one that has to be meant.
+  const own = join(account().home, '.ssh/known_hosts')
   return files
     .flatMap(line => line.split(' '))
     .filter(file => file !== 'none')
-    .map(file => file.replace(/^~(?=\/)/, homedir()))
+    .map(file => (file === own ? join(homedir(), '.ssh/known_hosts') : file.replace(/^~(?=\/)/, homedir())))
 }
 
 /** ConnectTimeout in seconds; ssh -G turns `1m` into them. */
@@ -172,12 +190,11 @@ function expandTokens(
   text: string,
   to: { readonly host: string; readonly port: number; readonly user: string; readonly alias: string },
 ): string {
-  const { username, uid } = userInfo()
   const tokens: Readonly<Record<string, string>> = {
     '%': '%',
     d: homedir(),
-    u: username,
-    i: String(uid),
+    u: account().username ?? '',
+    i: String(process.getuid?.() ?? ''),
     l: hostname(),
     L: hostname().split('.')[0]!,
     h: to.host,

@@ -1,6 +1,7 @@
-// All that reaches into ssh2: certificates, which it does not know, and a round trip saved. The rest of rota uses its
+// All that reaches into ssh2: certificates, which it does not know, a round trip saved, packets sent whole. The rest of rota uses its
 // documented interface only. Written against ssh2 1.17.0, lib/protocol/kex.js and lib/protocol/Protocol.js; another
 // version is refused. Were something misunderstood here, the signature of the key exchange would not verify.
+import type { Writable } from 'node:stream'
 import type { BaseAgent, Client, ParsedKey } from 'ssh2'
 import { problem } from '../core/error.ts'
 import { TOUCH_MS } from './agent.ts'
@@ -47,6 +48,9 @@ interface Protocol {
   readonly _kexinit: Buffer | undefined
   _queue: Buffer[] | undefined
   readonly _authsQueue: string[]
+  readonly _handlers: {
+    GLOBAL_REQUEST(protocol: Protocol, name: string, isAnswerWanted: boolean, data: unknown): void
+  }
   readonly _cipher: { encrypt(packet: Buffer): void }
   readonly _packetRW: {
     readonly write: {
@@ -56,10 +60,12 @@ interface Protocol {
     }
   }
   authPK(username: string, key: ParsedKey, algorithm?: string, sign?: Sign): void
+  requestFailure(): void
 }
 
 interface Internals {
   _protocol?: Protocol
+  readonly _sock: Writable
   _readyTimeout?: NodeJS.Timeout
 }
 
@@ -84,6 +90,34 @@ export function extendClient(client: Client, certificateAlgorithms: readonly str
   }
   if (certificateAlgorithms.length > 0) acceptHostCertificates(protocol, certificateAlgorithms)
   extendAuth(internals, protocol)
+  joinWrites(internals._sock)
+  ignoreHostKeys(protocol)
+}
+
+/** ssh2 writes a packet in three pieces, each a system call and a TCP segment: what is written in one turn goes out as one. */
+function joinWrites(socket: Writable): void {
+  const write = socket.write.bind(socket)
+  let isHeld = false
+  socket.write = (...args: unknown[]) => {
+    if (!isHeld) {
+      isHeld = true
+      socket.cork()
+      process.nextTick(() => {
+        isHeld = false
+        socket.uncork()
+      })
+    }
+    return (write as (...args: unknown[]) => boolean)(...args)
+  }
+}
+
+/** OpenSSH names all its host keys after the login. ssh2 has each of them proved, a signature by the host, and nobody asks for that here. */
+function ignoreHostKeys({ _handlers: handlers }: Protocol): void {
+  const answer = handlers.GLOBAL_REQUEST
+  handlers.GLOBAL_REQUEST = (protocol, name, isAnswerWanted, data) => {
+    if (!name.startsWith('hostkeys-')) answer(protocol, name, isAnswerWanted, data)
+    else if (isAnswerWanted) protocol.requestFailure()
+  }
 }
 
 function acceptHostCertificates(protocol: Protocol, algorithms: readonly string[]): void {

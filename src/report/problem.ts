@@ -5,6 +5,8 @@ import { renderSource } from '../core/source.ts'
 /** Reads a line of a user's file for the caret; undefined when it cannot. Lines count from 1. */
 export type ReadLine = (file: string, line: number) => string | undefined
 
+/** Nobody reads more at once, and one slip often makes hundreds. */
+const MOST = 20
 const LONGEST = 160
 const AROUND = 60
 
@@ -53,11 +55,13 @@ export function renderProblems(
   paint: ChalkInstance,
   readLine: ReadLine,
 ): string {
-  const shown = problems.map(problem => {
+  const shown = problems.slice(0, MOST).map(problem => {
     const head = `${paint.red.bold('ERROR!')} ${paint.bold(problem.message)} ${paint.dim(`(${problem.code})`)}`
     return [head, ...renderPlace(problem, paint, readLine)].join('\n')
   })
   const first = problems[0]
   if (first === undefined || problems.length === 1) return shown.join('\n')
-  return [...shown, `${problems.length} problems: ${exits[errors[first.code].exit].say}`].join('\n')
+  const more = problems.length - shown.length
+  const rest = more > 0 ? [`… and ${more} more`] : []
+  return [...shown, ...rest, `${problems.length} problems: ${exits[errors[first.code].exit].say}`].join('\n')
 }

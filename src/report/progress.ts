@@ -1,4 +1,5 @@
 import type { Reporter } from '../core/event.ts'
+import { renderSafe } from './safe-text.ts'
 
 const FRAMES = '⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏'
 const HEARTBEAT_MS = 30_000
@@ -50,7 +51,8 @@ export function createProgress(options: {
         text = ''
       } else if (event.type === 'host.start') running.add(event.host)
       else if (event.type === 'host.end') running.delete(event.host)
-      else if (event.type === 'host.text') text = event.text.trim().split('\n').at(-1)?.slice(0, 60) ?? ''
+      else if (event.type === 'host.text')
+        text = renderSafe(event.text.trim().split('\n').at(-1)?.slice(0, 60) ?? '')
     },
     async close() {
       clearInterval(timer)

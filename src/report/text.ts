@@ -180,12 +180,14 @@ function rotationHandlers({ line, heading, paint, verbosity }: Printer): Handler
 
 function runHandlers({ line, heading, paint, readLine, display, stats }: Printer): Handlers {
   let isDry = false
-  const showRecap = (recap: Readonly<Record<string, Recap>>): void => {
+  const showRecap = ({ recap, missingRole = [] }: Event<'playbook.end' | 'run.end'>): void => {
     const hosts = Object.keys(recap).sort()
-    if (hosts.length === 0) return
+    if (hosts.length + missingRole.length === 0) return
     heading('PLAY RECAP')
     const width = Math.max(RECAP_WIDTH, ...hosts.map(name => name.length))
     for (const name of hosts) line(renderRecap(name.padEnd(width), recap[name]!, paint))
+    for (const name of missingRole)
+      line(`${paint.red(name.padEnd(width))} : failed, a role is missing (no count has room for that)`)
     line('')
   }
   return {
@@ -195,9 +197,9 @@ function runHandlers({ line, heading, paint, readLine, display, stats }: Printer
     },
     note: event => line(event.level === 'warn' ? paint.yellow(`[WARNING]: ${event.text}`) : event.text),
     problem: event => line(renderProblem(event.problem, paint, readLine)),
-    'playbook.end': event => showRecap(event.recap),
+    'playbook.end': showRecap,
     'run.end': event => {
-      showRecap(event.recap)
+      showRecap(event)
       const lines = display.showsCustomStats ? stats.render() : []
       if (lines.length > 0) heading('CUSTOM STATS:')
       for (const text of lines) line(`\t${text}`)

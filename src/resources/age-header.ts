@@ -75,11 +75,6 @@ function isSame(a: Buffer, b: Buffer): boolean {
   return a.length === b.length && timingSafeEqual(a, b)
 }
 
-/** True for text that is an age identity (`AGE-SECRET-KEY-1…`). */
-export function isIdentity(secret: Secret): boolean {
-  return parseBech32('age-secret-key-', reveal(secret).trim())?.length === 32
-}
-
 function scalarOf(identity: Secret): Buffer {
   const raw = parseBech32('age-secret-key-', reveal(identity).trim())
   if (raw?.length === 32) return raw

@@ -65,7 +65,7 @@ export interface Inspected {
 }
 
 const readScript = sh`
-command -v docker >/dev/null 2>&1 || rt_fail "this host has no docker"
+rt_need docker
 if [ -n "$p_pull" ]; then docker pull -q "$p_pull" </dev/null >&2 8>&- || rt_fail "docker cannot pull $p_pull"; fi
 if [ -n "$p_image" ]; then
   if id=$(docker image inspect --format '{{.Id}}' "$p_image" 2>/dev/null); then rt_set image "$id"; fi

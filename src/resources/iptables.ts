@@ -31,7 +31,7 @@ export type FirewallState = {
 }
 
 const lookScript = sh`
-command -v "$p_program" >/dev/null 2>&1 || rt_fail "this host has no $p_program"
+rt_need "$p_program"
 run() { if [ -n "$p_wait" ]; then "$p_program" -w "$p_wait" -t "$p_table" "$@"; else "$p_program" -t "$p_table" "$@"; fi; }
 set --
 if [ -n "$p_chain" ]; then set -- "$p_chain"; fi

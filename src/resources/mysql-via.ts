@@ -43,7 +43,7 @@ export interface MysqlAnswer {
  * IMPLICIT WORDS… Its stdin begins with a line for an option file, with the password or empty; the client reads that line from a pipe
  * of its own. The user's own option file would win over it, so with a password the client gets no HOME to find it in.
  */
-export const mysqlWork = sh`
+const mysqlWork = sh`
 # shellcheck disable=SC2016 # the shell beside the client expands it
 mysql_work='
   IFS= read -r secret

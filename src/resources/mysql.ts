@@ -42,9 +42,10 @@ export function nativeHash(password: Secret): Secret {
 /** Whether the text has the form of such a hash. */
 export const isNativeHash = (password: Secret): boolean => /^\*[0-9A-F]{40}$/i.test(reveal(password))
 
+const quote = (text: string): string => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`
+
 /** The account as GRANT writes it. */
 function renderAccount({ user, host }: Pick<MysqlUserState, 'user' | 'host'>): string {
-  const quote = (text: string): string => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`
   return `${quote(user)}@${quote(host)}`
 }
 
@@ -180,7 +181,6 @@ export async function readMysqlUser(
 function renderIdentified({ server, authentication }: MysqlUserState): string {
   if (authentication === null) return ''
   const { plugin, hash, others } = authentication
-  const quote = (text: string): string => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`
   if (server === 'mysql') {
     const stored = reveal(hash)
     return `IDENTIFIED WITH ${quote(plugin)}${stored === '' ? '' : ` AS 0x${hex(stored)}`}`

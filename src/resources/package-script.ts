@@ -33,6 +33,7 @@ apt_get() {
   # shellcheck disable=SC2086 # one option a line
   set -f -- -y -q -o DPkg::Lock::Timeout=60 $p_options "$@"
   unset IFS
+  if [ "\${p_simulate-}" = 1 ]; then set -- -s "$@"; fi
   apt-get "$@" </dev/null 8>&-
 }
 dnf_do() {
@@ -53,13 +54,40 @@ apk_do() {
 named() { if read -r version; then printf '%s %s\n' "$1" "$version"; fi; }
 version_format='%{NAME} %|EPOCH?{%{EPOCH}:}:{}|%{VERSION}-%{RELEASE}\n'
 # Not rpm -q: busybox has an rpm of its own, which knows less.
-rpm_query() { found=$(rpmquery --qf "$version_format" "$@" 2>/dev/null) && printf '%s\n' "$found" | tail -n 1; }
+rpm_query() { if [ -n "\${p_root-}" ]; then set -- --root "$p_root" "$@"; fi; found=$(rpmquery --qf "$version_format" "$@" 2>/dev/null) && printf '%s\n' "$found" | tail -n 1; }
 installed() {
   case $manager in
     apt) dpkg-query -W -f '\${db:Status-Status} \${Version}\n' -- "$1" 2>/dev/null | sed -n 's/^installed //p' | named "$1" ;;
     apk) apk list --installed "$1" 2>/dev/null | sed -n 's/ .*//; 1p' | sed 's/^.*-\([^-]*-r[0-9]*\)$/\1/' | named "$1" ;;
-    *) rpm_query "$1" || rpm_query --whatprovides "$1" ;;
+    *)
+      case $1 in
+        @*) group installed "$1" ;;
+        *) rpm_query "$1" || rpm_query --whatprovides "$1" ;;
+      esac ;;
   esac
+}
+# A group or an environment by its id or its name, as dnf(8) lists it: three blanks, the name, the id in brackets.
+group() {
+  dnf_do group list hidden "$1" ids 2>/dev/null | awk -v asked="$2" '
+    BEGIN { want = asked; sub(/^@\^?/, "", want) }
+    /^   / {
+      id = $NF; gsub(/[()]/, "", id)
+      name = $0; sub(/^ +/, "", name); sub(/ [^ ]*$/, "", name)
+      if (want == id || want == name) { print asked " installed"; exit }
+    }'
+}
+# A package file of apt that is elsewhere is brought into $folder; sets file.
+bring() {
+  file=$1
+  case $manager$1 in apt*://*) ;; *) return ;; esac
+  { folder=$(mktemp -d) && chmod 755 "$folder"; } || rt_fail "cannot make a folder for $1"
+  file=$folder/\${1##*/}
+  /usr/lib/apt/apt-helper download-file "$1" "$file" >&2 </dev/null 8>&- || rt_fail "cannot fetch $1"
+}
+listed_at() {
+  stamp=/var/lib/apt/periodic/update-success-stamp
+  [ -e "$stamp" ] || stamp=/var/lib/apt/lists
+  rt_set listed "$(stat -c %Y "$stamp" 2>/dev/null)"
 }
 # yum of before dnf has no repoquery of its own.
 repoquery() {
@@ -77,6 +105,7 @@ candidate() {
         sed -n "s/^([0-9/]*) [A-Z][a-z]* \([^ ]*\) (\(.* -> \)\{0,1\}\([^ )]*\)).*/\1 \3/p" |
         while read -r new version; do if [ "$new" = "\${1%%[=<>~]*}" ]; then printf '%s %s\n' "$new" "$version"; fi; done ;;
     *)
+      case $1 in @*) group available "$1"; return ;; esac
       # Of what is installed only what is newer: a host may have more than its repositories.
       if [ -n "$2" ]; then repoquery --upgrades "$1" || listed "$1"
       else repoquery "$1" || repoquery --whatprovides "$1" || listed "$1"
@@ -130,7 +159,13 @@ stale() {
 }
 pending() {
   case $manager in
-    apt) apt_get -s "$1" 2>/dev/null | sed -n 's/^Inst \([^ ]*\) .*/\1/p' ;;
+    apt)
+      IFS=$nl
+      # shellcheck disable=SC2086 # one word a line
+      set -f -- $1
+      unset IFS
+      said=$(apt_get -s "$@") || rt_fail "cannot $1"
+      printf '%s\n' "$said" | sed -n 's/^Inst \([^ ]*\) .*/\1/p' ;;
     apk) apk_do upgrade --simulate 2>/dev/null | sed -n 's/^([0-9/]*) [A-Z][a-z]* \([^ ]*\) .*/\1/p' ;;
     *) dnf_do check-update 2>/dev/null | sed -n '/^Obsoleting/q; s/^\([^ ]*\)\.[a-z0-9_]* .*[0-9].*/\1/p' ;;
   esac
@@ -158,6 +193,17 @@ IFS=$nl
 for name in $p_names; do
   unset IFS
   case $manager$name in
+    apt*/*.deb|apt*://*|dnf*/*.rpm|yum*/*.rpm|dnf*://*|yum*://*)
+      bring "$name"
+      case $manager in
+        apt) newest=$(dpkg-deb -f "$file" | sed -n 's/^Package: *//p; s/^Version: *//p' | tr '\n' ' ') newest=\${newest% } ;;
+        *) newest=$(rpm_query -p "$file") ;;
+      esac
+      if [ -n "$folder" ]; then rm -r -- "$folder"; fi
+      [ -n "$newest" ] || rt_fail "Unable to install package: $name is no package file"
+      found=$(installed "\${newest% *}")
+      printf '%s\t%s\t%s\t%s\n' "\${newest% *}" "\${found##* }" "\${newest##* }" "$name"
+      continue ;;
     apt*'>='*|apt*=*)
       apt_resolve
       printf '%s\t%s\t%s\t%s\n' "$real" "\${found##* }" "\${newest##* }" "$name"
@@ -174,13 +220,11 @@ for name in $p_names; do
   printf '%s\t%s\t%s\t%s\n' "$real" "\${found##* }" "\${newest##* }" "$name"
 done
 unset IFS
-if [ -n "$p_upgrade" ]; then rt_set pending "$(pending "$p_upgrade")"; fi
+if [ -n "$p_upgrade" ]; then said=$(pending "$p_upgrade") || exit; rt_set pending "$said"; fi
 if [ "$p_autoremove" = 1 ]; then rt_set orphans "$(orphans)"; fi
 if [ -n "\${p_clean-}" ]; then rt_set stale "$(stale "$p_clean")"; fi
 if [ "$manager" = apt ]; then
-  stamp=/var/lib/apt/periodic/update-success-stamp
-  [ -e "$stamp" ] || stamp=/var/lib/apt/lists
-  rt_set listed "$(stat -c %Y "$stamp" 2>/dev/null)"
+  listed_at
   rt_set now "$(date +%s)"
 fi
 exit 0
@@ -195,7 +239,19 @@ nl='
 manager=
 find_manager
 set -f
-if [ "$p_refresh" = 1 ]; then refresh; fi
+if [ "\${p_refresh-}" = 1 ]; then refresh; listed_at; fi
+kept='' folder=''
+policy=/usr/sbin/policy-rc.d
+tidy() {
+  if [ -n "$folder" ]; then rm -rf -- "$folder"; fi
+  if [ -n "$kept" ]; then mv -f -- "$kept" "$policy"; elif [ -n "$p_policy" ]; then rm -f "$policy"; fi
+}
+trap tidy EXIT
+trap 'exit 130' INT TERM HUP
+if [ -n "$p_policy" ] && [ "\${p_simulate-}" != 1 ]; then
+  if [ -e "$policy" ]; then { kept=$(mktemp "$policy.XXXXXX") && cp -p "$policy" "$kept"; } || rt_fail "cannot keep $policy"; fi
+  { printf '#!/bin/sh\nexit %s\n' "$p_policy" >"$policy" && chmod 755 "$policy"; } || rt_fail "cannot write $policy"
+fi
 if [ -n "$p_clean" ]; then apt_get "$p_clean" >&2 || rt_fail "cannot $p_clean"; fi
 if [ -n "$p_remove" ]; then
   IFS=$nl
@@ -210,8 +266,8 @@ if [ -n "$p_remove" ]; then
 fi
 if [ -n "$p_install" ]; then
   IFS=$nl
-  # shellcheck disable=SC2086 # one name a line
-  set -- $p_install
+  set --
+  for name in $p_install; do bring "$name"; set -- "$@" "$file"; done
   unset IFS
   case $manager in
     apt)
@@ -223,7 +279,12 @@ if [ -n "$p_install" ]; then
 fi
 if [ -n "$p_upgrade" ]; then
   case $manager in
-    apt) apt_get -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$p_upgrade" ;;
+    apt)
+      IFS=$nl
+      # shellcheck disable=SC2086 # one word a line
+      set -- $p_upgrade
+      unset IFS
+      apt_get -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$@" ;;
     apk) apk_do upgrade ;;
     *) dnf_do upgrade ;;
   esac || rt_fail "cannot upgrade"

@@ -54,7 +54,7 @@ function matchesVersion(version: string | null, asked: string): boolean {
 /** Throws E_TASK for what cannot be undone, in the change phase of a rotation. */
 export function requireNoUpgrade(t: Target, module: string, isUpgrade: boolean): void {
   if (!t.undoable || !isUpgrade) return
-  throw problem('E_TASK', `${module}: upgrade, autoremove, autoclean and clean cannot be undone`, {
+  throw problem('E_TASK', `${module}: upgrade, build-dep, autoremove, autoclean and clean cannot be undone`, {
     hint: 'do this outside the change phase of the rotation',
   })
 }

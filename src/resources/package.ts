@@ -1,9 +1,8 @@
 import { problem } from '../core/error.ts'
 import type { Shown, Target } from '../core/module.ts'
 import type { ScriptParams } from '../core/remote.ts'
-import { requireUnchanged } from './conflict.ts'
 import { accept } from './file.ts'
-import { readPackages, writePackages } from './package-script.ts'
+import { readPackages } from './package-script.ts'
 
 export type PackageManager = 'apt' | 'apk' | 'dnf' | 'yum'
 
@@ -18,7 +17,12 @@ export type PackageTerms = {
   /** Package files of the target, by the name of the package. */
   readonly files: Readonly<Record<string, string>>
   readonly release: string
+  /** Folder that rpm takes for the root; '': none. */
+  readonly root: string
+  /** What /usr/sbin/policy-rc.d answers meanwhile; '': it is left alone. */
+  readonly policy: string
   readonly isPurged: boolean
+  /** Words of apt-get, a line each; of the others anything but ''. */
   readonly upgrade: string
   readonly isAutoremoved: boolean
   /** What is done with package files that were fetched: '', `autoclean` or `clean`; only of apt. */
@@ -48,13 +52,15 @@ export type PackageState = {
 }
 
 export interface PackagesAsked {
-  /** Names, with a version behind = for apt and apk, behind - for dnf. */
+  /** Names, with a version behind = for apt and apk, behind - for dnf; of dnf also @group; package files. */
   readonly names: readonly string[]
-  /** Package files of the target, by the name of the package, whose version stands in `names`. */
-  readonly files?: Readonly<Record<string, string>>
+  /** A package file of apt's. */
+  readonly file?: string | undefined
   readonly use?: PackageManager | undefined
   readonly options?: readonly string[]
   readonly release?: string | undefined
+  readonly root?: string | undefined
+  readonly policy?: number | undefined
   readonly isPurged?: boolean
   /** Fetch the package lists before looking. */
   readonly isRefreshed?: boolean
@@ -67,10 +73,14 @@ export interface PackagesAsked {
   readonly retryDelaySeconds?: number
 }
 
+/** A package file of the target or its URL; as names `apt` and `package` take only those of rpm. */
+const isFile = (asked: string): boolean => /^(?:\/|[a-z]+:\/\/)[^;|&*?\s]+\.rpm$/.test(asked)
+
 const SEPARATOR = /^([^=]+)=(.+)$/
 
 /** Throws E_PARAMS for what is no name of a package. */
 function parseName(asked: string): { readonly name: string; readonly version?: string | undefined } {
+  if (/^@[^;|&*?]+$/.test(asked) || isFile(asked)) return { name: asked }
   const isPattern = asked.includes('>=') || /=.*\*$/.test(asked)
   const [, name = asked, version] = isPattern ? [undefined, asked] : (SEPARATOR.exec(asked) ?? [])
   if (
@@ -79,21 +89,27 @@ function parseName(asked: string): { readonly name: string; readonly version?: s
     name === ''
   )
     throw problem('E_PARAMS', `${JSON.stringify(asked)} is no name of a package`, {
-      hint: 'files, URLs, groups and patterns are not supported here: fetch the file first and use deb: (apt), or command',
+      hint: 'a file or URL has to end with .rpm, or to be given as deb: (apt); patterns are not supported: use command',
     })
   return { name, version }
 }
 
 /** Reads which of the packages are installed. Throws E_TASK where the host has no package manager that is known. */
 export async function readPackageState(t: Target, asked: PackagesAsked): Promise<PackageState> {
-  const parsed = asked.names.map(parseName)
+  const files = asked.file === undefined ? [] : [{ name: asked.file, version: undefined }]
+  const parsed = [...asked.names.map(parseName), ...files]
+  if (t.undoable && parsed.some(({ name }) => name.startsWith('@')))
+    throw problem('E_TASK', 'the installation of a group cannot be undone', {
+      hint: 'name its packages, or do this outside the change phase of the rotation',
+    })
   const terms = {
     options: asked.options ?? [],
     versions: Object.fromEntries(
       parsed.flatMap(({ name, version }) => (version === undefined ? [] : [[name, version]])),
     ),
-    files: asked.files ?? {},
     release: asked.release ?? '',
+    root: asked.root ?? '',
+    policy: String(asked.policy ?? ''),
     isPurged: asked.isPurged ?? false,
     upgrade: asked.upgrade ?? '',
     isAutoremoved: asked.isAutoremoved ?? false,
@@ -119,6 +135,9 @@ export async function readPackageState(t: Target, asked: PackagesAsked): Promise
     terms: {
       ...terms,
       newest,
+      files: Object.fromEntries(
+        rows.flatMap(([name, , , from]) => (from.includes('/') ? [[name, from]] : [])),
+      ),
       versions: { ...terms.versions, ...versionsOf(rows) },
       manager: values['manager'] as PackageManager,
       isRefreshed: values['refreshed'] === '1',
@@ -130,15 +149,30 @@ export async function readPackageState(t: Target, asked: PackagesAsked): Promise
 
 type Looked = Pick<
   PackageTerms,
-  'options' | 'release' | 'upgrade' | 'isAutoremoved' | 'cleaning' | 'retries' | 'retryDelaySeconds'
+  | 'options'
+  | 'release'
+  | 'root'
+  | 'policy'
+  | 'upgrade'
+  | 'isAutoremoved'
+  | 'cleaning'
+  | 'retries'
+  | 'retryDelaySeconds'
 >
 
-function lookParams(terms: Looked, names: readonly string[], use: PackageManager | undefined): ScriptParams {
+/** What reading and writing are told alike. */
+export function lookParams(
+  terms: Looked,
+  names: readonly string[],
+  use: PackageManager | undefined,
+): ScriptParams {
   return {
     use: use ?? '',
     names: names.join('\n'),
     options: terms.options.join('\n'),
     release: terms.release,
+    root: terms.root,
+    policy: terms.policy,
     upgrade: terms.upgrade,
     autoremove: terms.isAutoremoved,
     clean: terms.cleaning,
@@ -161,7 +195,8 @@ function parseRows(stdout: Buffer): readonly Row[] {
     })
 }
 
-const withoutEpoch = (version: string): string => version.replace(/^\d+:/, '')
+/** A version of rpm as the tools of dnf take it. */
+export const withoutEpoch = (version: string): string => version.replace(/^\d+:/, '')
 
 /**
  * What the repositories or the host have of versions that were asked for by a pattern: `nginx-1.20` of dnf, `nginx=1.20*` and
@@ -169,7 +204,7 @@ const withoutEpoch = (version: string): string => version.replace(/^\d+:/, '')
  */
 function versionsOf(rows: readonly Row[]): Readonly<Record<string, string>> {
   const versions = rows.flatMap(([name, version, newest, asked]) => {
-    if (/^[^=]+=/.test(asked)) return newest === '' ? [] : [[name, newest]]
+    if (/^[^=]+=/.test(asked) || asked.includes('/')) return newest === '' ? [] : [[name, newest]]
     const rest = asked.startsWith(`${name}-`) ? withoutEpoch(asked.slice(name.length + 1)) : ''
     const found = newest || version
     const isVersion =
@@ -206,39 +241,6 @@ export async function rereadPackages(t: Target, { packages, terms }: PackageStat
   }
   const { values, stdout } = accept(t, await t.run(readPackages, params))
   return { ...parseState(parseRows(stdout), values, terms), terms }
-}
-
-/** Throws E_CONFLICT when the packages are no longer `before`, E_TASK with what the package manager says. */
-export async function writePackageState(t: Target, before: PackageState, after: PackageState): Promise<void> {
-  const { terms } = after
-  await requireUnchanged('what is installed', before, () => rereadPackages(t, before))
-  const names = Object.keys(after.packages).filter(name => after.packages[name] !== before.packages[name])
-  const remove = names.filter(name => after.packages[name] === null)
-  const install = names.filter(name => after.packages[name] !== null)
-  const ran = await t.run(writePackages, {
-    ...lookParams(terms, [], terms.manager),
-    refresh: after.isFetched ?? false,
-    remove: remove.join('\n'),
-    install: install.map(name => renderSpec(terms, name, after.packages[name]!)).join('\n'),
-    downgrade: install.some(name => before.packages[name] !== null),
-    purge: terms.isPurged,
-    upgrade: after.pending !== undefined && (before.pending ?? []).length > 0 ? terms.upgrade : '',
-    autoremove: terms.isAutoremoved && (before.orphans ?? []).length > 0,
-    clean: (before.stale ?? []).length > 0 ? terms.cleaning : '',
-  })
-  accept(t, ran)
-}
-
-/** Name and version as the manager takes them. The newest needs no version: some repositories hold no other. */
-function renderSpec(
-  { manager, files, versions, newest }: PackageTerms,
-  name: string,
-  version: string,
-): string {
-  if (files[name] !== undefined && versions[name] === version) return files[name]
-  if (manager === 'apt') return `${name}=${version}`
-  if (manager === 'apk') return newest[name] === version ? name : `${name}=${version}`
-  return `${name}-${withoutEpoch(version)}`
 }
 
 export function showPackages({

@@ -77,7 +77,7 @@ export async function rereadRedisUser(t: Target, state: RedisUserState): Promise
 }
 
 /** `make`: the rules of a user that is new, in the operator's words. */
-export function redisUserCommands(
+function redisUserCommands(
   before: RedisUserState,
   after: RedisUserState,
   make: readonly string[],

@@ -2,7 +2,7 @@ import { type Exit, problem } from '../core/error.ts'
 import type { RotationWorld } from '../core/transaction.ts'
 import { endRun } from './end.ts'
 import { endOwing, openGrace, readOwed } from './grace.ts'
-import { isForgotten, type JournalRecord } from './journal.ts'
+import { findLatest, isForgotten, type RecordOf } from './journal.ts'
 import { readStates } from './ledger.ts'
 import { openRun, restore, withReason } from './open-run.ts'
 import { createOutcome, type HostOutcome, type RotationOutcome } from './outcome.ts'
@@ -29,7 +29,7 @@ export async function confirmRotation(world: RotationWorld, deps: RotationDeps):
     checkCommitted(run)
     const isWaiting = readOwed(run.journal.records).gates.length > 0
     // A confirmation that was killed is confirmed, and yet has to end.
-    const last = run.journal.records.findLast(({ type }) => type !== 'forgotten')
+    const last = findLatest(run.journal.records)
     if (!isWaiting && last?.type === 'end') {
       note(run, 'info', `run ${deps.run} waits for nothing`)
       return createOutcome(run.ledger.end!.state, readStates(run.ledger.end as Ended))
@@ -45,7 +45,7 @@ export async function confirmRotation(world: RotationWorld, deps: RotationDeps):
   })
 }
 
-type Ended = Extract<JournalRecord, { type: 'held' | 'end' }>
+type Ended = RecordOf<'held' | 'end'>
 
 /** Ends a run that was taken up as it stood before: nothing was changed. */
 async function endUnchanged(run: Run, red: Red, exit: Exit): Promise<RotationOutcome> {

@@ -6,7 +6,8 @@ import type { RotationWorld } from '../core/transaction.ts'
 import { type Owed, readOwed } from './grace.ts'
 import { locate, type RunOnHost } from './host-folder.ts'
 import { readCopy } from './host-journal.ts'
-import { type JournalRecord, readJournal, selectHosts } from './journal.ts'
+import { findLast, type JournalRecord, readJournal, selectHosts } from './journal.ts'
+import { isLeft } from './outcome.ts'
 import { listRuns, type RunFolder } from './run-folder.ts'
 
 /** A committed rotation of this operator that still owes something. */
@@ -25,7 +26,7 @@ export async function listDue(state: string): Promise<readonly DueRun[]> {
     const records = await readJournal(run.folder).catch((): readonly JournalRecord[] => [])
     if (!records.some(({ type }) => type === 'commit')) continue
     const { gates, until } = readOwed(records)
-    const hosts = selectHosts(records).filter(host => !isLeft(records, host))
+    const hosts = selectHosts(records).filter(host => !isLeft(stateOf(records, host)))
     const open = Object.entries(until).filter(([name]) => !hosts.every(host => later.has(`${host} ${name}`)))
     for (const name of namesInGrace(records)) for (const host of hosts) later.add(`${host} ${name}`)
     const isDrivenOut = open.length === 0 && Object.keys(until).length > 0
@@ -35,16 +36,9 @@ export async function listDue(state: string): Promise<readonly DueRun[]> {
   return due
 }
 
-/** True for a host that ended on its old values while others were committed: nothing is owed for it. */
-function isLeft(records: readonly JournalRecord[], host: string): boolean {
-  const end = records.findLast(record => record.type === 'end')
-  return end?.type === 'end' && (end.hosts[host] === 'rolled_back' || end.hosts[host] === 'abandoned')
-}
-
-function namesInGrace(records: readonly JournalRecord[]): readonly string[] {
-  const grace = records.findLast(({ type }) => type === 'grace')
-  return grace?.type === 'grace' ? Object.keys(grace.until) : []
-}
+const stateOf = (records: readonly JournalRecord[], host: string) => findLast(records, 'end')?.hosts[host]
+const namesInGrace = (records: readonly JournalRecord[]): readonly string[] =>
+  Object.keys(findLast(records, 'grace')?.until ?? {})
 
 /** The rotation that `rota confirm` and `rota finalise` are about when no run is named. */
 export async function findNewestDue(state: string): Promise<RunFolder | undefined> {
@@ -71,8 +65,8 @@ async function findOpenWindows(host: string, runOnHost: RunOnHost): Promise<Read
   const copies = ran?.stdout.toString('utf8').split(/^RUN$/m).map(readCopy) ?? []
   const windows = new Map<string, DueRun>()
   const byAge = copies.flatMap(records => {
-    const begin = records.find(record => record.type === 'begin')
-    return begin && !isLeft(records, host) ? [{ id: begin.run, records }] : []
+    const begin = findLast(records, 'begin')
+    return begin && !isLeft(stateOf(records, host)) ? [{ id: begin.run, records }] : []
   })
   for (const { id, records } of byAge.sort((a, b) => (a.id < b.id ? -1 : 1)))
     for (const name of namesInGrace(records)) {

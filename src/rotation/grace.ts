@@ -1,7 +1,7 @@
 import type { Clean } from '../core/redact.ts'
 import type { Gate } from '../core/transaction.ts'
 import { endRun } from './end.ts'
-import type { JournalRecord } from './journal.ts'
+import { findLast, type JournalRecord } from './journal.ts'
 import type { HostOutcome, RotationOutcome } from './outcome.ts'
 import { type Run, record, selectCommitted, selectCommittedOutcomes } from './run.ts'
 
@@ -15,13 +15,11 @@ export interface Owed {
 
 /** Reads a journal's records. The last of each kind counts; what is finalised owes nothing. */
 export function readOwed(records: readonly JournalRecord[]): Owed {
-  const end = records.findLast(record => record.type === 'end')
-  if (end?.type === 'end' && end.state === 'finalised') return { gates: [], until: {} }
-  const gate = records.findLast(({ type }) => type === 'awaiting' || type === 'confirm')
-  const grace = records.findLast(({ type }) => type === 'grace')
+  if (findLast(records, 'end')?.state === 'finalised') return { gates: [], until: {} }
+  const gate = findLast(records, 'awaiting', 'confirm')
   return {
     gates: gate?.type === 'awaiting' ? gate.gates : [],
-    until: grace?.type === 'grace' ? grace.until : {},
+    until: findLast(records, 'grace')?.until ?? {},
   }
 }
 

@@ -4,7 +4,7 @@ import { type Fence, fenceParams, guardScript, requireHeld } from '../core/fence
 import { joinScripts, sh } from '../core/script.ts'
 import { type Disk, realDisk } from './disk.ts'
 import { locate, type RunOnHost } from './host-folder.ts'
-import { type JournalRecord, parseJournal, parseLine } from './journal.ts'
+import { findLast, type JournalRecord, parseJournal, parseLine, type RecordOf } from './journal.ts'
 import { lockFolder, realProcesses } from './lock.ts'
 
 /** A second copy of the journal on the targets, so that a run can be taken up when the operator's machine is lost. */
@@ -80,7 +80,7 @@ function collectLines(copies: ReadonlyMap<string, string>, folder: string): Read
 
 /** Hosts that may have been changed: all that the run began with, and of those that were admitted the ones whose values are sealed. */
 function selectChanged(records: readonly JournalRecord[]): readonly string[] {
-  const begun = records.find(record => record.type === 'begin')?.hosts ?? []
+  const begun = findLast(records, 'begin')?.hosts ?? []
   const ready = records.flatMap(record =>
     record.type === 'pending' ? Object.keys(record.secrets ?? {}) : [],
   )
@@ -92,6 +92,17 @@ export function readCopy(copy: string): readonly JournalRecord[] {
   const records = copy.split('\n').flatMap(line => parseLine(Buffer.from(line)) ?? [])
   const bySeq = new Map(records.map(record => [record.seq, record]))
   return [...bySeq.values()].sort((a, b) => a.seq - b.seq)
+}
+
+/** The first record of a run, in the copy of its journal. */
+export function findBegin(journal: string): RecordOf<'begin'> | undefined {
+  return findLast(readCopy(journal), 'begin')
+}
+
+/** The last record of a run, where that is all that a host keeps of it: the run was over before the host was given back. */
+export function findRemains(journal: string): RecordOf<'end'> | undefined {
+  const records = readCopy(journal)
+  return records.length === 1 ? findLast(records, 'end') : undefined
 }
 
 /**
@@ -113,7 +124,7 @@ export async function rebuildJournal(
     })
     .join('')
   const { records } = parseJournal(Buffer.from(text), file)
-  const begin = records.find(record => record.type === 'begin')
+  const begin = findLast(records, 'begin')
   const abandoned = records.flatMap(record => (record.type === 'abandon' ? record.hosts : []))
   const missing = selectChanged(records).filter(host => !copies.has(host) && !abandoned.includes(host))
   if (!begin) refuse(folder, 'no copy has its first record', 'fetch the copies anew')

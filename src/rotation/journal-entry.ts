@@ -2,7 +2,6 @@ import type { RotationState } from '../core/event.ts'
 import type { Phase } from '../core/play.ts'
 import type { Clean } from '../core/redact.ts'
 import type { Gate, Reason } from '../core/transaction.ts'
-import type { Rotated } from './rotated.ts'
 
 /** Who gave a host up, when and why. */
 export interface Abandoned {
@@ -11,6 +10,14 @@ export interface Abandoned {
   readonly why: Clean
   /** RFC 3339 UTC. */
   readonly at: string
+}
+
+/** Which values a run put in force, and when: all that is left to know of it when its values are forgotten. */
+export interface Rotated {
+  /** RFC 3339 UTC. */
+  readonly at: string
+  /** Names of secrets by host. */
+  readonly secrets: Readonly<Record<string, readonly string[]>>
 }
 
 /** What a journal says, in plain: never a value of the target or a secret. Those are in the sealed payload. */

@@ -122,6 +122,34 @@ export async function inspectJournal(
   return { ...parsed, file, tornBytes: bytes.length - parsed.sizeBytes }
 }
 
+/** A record of one of these types. */
+export type RecordOf<T extends JournalRecord['type'], R = JournalRecord> = R extends {
+  readonly type: infer U
+}
+  ? T & U extends never
+    ? never
+    : R
+  : never
+
+/** The last record of one of these types. */
+export function findLast<T extends JournalRecord['type']>(
+  records: readonly JournalRecord[],
+  ...types: readonly T[]
+): RecordOf<T> | undefined {
+  const isOne = (record: JournalRecord): boolean => (types as readonly string[]).includes(record.type)
+  return records.findLast(isOne) as RecordOf<T> | undefined
+}
+
+/** How the run stands: its last record, unless that only says that what was sealed is gone. */
+export function findLatest(records: readonly JournalRecord[]): JournalRecord | undefined {
+  return records.findLast(({ type }) => type !== 'forgotten')
+}
+
+/** True from where a run only goes back. */
+export function isUndoing(records: readonly JournalRecord[]): boolean {
+  return records.some(record => record.type === 'phase' && record.phase === 'undo')
+}
+
 /** Every host of a run: those that it began with, and those that were admitted. */
 export function selectHosts(records: readonly JournalRecord[]): readonly string[] {
   const hosts = records.flatMap(record =>

@@ -4,7 +4,14 @@ import { type Clean, createRedactor } from '../core/redact.ts'
 import type { Secret } from '../core/secret.ts'
 import type { Change, HostSecrets, InForce } from '../core/transaction.ts'
 import { isSameState, type State } from '../core/value.ts'
-import { isForgotten, type Journal, type JournalRecord, selectHosts } from './journal.ts'
+import {
+  findLast,
+  isForgotten,
+  type Journal,
+  type JournalRecord,
+  type RecordOf,
+  selectHosts,
+} from './journal.ts'
 import type { Abandoned } from './journal-entry.ts'
 import { dropTerms } from './terms.ts'
 
@@ -18,7 +25,7 @@ export interface Step {
 
 /** What a journal amounts to: the fold of its records. */
 export interface Ledger {
-  readonly begin: Extract<JournalRecord, { type: 'begin' }> | undefined
+  readonly begin: RecordOf<'begin'> | undefined
   /** Of the run, as far as the journal knows. Grows when hosts are admitted. */
   readonly hosts: string[]
   /** In the order of their intents. Grows as the run goes on. */
@@ -40,7 +47,7 @@ export interface Ledger {
   readonly restored: Set<string>
   /** Hosts that a person gave up: nothing is done or asked there. One that passed no pivot is dropped too. */
   readonly abandoned: Map<string, Abandoned>
-  readonly end: Extract<JournalRecord, { type: 'held' | 'end' }> | undefined
+  readonly end: RecordOf<'held' | 'end'> | undefined
 }
 
 type Sealed = { readonly [key: string]: State | undefined }
@@ -51,7 +58,7 @@ export function toPayload(change: Change): State {
   return { owner, become, what, before, after }
 }
 
-function toChange(record: Extract<JournalRecord, { type: 'intent' }>, payload: State): Change {
+function toChange(record: RecordOf<'intent'>, payload: State): Change {
   const { owner, become, what, before, after } = payload as Sealed
   return {
     step: record.step,
@@ -154,10 +161,6 @@ export function keyOf(phase: Phase | 'undo', host: string, inForce: InForce | un
 /** Reads what the journal amounts to. Throws E_SEAL when a payload cannot be opened. */
 export function readLedger(journal: Journal): Ledger {
   const { records } = journal
-  const last = <T extends JournalRecord['type']>(...types: T[]) =>
-    records.findLast((record): record is Extract<JournalRecord, { type: T }> =>
-      (types as string[]).includes(record.type),
-    )
   const phaseRecords = records.filter(record => record.type === 'phase')
   const undoAt = phaseRecords.findIndex(record => record.phase === 'undo')
   const forward = undoAt === -1 ? phaseRecords : phaseRecords.slice(0, undoAt)
@@ -171,7 +174,7 @@ export function readLedger(journal: Journal): Ledger {
     )
   }
   return {
-    begin: last('begin'),
+    begin: findLast(records, 'begin'),
     hosts: [...selectHosts(records)],
     steps,
     secrets:
@@ -184,7 +187,7 @@ export function readLedger(journal: Journal): Ledger {
     green: new Set([...selectPhases('ok')].filter(key => !key.startsWith('verify'))),
     isUndoing: undoAt !== -1,
     ...selectParted(records),
-    end: last('held', 'end'),
+    end: findLast(records, 'held', 'end'),
   }
 }
 
@@ -237,7 +240,7 @@ function continues(earlier: Change, later: Change): boolean {
 
 /** States by host of a `held` or `end` record. */
 export function readStates(
-  record: Extract<JournalRecord, { type: 'held' | 'end' }>,
+  record: RecordOf<'held' | 'end'>,
 ): ReadonlyMap<string, { readonly state: RotationState; readonly message?: Clean }> {
   return new Map(Object.entries(record.hosts).map(([host, state]) => [host, { state }]))
 }

@@ -37,6 +37,11 @@ export function selectRunState(states: Iterable<RotationState>, otherwise: Rotat
   return worst ?? otherwise
 }
 
+/** A host that ended on its old values, or as somebody gave it up: nothing is owed for it. */
+export function isLeft(state: RotationState | undefined): boolean {
+  return state === 'rolled_back' || state === 'abandoned'
+}
+
 const forward: readonly RotationState[] = [
   'committed',
   'committed_with_warnings',

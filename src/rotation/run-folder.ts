@@ -5,7 +5,8 @@ import { problem, RotaError } from '../core/error.ts'
 import type { RotationState } from '../core/event.ts'
 import type { Reason } from '../core/transaction.ts'
 import { realDisk } from './disk.ts'
-import { type JournalRecord, readJournal, selectHosts } from './journal.ts'
+import { findLast, findLatest, isUndoing, type JournalRecord, readJournal, selectHosts } from './journal.ts'
+import type { Abandoned } from './journal-entry.ts'
 
 /** `$XDG_STATE_HOME/rota`, or `~/.local/state/rota` when that is unset or relative (XDG Base Directory Specification). */
 export function stateFolder(env: Readonly<Record<string, string | undefined>>): string {
@@ -73,25 +74,6 @@ export async function makeRunFolder(folder: string): Promise<void> {
         cause,
       },
     )
-  }
-}
-
-/** Makes the folder of a new run under `STATE/runs`; of two runs of one second each gets its own. Throws E_FILE. */
-export async function createRunFolder(
-  state: string,
-  now: Date,
-  random: (sizeBytes: number) => Buffer,
-): Promise<RunFolder> {
-  for (;;) {
-    const id = createRunId(now, random)
-    const folder = join(state, 'runs', id)
-    const isTaken = await stat(folder).then(
-      () => true,
-      () => false,
-    )
-    if (isTaken) continue
-    await makeRunFolder(folder)
-    return { id, folder }
   }
 }
 
@@ -170,6 +152,8 @@ export interface RotationSummary {
   readonly ways: readonly string[]
   /** What the journal knows of each host: whether something was changed there. */
   readonly changed: Readonly<Record<string, 'no' | 'undone' | 'yes'>>
+  /** Hosts that it ended without, as they stood: nobody knows what is true there. */
+  readonly abandoned: Readonly<Record<string, Abandoned>>
 }
 
 /** The run's own; hosts that were committed alone leave the others both ways. */
@@ -181,8 +165,7 @@ function hasPivot(records: readonly JournalRecord[]): boolean {
 function selectWays(run: string, records: readonly JournalRecord[]): readonly string[] {
   if (records.some(({ type }) => type === 'end')) return []
   if (hasPivot(records)) return [`rota resume ${run}`]
-  const isUndoing = records.some(record => record.type === 'phase' && record.phase === 'undo')
-  return isUndoing ? [`rota rollback ${run}`] : [`rota resume ${run}`, `rota rollback ${run}`]
+  return isUndoing(records) ? [`rota rollback ${run}`] : [`rota resume ${run}`, `rota rollback ${run}`]
 }
 
 function selectChanged(
@@ -207,12 +190,10 @@ function selectChanged(
 }
 
 function selectState(records: readonly JournalRecord[]): RotationState {
-  const last = records.findLast(({ type }) => type !== 'forgotten')
+  const last = findLatest(records)
   if (last?.type === 'end' || last?.type === 'held') return last.state
   if (hasPivot(records)) return 'committed'
-  return records.some(record => record.type === 'phase' && record.phase === 'undo')
-    ? 'rolling_back'
-    : 'running'
+  return isUndoing(records) ? 'rolling_back' : 'running'
 }
 
 /** Reads what a rotation amounts to; undefined when the run is no rotation or never began. Throws E_JOURNAL when it is damaged. */
@@ -222,7 +203,7 @@ export async function readSummary(folder: string): Promise<RotationSummary | und
 
 /** The same from records, of a host's copy of the journal too; undefined without the first one. */
 export function summarize(run: string, records: readonly JournalRecord[]): RotationSummary | undefined {
-  const begin = records.find(record => record.type === 'begin')
+  const begin = findLast(records, 'begin')
   if (!begin) return undefined
   const { reason, plan, at } = begin
   const hosts = selectHosts(records)
@@ -236,6 +217,7 @@ export function summarize(run: string, records: readonly JournalRecord[]): Rotat
     isOpen,
     ways: selectWays(run, records),
     changed: selectChanged(hosts, records),
+    abandoned: Object.assign({}, ...records.map(record => ('abandoned' in record ? record.abandoned : {}))),
   }
 }
 

@@ -31,7 +31,7 @@ export async function probeStep(run: Run, { change }: Step): Promise<Probed> {
     }
 }
 
-export function emitChange(run: Run, change: Change, as: 'intent' | 'done' | 'undone' | 'held'): void {
+function emitChange(run: Run, change: Change, as: 'intent' | 'done' | 'undone' | 'held'): void {
   const { host, step, module, what } = change
   run.deps.emit({ type: 'change', host, step, module, what, record: as })
 }

@@ -14,6 +14,7 @@ import { createOperator, selectAsk, tellFiles } from './operator.ts'
 import { failedBy, fromOutcome, skipped, type TaskResult, toMap } from './result.ts'
 import { runStateModule } from './state-change.ts'
 import { createTarget } from './target.ts'
+import { withoutTyped } from './typed-secrets.ts'
 
 /** Runs the module once. Every error becomes the result: it never throws. */
 export async function attempt(act: Act): Promise<TaskResult> {
@@ -73,7 +74,8 @@ async function runModule(act: Act, name: string, module: Module, warnings: strin
   const { task, keywords } = act.step.node
   const isCheck = renderBoolean(act, 'check_mode', keywords.checkMode) ?? run.deps.settings.check
   const isDiff = renderBoolean(act, 'diff', keywords.diff) ?? run.deps.settings.diff
-  const args = run.deps.checkArgs(module, renderArguments(act, name, module), task)
+  const given = renderArguments(act, name, module)
+  const args = run.deps.checkArgs(module, given, task)
   if (isCheck && module.kind === 'action' && !module.reads && !module.foresees) {
     tellFiles(run.deps, args, searchPath(run, keywords))
     return skipped({ msg: `${name} is skipped in check mode: it does not only read` })
@@ -117,7 +119,8 @@ async function runModule(act: Act, name: string, module: Module, warnings: strin
     ...(run.deps.settings.verbosity > 2 && { invocation: toMap(args) }),
     factsKind: module.name !== 'set_fact' ? 'facts' : args['cacheable'] === true ? 'cacheable' : 'set_fact',
   }
-  return where.name === act.host ? result : { ...result, factsOf: where.name }
+  const clean = withoutTyped(result, module, given)
+  return where.name === act.host ? clean : { ...clean, factsOf: where.name }
 }
 
 function showBackups({ run }: Act, host: string, { backups = [] }: Outcome): void {

@@ -34,7 +34,7 @@ function parseSize(serial: number | string, total: number, at: Source): number {
   return Math.max(1, Math.floor((total * Number(digits)) / 100))
 }
 
-export const orders = ['inventory', 'reverse_inventory', 'sorted', 'reverse_sorted', 'shuffle'] as const
+const orders = ['inventory', 'reverse_inventory', 'sorted', 'reverse_sorted', 'shuffle'] as const
 
 /** Hosts by the `order` keyword. `random` gives bytes. Throws E_PLAYBOOK for an unknown order. */
 export function orderHosts(

@@ -30,7 +30,7 @@ export async function driveHosts(run: PlayRun, plan: PlayPlan, nodes: readonly N
   const strategy = strategies.get(name)
   if (!strategy)
     throw problem('E_PLAYBOOK', `there is no strategy "${name}"`, {
-      at: play.at,
+      at: play.valuesAt?.get('strategy')?.[0] ?? play.at,
       hint: `one of ${[...strategies.keys()].join(', ')}`,
     })
   // A rotation counts over the whole run, and undoes: see fleet-rule.ts.

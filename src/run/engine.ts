@@ -7,6 +7,7 @@ import { BadInput } from './bad-input.ts'
 import type { RunDeps } from './deps.ts'
 import { createFleet } from './fleet.ts'
 import { scopeOfPlay } from './host-vars.ts'
+import { refuseCircle } from './imports.ts'
 import type { Keywords } from './plan.ts'
 import { playFile, type RunContext, runPlay } from './play.ts'
 import { createStartAt, importKeywords, type PlayPlan, planPlay, type StartAt } from './play-plan.ts'
@@ -17,6 +18,8 @@ export type { RunDeps, Settings } from './deps.ts'
 
 export interface RunEnd {
   readonly recap: Readonly<Record<string, Recap>>
+  /** Hosts that failed by a role that is not there, which the recap does not count. */
+  readonly missingRole: readonly string[]
   readonly exit: Exit
 }
 
@@ -26,9 +29,9 @@ export interface RunEnd {
  * touched: imports, host patterns, keywords of plays.
  */
 export async function runPlaybooks(playbooks: readonly Playbook[], deps: RunDeps): Promise<RunEnd> {
-  const books = planPlaybooks(playbooks, deps)
-  const plans = books.flatMap(({ plays }) => plays)
-  const ends = new Set(books.slice(0, -1).map(({ plays }) => plays.at(-1)))
+  const plans = planPlaybooks(playbooks, deps).flatMap(({ plays }, book, all) =>
+    plays.map(plan => ({ plan, hasMore: book < all.length - 1 && plan === plays.at(-1) })),
+  )
   if (deps.settings.flushesCache) for (const host of deps.inventory.hosts.keys()) deps.factCache?.drop(host)
   const context: RunContext = {
     deps,
@@ -40,17 +43,22 @@ export async function runPlaybooks(playbooks: readonly Playbook[], deps: RunDeps
   const { limit } = deps.settings
   if (limit !== undefined) deps.selectHosts(deps.inventory, 'all', limit)
   let rotated: Exit = 'ok'
-  for (const [index, plan] of plans.entries()) {
+  for (const [index, { plan, hasMore }] of plans.entries()) {
     if (deps.stop.aborted) break
     if (deps.settings.rotationOnly && !plan.play.rotation) continue
     const { isBroken, exit = 'ok' } = await runPlay(context, plan, index).catch(unwrap)
     if (exit !== 'ok') rotated = exit
     if (isBroken) break
-    if (ends.has(plan)) deps.emit({ type: 'playbook.end', recap: renderRecap(context.fleet) })
+    if (hasMore) deps.emit({ type: 'playbook.end', ...countHosts(context) })
   }
   if (context.unmatched && !context.hasMatched) throw context.unmatched
   const exit = decideExit(context.fleet, deps.stop.aborted)
-  return { recap: renderRecap(context.fleet), exit: rotated === 'ok' ? exit : rotated }
+  return { ...countHosts(context), exit: rotated === 'ok' ? exit : rotated }
+}
+
+function countHosts({ fleet }: RunContext): Pick<RunEnd, 'recap' | 'missingRole'> {
+  const missingRole = [...fleet.states()].filter(host => host.isMissingRole).map(({ name }) => name)
+  return { recap: renderRecap(fleet), missingRole }
 }
 
 /** A playbook's plays and those it imports. */
@@ -73,7 +81,20 @@ export function planPlaybooks(playbooks: readonly Playbook[], deps: RunDeps): re
     return { file: playbook.file, plays }
   })
   if (!startAt.hasBegun) throw noStart(deps.settings.startAtTask!)
+  warnOfTags(deps, startAt)
   return plans
+}
+
+const SPECIAL: ReadonlySet<string> = new Set(['all', 'tagged', 'untagged', 'always', 'never'])
+
+/** A misspelt tag selects nothing, or skips nothing, without a word: here it is said. */
+function warnOfTags({ settings, emit, redactor }: RunDeps, { tags, hasIncludes }: StartAt): void {
+  if (hasIncludes) return
+  const known = [...tags].filter(tag => !SPECIAL.has(tag)).sort()
+  const there = known.length > 0 && known.length <= 12 ? `; there are: ${known.join(', ')}` : ''
+  for (const tag of [...settings.tags, ...settings.skipTags])
+    if (!SPECIAL.has(tag) && !tags.has(tag))
+      emit({ type: 'note', level: 'warn', text: redactor.clean(`no task has the tag ${tag}${there}`) })
 }
 
 function noStart(name: string): RotaError {
@@ -92,14 +113,18 @@ function planPlaybook(
   playbook: Playbook,
   above: Keywords | undefined,
   startAt: StartAt,
+  importing: readonly string[] = [],
 ): PlayPlan[] {
   const folder = resolve(dirname(playbook.file))
+  const files = [...importing, resolve(playbook.file)]
   return playbook.plays.flatMap(entry => {
     if (entry.kind === 'play') return [planPlay(deps, entry, playbook.file, above, startAt)]
     const keywords = importKeywords(above, entry)
     const scope = scopeOfPlay({ deps, folder }, keywords.layers)
     const path =
       entry.playbook instanceof Template ? deps.templar.render(entry.playbook, scope) : entry.playbook
-    return planPlaybook(deps, deps.loadPlaybook(playFile(folder, renderLabel(path))), keywords, startAt)
+    const file = playFile(folder, renderLabel(path))
+    refuseCircle(files, file, entry.at)
+    return planPlaybook(deps, deps.loadPlaybook(file), keywords, startAt, files)
   })
 }

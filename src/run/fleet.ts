@@ -26,6 +26,8 @@ export interface HostState {
   /** What was good only now and then in a rotation's verify. */
   flake: Clean | undefined
   recap: { -readonly [K in keyof Recap]: Recap[K] }
+  /** An include_role found no role: a failure that the recap has no count for. */
+  isMissingRole: boolean
 }
 
 /** The hosts of a run: the inventory as it is now, and a state for each host that was met. */
@@ -86,6 +88,7 @@ function newState(name: string, cache: FactCache | undefined): HostState {
     failure: undefined,
     flake: undefined,
     recap: { ok: 0, changed: 0, unreachable: 0, failed: 0, skipped: 0, rescued: 0, ignored: 0, unknown: 0 },
+    isMissingRole: false,
   }
 }
 

@@ -1,4 +1,4 @@
-import type { TaskNode } from './plan.ts'
+import type { Node, TaskNode } from './plan.ts'
 import { type Answer, type Place, type Walk, walkNodes } from './walk.ts'
 
 export interface Handler {
@@ -23,6 +23,8 @@ export interface Handlers {
   find(topic: string): readonly Handler[]
   /** A handler that notifies itself does not run again. */
   notify(host: string, handlers: readonly Handler[], by: TaskNode): void
+  /** Tasks that a handler's include brings are handlers too. */
+  adopt(nodes: readonly Node[]): void
   isHandler(node: TaskNode): boolean
   /** The steps that run what the host was notified of. */
   flush(host: string): NonNullable<Answer['more']>
@@ -30,6 +32,7 @@ export interface Handlers {
 
 export function createHandlers(handlers: readonly Handler[]): Handlers {
   const all: Handler[] = [...handlers]
+  const adopted = new Set<Node>()
   const notified = new Map<string, Set<Handler>>()
   const pending = (host: string): Set<Handler> => {
     const found = notified.get(host) ?? new Set()
@@ -49,7 +52,10 @@ export function createHandlers(handlers: readonly Handler[]): Handlers {
     notify(host, found, by) {
       for (const handler of found) if (handler.node !== by) pending(host).add(handler)
     },
-    isHandler: node => all.some(handler => handler.node === node),
+    adopt(nodes) {
+      for (const node of nodes) adopted.add(node)
+    },
+    isHandler: node => adopted.has(node) || all.some(handler => handler.node === node),
     flush: host => (at, isRescuable) => walkNotified(all, pending(host), at, isRescuable),
   }
 }

@@ -161,7 +161,7 @@ function someOf(names: readonly string[] | undefined): Value | undefined {
 }
 
 /** `20261123T034500Z`: UTC, and fit for a file name. */
-export function renderTimestamp(date: Date): string {
+function renderTimestamp(date: Date): string {
   return `${date.toISOString().slice(0, 19).replace(/[-:]/g, '')}Z`
 }
 

@@ -1,6 +1,7 @@
-import { dirname } from 'node:path'
+import { basename, dirname } from 'node:path'
 import { problem } from '../core/error.ts'
 import type { Task } from '../core/play.ts'
+import type { Source } from '../core/source.ts'
 import type { Dict, Scope, Value } from '../core/value.ts'
 import { shortName } from './module-name.ts'
 import { findFile } from './operator.ts'
@@ -51,7 +52,7 @@ function includeStatically(planner: RolePlanner, task: Task, keywords: Keywords)
 }
 
 function importTasks(
-  { deps, folder, options }: RolePlanner,
+  { deps, folder, options, importing }: RolePlanner,
   task: Task,
   args: Dict,
   keywords: Keywords,
@@ -62,5 +63,20 @@ function importTasks(
   const role = keywords.role ? [keywords.role.path] : []
   const folders = [...role, dirname(task.at.file), folder]
   const inner = inheritKeywords(keywords, { at: task.at, vars: new Map(params) }, 'include params')
-  return planItems(deps.loadTasks(findFile('tasks', path, folders, task.at)), inner, options())
+  const found = findFile('tasks', path, folders, task.at)
+  refuseCircle(importing, found, task.at)
+  importing.push(found)
+  const nodes = planItems(deps.loadTasks(found), inner, options())
+  importing.pop()
+  return nodes
+}
+
+/** A file that imports itself, by way of others or not. `importing`: the files around it. Throws E_PLAYBOOK. */
+export function refuseCircle(importing: readonly string[], file: string, at: Source): void {
+  if (!importing.includes(file)) return
+  const circle = [...importing.slice(importing.indexOf(file)), file].map(each => basename(each))
+  throw problem('E_PLAYBOOK', `imports go round in a circle: ${circle.join(' imports ')}`, {
+    at,
+    hint: 'remove one of them; include_tasks with a `when` may include itself',
+  })
 }

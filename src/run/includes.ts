@@ -1,3 +1,4 @@
+import { problem } from '../core/error.ts'
 import type { Conditional, Item } from '../core/play.ts'
 import type { Dict } from '../core/value.ts'
 import type { Act } from './act.ts'
@@ -35,12 +36,12 @@ function includeFile(act: Act, given: string, apply: Conditional): TaskResult {
   const { run } = act
   const { keywords, outer } = act.step.node
   const file = findFile('tasks', given, searchPath(run, keywords), act.at)
-  const inner = inheritInclude(act, outer, apply)
+  const inner = loadIncluded(run, () => inheritInclude(act, outer, apply))
+  const isHandler = run.handlers.isHandler(act.step.node)
   const load = (): readonly Item[] =>
-    run.handlers.isHandler(act.step.node)
-      ? checkHandlers(run.deps.loadTasks(file), true)
-      : run.deps.loadTasks(file)
+    isHandler ? checkHandlers(run.deps.loadTasks(file), true) : run.deps.loadTasks(file)
   const nodes = loadIncluded(run, () => planItems(load(), inner, run.planOptions))
+  if (isHandler) run.handlers.adopt(nodes)
   return {
     ...fromOutcome({ changed: false, values: { include: given } }, false),
     message: `included: ${file}`,
@@ -48,9 +49,19 @@ function includeFile(act: Act, given: string, apply: Conditional): TaskResult {
   }
 }
 
+/** An include that includes itself for ever would end with the memory. */
+const DEEPEST = 500
+
 /** What the steps of an include inherit: the blocks around it, `apply`, its `vars`, and the item of its loop. */
-export function inheritInclude(act: Act, outer: Keywords, apply: Conditional): Keywords {
+export function inheritInclude(act: Act, around: Keywords, apply: Conditional): Keywords {
   const { vars } = act.step.node.task
+  const depth = (around.depth ?? 0) + 1
+  if (depth > DEEPEST)
+    throw problem('E_PLAYBOOK', `${DEEPEST} includes stand one in the other`, {
+      at: act.at,
+      hint: 'it includes itself: add a `when` that ends it, or a loop instead',
+    })
+  const outer = { ...around, depth }
   const applied = inheritKeywords(outer, apply, 'block vars')
   const own = inheritKeywords(applied, { at: act.at, ...(vars ? { vars } : {}) }, 'include params')
   if (act.overlay.size === 0) return own

@@ -142,10 +142,15 @@ function findTopics(act: Act): string[] {
         act.run,
         problem('E_PLAYBOOK', noHandler(topic), {
           at: act.at,
-          hint: 'add it under `handlers:`, by `name` or with `listen`',
+          hint: `add it under \`handlers:\`, by \`name\` or with \`listen\`${renderHandlers(act)}`,
         }),
       )
   return topics
+}
+
+function renderHandlers({ run }: Act): string {
+  const names = [...new Set(run.handlers.all.map(({ name }) => name))]
+  return names.length > 0 && names.length <= 12 ? `; there are: ${names.join(', ')}` : ''
 }
 
 function noHandler(topic: string): string {

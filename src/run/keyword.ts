@@ -4,6 +4,7 @@ import { Secret } from '../core/secret.ts'
 import type { Source } from '../core/source.ts'
 import type { Templar } from '../core/templar.ts'
 import { Float, isDict, Omit, type Scope, Template, type Value } from '../core/value.ts'
+import { shortName } from './module-name.ts'
 
 /** A keyword as it stands in the file, with what is needed to render it for one host. */
 export interface Reading {
@@ -66,12 +67,20 @@ export function renderText(reading: Reading, name: string, field: Field | undefi
 }
 
 /** A task's name, or its module's; as Ansible does, as it is written where it cannot be rendered: names may need a loop's item. */
-export function renderName(reading: Reading, { name, module }: Pick<Task, 'name' | 'module'>): string {
+export function renderName(reading: Reading, task: Pick<Task, 'name' | 'module' | 'args'>): string {
+  const { name } = task
   try {
-    return renderText(reading, 'name', name) ?? String(module)
+    return renderText(reading, 'name', name) ?? nameByModule(task)
   } catch {
     return name instanceof Template ? name.text : ''
   }
+}
+
+/** A task without a name has its module's; `include_role` says the role too, as it is written. */
+function nameByModule({ module, args }: Pick<Task, 'module' | 'args'>): string {
+  const role = args.get('name') ?? args.get('role')
+  if (role === undefined || shortName(String(module)) !== 'include_role') return String(module)
+  return `${module} : ${role instanceof Template ? role.text : String(role)}`
 }
 
 /** A keyword that takes one text or a list of them; commas separate too where Ansible splits at them. */

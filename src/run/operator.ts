@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { homedir } from 'node:os'
-import { basename, isAbsolute, join } from 'node:path'
+import { basename, isAbsolute, join, resolve } from 'node:path'
 import { problem, RotaError } from '../core/error.ts'
 import type { Operator } from '../core/module.ts'
 import { Secret } from '../core/secret.ts'
@@ -127,7 +127,10 @@ export function findFile(
     : [...new Set(folders.flatMap(folder => [join(folder, kind, path), join(folder, path)]))]
   const found = places.find(place => existsSync(place))
   if (found !== undefined) return found
-  throw problem('E_FILE', `cannot find ${path}`, { at, hint: `looked for ${places.join(', ')}` })
+  throw problem('E_FILE', `cannot find ${path}`, {
+    at,
+    hint: `looked for ${[...new Set(places.map(place => resolve(place)))].join(', ')}`,
+  })
 }
 
 /** A task that check mode leaves out reads nothing: tells of the files here that the first words of its options name, like `script`’s. */

@@ -15,6 +15,8 @@ export interface Keywords extends Omit<Conditional, 'vars' | 'moduleDefaults' | 
   readonly layers: readonly Layer[]
   /** Folder of the role that the task belongs to. */
   readonly role?: RoleRef | undefined
+  /** How many includes, one in the other, the task stands in. */
+  readonly depth?: number
 }
 export interface RoleRef {
   readonly name: string

@@ -93,6 +93,7 @@ function createPlanner(
     folder,
     shelf: createShelf(),
     read: new Map(),
+    importing: [],
     seenBy: new Map(),
     placed: new Set(),
     render: value => deps.templar.render(value, reading.scope),
@@ -110,8 +111,9 @@ function createPlanner(
 
 /** The play's `roles`, as tasks before its own. */
 function planRoles(planner: RolePlanner, play: Play, outer: Keywords): Node[] {
-  return (play.roles ?? []).flatMap(entry =>
-    planRole(planner, parseRoleEntry(planner, entry, play.at), outer),
+  const places = play.valuesAt?.get('roles')
+  return (play.roles ?? []).flatMap((entry, index) =>
+    planRole(planner, parseRoleEntry(planner, entry, places?.[index] ?? play.at), outer),
   )
 }
 
@@ -125,18 +127,22 @@ function mergeAbove(above: Keywords, own: Keywords): Keywords {
   }
 }
 
-/** Whether the task named by `--start-at-task` has been met. */
+/** Whether the task named by `--start-at-task` has been met, and which tags have. */
 export interface StartAt {
   hasBegun: boolean
   readonly pattern: RegExp | undefined
+  readonly tags: Set<string>
+  /** What is included while the play runs may have other tags. */
+  hasIncludes: boolean
 }
 export function createStartAt(name: string | undefined): StartAt {
-  if (name === undefined) return { hasBegun: true, pattern: undefined }
+  const seen = { tags: new Set<string>(), hasIncludes: false }
+  if (name === undefined) return { hasBegun: true, pattern: undefined, ...seen }
   const source = name
     .replace(/[.+^${}()|[\]\\]/g, '\\$&')
     .replaceAll('*', '.*')
     .replaceAll('?', '.')
-  return { hasBegun: false, pattern: new RegExp(`^${source}$`) }
+  return { hasBegun: false, pattern: new RegExp(`^${source}$`), ...seen }
 }
 
 function planOptions(
@@ -159,6 +165,8 @@ function planOptions(
       const reading: Reading = { templar: deps.templar, scope, at: task.at }
       startAt.hasBegun ||= startAt.pattern!.test(renderName(reading, task))
       const tags = renderTexts(reading, 'tags', keywords.tags)
+      for (const tag of tags) startAt.tags.add(tag)
+      startAt.hasIncludes ||= typeof task.module !== 'string' || /(^|\.)include/.test(task.module)
       return startAt.hasBegun && isSelectedByTags(tags, settings.tags, settings.skipTags)
     },
   }

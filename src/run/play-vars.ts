@@ -2,7 +2,8 @@ import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { problem } from '../core/error.ts'
 import type { Field } from '../core/play.ts'
-import { type Scope, Template, type Value } from '../core/value.ts'
+import type { Source } from '../core/source.ts'
+import type { Scope, Value } from '../core/value.ts'
 import type { Layer } from '../core/vars.ts'
 import type { VarsFile } from './deps.ts'
 import { scopeOfTask } from './host-vars.ts'
@@ -43,9 +44,10 @@ function loadVarsFiles(
   files: Map<string, VarsFile>,
 ): Layer[] {
   const layers = [...shared]
-  for (const field of plan.play.varsFiles ?? []) {
+  const places = plan.play.valuesAt?.get('vars_files')
+  for (const [index, field] of (plan.play.varsFiles ?? []).entries()) {
     const scope = scopeOfTask({ ...run, playLayers: new Map([[host, layers]]) }, host, plan.outer, new Map())
-    const path = findVarsFile(run, plan, field, scope)
+    const path = findVarsFile(run, field, scope, places?.[index] ?? plan.play.at)
     const file = files.get(path) ?? run.deps.loadVarsFile(path)
     files.set(path, file)
     layers.push({
@@ -58,7 +60,7 @@ function loadVarsFiles(
   return layers
 }
 
-function findVarsFile(run: PlayRun, plan: PlayPlan, field: Field, scope: Scope): string {
+function findVarsFile(run: PlayRun, field: Field, scope: Scope, at: Source): string {
   const value = run.deps.templar.render(field, scope)
   const names = Array.isArray(value) ? (value as readonly Value[]) : [value]
   const places = names.flatMap(name => {
@@ -68,7 +70,7 @@ function findVarsFile(run: PlayRun, plan: PlayPlan, field: Field, scope: Scope):
   const found = places.find(place => existsSync(place))
   if (found !== undefined) return found
   throw problem('E_FILE', `cannot find the vars_files entry ${names.map(renderLabel).join(', ')}`, {
-    at: field instanceof Template ? field.at : plan.play.at,
+    at,
     hint: `looked for ${places.join(', ')}`,
   })
 }

@@ -41,8 +41,7 @@ export function renderEnd(act: Act, result: TaskResult, status: HostStatus, elap
   const diff = renderPatch(deps, result)
   // The message stands beside it already; this says where, and what to do.
   const plain: Problem = { code: 'E_TASK', message: errors.E_TASK.say, at: act.at, hint: HINT }
-  const found = result.problem && { ...result.problem, hint: result.problem.hint ?? HINT }
-  const problem = found ?? (status === 'failed' ? plain : undefined)
+  const problem = result.problem ?? (status === 'failed' ? plain : undefined)
   return {
     ...end,
     ...(result.message === undefined ? {} : { message: deps.redactor.clean(result.message) }),

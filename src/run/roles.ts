@@ -50,6 +50,8 @@ export interface RolePlanner {
   readonly handlerOptions: () => PlanOptions
   /** Roles that were read, by folder and files. */
   readonly read: Map<string, Role>
+  /** The files of tasks that are being imported, each by the one before. */
+  readonly importing: string[]
   /** Uses of roles whose handlers are on the shelf. */
   readonly placed: Set<string>
   /** By host, the roles that includes have run on it. */

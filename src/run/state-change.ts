@@ -1,4 +1,4 @@
-import type { Module, Outcome, Shown, Target } from '../core/module.ts'
+import type { Module, Outcome, Shown, Target, Told } from '../core/module.ts'
 import type { Apply, Change } from '../core/transaction.ts'
 import { isSameState, type State } from '../core/value.ts'
 import { renderDiffValue } from './result.ts'
@@ -24,9 +24,13 @@ export async function runStateModule(
   const after = module.want(input, before)
   const changed = !isSameState(before, after)
   if (changed && target.check) foresee?.({ ...ref, before, after })
-  if (changed && !target.check)
-    await apply({ ...ref, before, after }, () => module.write(target, before, after))
-  const values = module.result?.(input, before, after) ?? {}
+  let told: Told | undefined
+  if (changed && target.check) told = await module.foretell?.(target, before, after)
+  else if (changed)
+    await apply({ ...ref, before, after }, async () => {
+      told = (await module.write(target, before, after)) || undefined
+    })
+  const values = { ...module.result?.(input, before, after), ...told }
   if (!target.diff) return { changed, values }
   const diff = { before: showState(module, before), after: showState(module, after) }
   return {

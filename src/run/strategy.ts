@@ -26,7 +26,7 @@ export interface Crew {
 export type Strategy = (walks: ReadonlyMap<string, Walk>, crew: Crew) => Promise<void>
 
 /** All hosts take a task before any host takes the next one. */
-export const linear: Strategy = async (walks, crew) => {
+const linear: Strategy = async (walks, crew) => {
   const due = new Map<string, Step>()
   const advance = (host: string, next: IteratorResult<Step, Through>): void => {
     if (!next.done) due.set(host, next.value)
@@ -59,7 +59,7 @@ function selectFirst(due: ReadonlyMap<string, Step>): Due[] {
 }
 
 /** Each host goes through the play at its own pace. */
-export const free: Strategy = async (walks, crew) => {
+const free: Strategy = async (walks, crew) => {
   const doomed = new Set<string>()
   await Promise.all(
     [...walks].map(async ([host, walk]) => {

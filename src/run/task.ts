@@ -7,6 +7,7 @@ import { storeFacts } from './fleet.ts'
 import { runItem } from './item.ts'
 import { renderBoolean, renderName, renderText } from './keyword.ts'
 import { renderItems, runLoop } from './loop.ts'
+import { shortName } from './module-name.ts'
 import type { PlayRun } from './play-run.ts'
 import { countResult } from './recap.ts'
 import { renderEnd, renderStatus } from './report.ts'
@@ -31,7 +32,9 @@ export async function runTask(
   const started = deps.now()
   deps.emit({ type: 'host.start', ...ref })
   const { act, result, status } = await runSettled(run, host, step, ref)
-  countResult(run.fleet.host(host), result, countedAs(run, step, result, status))
+  if (!isRoleMissing(step, result) || status === 'ignored')
+    countResult(run.fleet.host(host), result, countedAs(run, step, result, status))
+  else if (status === 'failed') run.fleet.host(host).isMissingRole = true
   shareResult(act, result, sharers)
   if (status === 'rescued') keepFailure(act, result)
   showCheck(act, result, status)
@@ -101,6 +104,15 @@ function decideStatus(act: Act, result: TaskResult): HostStatus {
 function isFlake(act: Act, result: TaskResult): boolean {
   if (act.run.phase !== 'verify' || result.flaky !== true) return false
   return !isTrue(act, 'ignore_errors', act.step.node.keywords.ignoreErrors)
+}
+
+/** ansible-core 2.14 counts this nowhere, and tools compare the recap; that the host failed is said beside it. */
+function isRoleMissing({ node }: Step, { status, problem }: TaskResult): boolean {
+  return (
+    shortName(String(node.task.module)) === 'include_role' &&
+    status === 'failed' &&
+    problem?.code === 'E_FILE'
+  )
 }
 
 /** As in Ansible what fails in a handler, and an include of what is not there, counts as failed even where a rescue takes it up. */

@@ -95,7 +95,9 @@ export function createWorld(
       showSecrets(fleet.host(host), secrets, 'pending', false, [])
     },
     reread: async change => stateModule(base, change).reread(changeTarget(base, plan, change), change.after),
-    write: (change, from, to) => stateModule(base, change).write(changeTarget(base, plan, change), from, to),
+    async write(change, from, to) {
+      await stateModule(base, change).write(changeTarget(base, plan, change), from, to)
+    },
     runOnHost: (host, script, params) => runOnHost(base, plan, host, script, params),
     setFence: (host, prove) => void fleet.fences.set(host, prove),
     snapshot: () => snapshotHosts(fleet, base.hosts),

@@ -2,7 +2,7 @@ import { problem } from '../core/error.ts'
 import { Secret } from '../core/secret.ts'
 
 /** The alphabet that no env-file dialect, URL, shell, SQL, YAML or CSV reader treats specially. */
-export const defaultAlphabet = 'A-Za-z0-9'
+const defaultAlphabet = 'A-Za-z0-9'
 
 /** How a secret's value is made: length in characters, alphabet as characters and ranges (`A-Za-z0-9_-`). */
 export interface SecretShape {

@@ -12,18 +12,26 @@ export class Fault extends Error {
   readonly kind: FaultKind
   line: number | undefined
   at: Source | undefined
-  /** The variable that is not defined, for a hint with a close name. */
+  /** The variable, member, filter, … that is not there, for a hint with a close name. */
   readonly variable: string | undefined
+  /** Names that could have been meant; without it those of the scope. */
+  readonly known: (() => Iterable<string>) | undefined
   constructor(
     kind: FaultKind,
     message: string,
-    more: { line?: number; at?: Source | undefined; variable?: string | undefined } = {},
+    more: {
+      line?: number
+      at?: Source | undefined
+      variable?: string | undefined
+      known?: (() => Iterable<string>) | undefined
+    } = {},
   ) {
     super(message)
     this.kind = kind
     this.line = more.line
     this.at = more.at
     this.variable = more.variable
+    this.known = more.known
   }
 }
 

@@ -87,12 +87,22 @@ const codes: Readonly<Record<Fault['kind'], ErrorCode>> = {
   undefined: 'E_UNDEFINED',
 }
 
-/** A name that is close enough to be what was meant. */
-function closeName(wanted: string, scope: Scope): string | undefined {
-  const names = [...scope.names()]
+/** What to do about a fault that says no more itself. */
+const hints: { readonly [K in Fault['kind']]?: string } = {
+  syntax: 'check brackets, quotes and `|`; `==` compares, and every {% if %} and {% for %} has its end',
+  runtime: 'look at the values: debug shows one, {{ NAME | type_debug }} its type',
+  notFound: 'check the name, and the folder that it is looked for in',
+  limit: 'look for a variable that names itself, and for a loop that is too long',
+  undefined: "define it, or give it a default: {{ name | default('…') }}",
+}
+
+/** A name that is close enough to be what was meant: a third of its letters off, or the same letters in another order. */
+function closeName(wanted: string, known: Iterable<string>): string | undefined {
+  const names = [...known].filter(name => name !== wanted)
   if (names.length === 0) return undefined
   const name = closest(wanted, names)
-  return distance(wanted, name) <= Math.max(1, Math.floor(wanted.length / 3)) ? name : undefined
+  const reach = [...wanted].sort().join() === [...name].sort().join() ? 2 : Math.floor(wanted.length / 3)
+  return distance(wanted, name) <= Math.max(1, reach) ? name : undefined
 }
 
 class JinjaTemplar implements LookupTemplar {
@@ -166,13 +176,9 @@ class JinjaTemplar implements LookupTemplar {
     const place = fault.at ?? (at && shiftSource(at, fault.line))
     // Only a variable can be one of the scope's names; a member of a dict cannot.
     const isVariable = fault.variable !== undefined && fault.message === `'${fault.variable}' is undefined`
-    const close = isVariable ? closeName(fault.variable!, scope) : undefined
-    const hint =
-      close !== undefined && close !== fault.variable
-        ? `did you mean '${close}'?`
-        : fault.kind === 'undefined'
-          ? "define it, or give it a default: {{ name | default('…') }}"
-          : undefined
+    const known = fault.known?.() ?? (isVariable ? scope.names() : [])
+    const close = fault.variable === undefined ? undefined : closeName(fault.variable, known)
+    const hint = close === undefined ? hints[fault.kind] : `did you mean '${close}'?`
     return problem(codes[fault.kind], fault.message, { at: place, hint })
   }
 }

@@ -51,6 +51,11 @@ it('ends the run without it, says who and why, and lets no rotation work on it b
     message: expect.stringContaining('its disk is scrap'),
   })
 
+  const status = await site.rota(alice, ['status'])
+  expect(status.stdout).toMatch(
+    / two was given up by \S+@\S+ at .+ \(its disk is scrap\), as it stood: .+rota recover two/,
+  )
+
   // It is there again.
   writeFileSync(site.inventory, whole)
   for (const [who, args, exit] of [
@@ -68,4 +73,5 @@ it('ends the run without it, says who and why, and lets no rotation work on it b
   expect(looked.stdout).toContain('two is free')
   const anew = await site.rota(alice, [...begin, '--limit', 'two'])
   expect(anew.exit, anew.stderr + anew.stdout).toBe(0)
+  expect((await site.rota(alice, ['status'])).stdout).not.toContain('given up')
 }, 120_000)

@@ -56,7 +56,10 @@ describe('the ini file', () => {
   it.each([
     ['forks = 1', 'E_CONFIG 1 a setting stands before the first [section]'],
     ['[defaults]\nforks', 'E_CONFIG 2 this is neither a [section] nor a setting: forks'],
-    ['[defaults]\nforks=1\nFORKS=2', 'E_CONFIG 3 [defaults] forks is here twice (first in line 2)'],
+    [
+      '[defaults]\nforks=1\nFORKS=2',
+      'E_CONFIG 3 Duplicate option in [defaults]: forks stands in line 2 already',
+    ],
   ])('says what is wrong in %j', (text, said) => {
     expect(problemOf(() => parseConfigFile(text, 'x'))).toBe(said)
   })

@@ -106,3 +106,16 @@ describe('what cannot be a handler', () => {
     expect(stdout).toContain('RUNNING HANDLER [inner]')
   })
 })
+
+it('several playbooks have a recap each, which counts what was done so far, until one fails', () => {
+  write('one.yml', '- { hosts: localhost, gather_facts: false, tasks: [{ ping: }] }\n')
+  write('failing.yml', '- { hosts: localhost, gather_facts: false, tasks: [{ fail: }] }\n')
+  const recaps = (...files: string[]) =>
+    [
+      ...rota(folder, ['run', '-i', 'localhost,', '-c', 'local', ...files]).stdout.matchAll(
+        /ok=(\d).*failed=(\d)/g,
+      ),
+    ].map(([, ok, failed]) => `${ok} ${failed}`)
+  expect(recaps('one.yml', 'one.yml')).toEqual(['1 0', '2 0'])
+  expect(recaps('one.yml', 'failing.yml', 'one.yml')).toEqual(['1 0', '1 1'])
+})

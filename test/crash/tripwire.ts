@@ -18,7 +18,7 @@ export type Fault = keyof typeof faults
 export const allFaults = Object.keys(faults) as Fault[]
 
 /** A struck process: whatever it still tries has no effect. */
-export class Stopped extends Error {}
+class Stopped extends Error {}
 /** A remote script ends in the middle, and with it the shell that ran it. */
 export class ShellKilled extends Error {}
 

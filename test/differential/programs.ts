@@ -1,6 +1,6 @@
 // ansible-playbook and the built rota on the same case, and what they did in the same words.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Account, Counts, Line } from './account.ts'
 import { comparable } from './result.ts'
@@ -53,12 +53,6 @@ export async function runAnsible(site: Site, names: readonly string[]): Promise<
   })
   return Object.fromEntries(entries)
 }
-/** What ansible-playbook printed of a case that ended before any task. */
-export function ansibleLog(site: Site, name: string): string {
-  const file = join(site.folder, 'ansible-home', `${name}.jsonl.log`)
-  return existsSync(file) ? readFileSync(file, 'utf8') : ''
-}
-
 const parseLines = (text: string): any[] =>
   text
     .split('\n')

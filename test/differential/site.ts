@@ -34,7 +34,7 @@ export const caseNames = readdirSync(corpus)
   .filter(name => name.endsWith('.yml'))
   .map(name => name.slice(0, -'.yml'.length))
   .sort()
-export const textOf = (name: string): string => readFileSync(join(corpus, `${name}.yml`), 'utf8')
+const textOf = (name: string): string => readFileSync(join(corpus, `${name}.yml`), 'utf8')
 
 /** Flags of a case: its first line may be `# args: --check -e x=1`. */
 function flagsOf(name: string): readonly string[] {

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { afterAll, expect, it } from 'vitest'
 import { loadRunInventory } from '../../src/cli/load-run.ts'
 import { RotaError } from '../../src/core/error.ts'
+import type { Value } from '../../src/core/value.ts'
 import type { Inventory } from '../../src/core/vars.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'rota-constructed-'))
@@ -16,11 +17,11 @@ all:
     db1: { os: '', roles: [db], port: 5432 }
 `
 let count = 0
-function load(constructed: string): Promise<Inventory> {
+function load(constructed: string, extraVars?: ReadonlyMap<string, Value>): Promise<Inventory> {
   const files = [`hosts-${count}.yml`, `constructed-${count++}.yml`].map(name => join(root, name))
   writeFileSync(files[0]!, hosts)
   writeFileSync(files[1]!, `plugin: ansible.builtin.constructed\n${constructed}`)
-  return loadRunInventory(files, [])
+  return loadRunInventory(files, { extraVars })
 }
 const groupsOf = ({ hosts: all }: Inventory, host: string) =>
   all.get(host)!.groups.filter(group => group !== 'ungrouped')
@@ -59,4 +60,13 @@ it('with strict, and for options that there are not, it says where', async () =>
   }
   expect(await problem('strict: true\ngroups: { x: nothing }')).toBe("3 E_UNDEFINED 'nothing' is undefined")
   expect(await problem('cache: true')).toBe('2 E_INVENTORY constructed has no option cache here')
+})
+
+it('uses the variables of the command line where it is told to', async () => {
+  const extraVars = new Map([['word', 'hey']])
+  const groups = 'groups: { said: word is defined }'
+  const [used, unused] = await Promise.all(
+    [`use_extra_vars: true\n${groups}`, groups].map(text => load(text, extraVars)),
+  )
+  expect([used!.groups.has('said'), unused!.groups.has('said')]).toEqual([true, false])
 })

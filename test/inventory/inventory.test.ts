@@ -121,9 +121,10 @@ describe('a broken inventory', () => {
     ],
     [
       'hosts.toml',
-      '[web]\n',
+      '[web]\nnothing = 1\n[db]\nchildren = ["web"]\n[web.children.db]\n',
       [
-        '1:1 E_INVENTORY rota reads no TOML inventory (write it as YAML: ansible-inventory -i FILE --list --yaml --export)',
+        '1:1 E_INVENTORY a group has no nothing (known are: children, hosts, vars)',
+        '1:1 E_INVENTORY web cannot be a child of db: it is above it (remove one of the two)',
       ],
     ],
     [

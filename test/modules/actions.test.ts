@@ -126,11 +126,11 @@ describe.each(Object.keys(shells))('under %s', shell => {
       path: [at('d'), at('gone')],
       dest: at('d.tgz'),
       exclude_path: [at('d/cache')],
-      exclusion_patterns: ['*.log'],
+      exclusion_patterns: ['*.[!x]og'],
       mode: '0600',
     })
     expect(done.values).toMatchObject({
-      state: 'incomplete',
+      dest_state: 'incomplete',
       missing: [at('gone')],
       arcroot: `${at('')}/`,
       dest: at('d.tgz'),
@@ -139,7 +139,7 @@ describe.each(Object.keys(shells))('under %s', shell => {
       .toString()
       .trim()
       .split('\n')
-    expect(names.sort()).toEqual(['d/', 'd/a', 'd/l', 'd/sub/', 'd/sub/b c'])
+    expect(names.sort()).toEqual(['d/a', 'd/l', 'd/sub/', 'd/sub/b c'])
     expect(statSync(at('d.tgz')).mode & 0o777).toBe(0o600)
   })
 
@@ -147,8 +147,14 @@ describe.each(Object.keys(shells))('under %s', shell => {
     const { t, folder, at } = setUp(session, { a: 'text', 'l/1.log': '1', 'l/2.log': '2', 'l/3.txt': '3' })
     expect((await act(t, archive, { path: [at('a')] })).values).toMatchObject({
       dest: at('a.gz'),
-      state: 'compress',
+      dest_state: 'compress',
     })
+    expect(await act(t, archive, { path: [at('a')] })).toMatchObject({ changed: false })
+    expect(await act(t, archive, { path: [at('a')], mode: '0600' })).toMatchObject({ changed: true })
+    writeFileSync(at('a'), 'other')
+    expect(await act(t, archive, { path: [at('a')] })).toMatchObject({ changed: true })
+    writeFileSync(at('a'), 'text')
+    await act(t, archive, { path: [at('a')] })
     expect(execFileSync('gzip', ['-dc', at('a.gz')]).toString()).toBe('text')
     const done = await act(t, archive, {
       path: [at('l/*.log')],
@@ -159,7 +165,13 @@ describe.each(Object.keys(shells))('under %s', shell => {
     expect(done.values).toMatchObject({ archived: [at('l/1.log'), at('l/2.log')], arcroot: `${folder}/l/` })
     expect(execFileSync('tar', ['-tf', at('logs.tar')]).toString()).toBe('1.log\n2.log\n')
     expect([existsSync(at('l/1.log')), existsSync(at('l/3.txt'))]).toEqual([false, true])
-    await expect(act(t, archive, { path: [at('none')] })).rejects.toThrow('no source paths were found')
+    await expect(act(t, archive, { path: [at('none*')] })).rejects.toThrow('no source paths were found')
+    await expect(act(t, archive, { path: [at('l')] })).rejects.toThrow('must specify "dest"')
+    const within = { path: [at('l')], dest: at('l/in.tgz'), remove: true }
+    await expect(act(t, archive, within)).rejects.toThrow('can not be contained in source paths')
+    const kept = { path: [at('l/')], dest: at('l.tgz') }
+    expect((await act(t, archive, kept)).changed).toBe(true)
+    expect((await act(t, archive, kept)).changed).toBe(false)
     await expect(act(t, archive, { path: ['relative'] })).rejects.toThrow('relative is not absolute')
   })
 

@@ -84,8 +84,15 @@ export async function apply(t: Target, anyModule: Module, args: Arguments): Prom
   const before = await module.read(t, input)
   const after = module.want(input, before)
   const changed = !isSameState(before, after)
-  if (changed && !t.check) await module.write(t, before, after)
-  return { changed, before, after, input, result: module.result?.(input, before, after) ?? {} }
+  const told =
+    changed && (await (t.check ? module.foretell?.(t, before, after) : module.write(t, before, after)))
+  return {
+    changed,
+    before,
+    after,
+    input,
+    result: { ...module.result?.(input, before, after), ...(told || {}) },
+  }
 }
 
 export function act(t: Target, module: Module, args: Arguments) {

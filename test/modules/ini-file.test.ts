@@ -17,12 +17,12 @@ describeCases(iniFile, [
     files: { f: '; mine\n[a]\nx = 1\n\n[b]\n' },
     args: { path: 'DIR/f', section: 'a', option: 'x', value: '2', mode: '0600' },
     expect: { f: '; mine\n[a]\nx = 2\n\n[b]\n', 'mode:f': '0600' },
-    result: { path: 'DIR/f', msg: 'option changed and ownership, perms or SE linux context changed' },
+    result: { path: 'DIR/f', msg: 'option changed' },
   },
   {
     name: 'makes file, folder and section',
     args: { path: 'DIR/new/f', section: 'a', option: 'x', value: '2' },
-    expect: { 'new/f': '[a]\nx = 2\n' },
+    expect: { 'new/f': '\n[a]\nx = 2\n' },
     result: { msg: 'section and option added' },
   },
   {

@@ -7,6 +7,7 @@ import { apk } from '../../src/modules/apk.ts'
 import { apt } from '../../src/modules/apt.ts'
 import { aptRepository } from '../../src/modules/apt-repository.ts'
 import { dnf } from '../../src/modules/dnf.ts'
+import { dpkgSelections } from '../../src/modules/dpkg-selections.ts'
 import { packageModule } from '../../src/modules/package.ts'
 import { packageFacts } from '../../src/modules/package-facts.ts'
 import { makeTarget } from '../support/target.ts'
@@ -24,11 +25,15 @@ make() {
   mkdir -p "p/DEBIAN" "p/usr/share/rota-test"
   printf 'Package: %s\\nVersion: %s\\nArchitecture: all\\nMaintainer: x <x@example.org>\\nDescription: x\\n%s' "$1" "$2" "$3" >p/DEBIAN/control
   echo "$1 $2" >"p/usr/share/rota-test/$1"
+  if [ -n "$postinst" ]; then printf '#!/bin/sh\\n%s\\n' "$postinst" >p/DEBIAN/postinst; chmod 755 p/DEBIAN/postinst; fi
   dpkg-deb -b p "$1_$2.deb" >/dev/null
   rm -r p
 }
 make rota-a 1.0 ''; make rota-a 2.0 ''; make rota-b 1.0 'Depends: rota-a
 '
+make build-essential 1.0 ''
+postinst='/usr/sbin/policy-rc.d >/run/answer; echo $? >>/run/answer'
+make rota-c 1.0 ''
 for f in *.deb; do
   dpkg-deb -f "$f"
   printf 'Filename: ./%s\\nSize: %s\\nSHA256: %s\\n\\n' "$f" "$(stat -c %s "$f")" "$(sha256sum "$f" | cut -d' ' -f1)"
@@ -142,8 +147,67 @@ describe.skipIf(!hasSandbox || !hasApt).each(Object.keys(shells))('apt under %s'
   })
 
   it('installs a file', { timeout: 60_000 }, async () => {
-    const done = await live({ ...base(), module: apt, args: { deb: '/var/rota-repo/rota-a_1.0.deb' } })
-    expect(done.world).toBe('rota-a 1.0 installed\n')
+    for (const folder of ['/var/rota-repo', 'file:///var/rota-repo']) {
+      const done = await live({ ...base(), module: apt, args: { deb: `${folder}/rota-a_1.0.deb` } })
+      expect(done.world).toBe('rota-a 1.0 installed\n')
+    }
+    await expect(apply(makeTarget({ session: session() }), apt, { deb: '/etc/hosts.deb' })).rejects.toThrow(
+      /is no package file/,
+    )
+  })
+
+  it('gives back what apt-get said, in check mode what it would say', { timeout: 60_000 }, async () => {
+    const said = { stdout: expect.stringContaining('rota-b'), stderr: expect.any(String) }
+    const diff = { prepared: expect.stringMatching(/^The following(?:.|\n)*1 newly installed/) }
+    const t = (more: object) => makeTarget({ session: session(), ...more })
+    await apply(t({}), apt, { name: ['rota-a=2.0'] })
+    for (const check of [true, false]) {
+      const { result } = await apply(t({ check, diff: true }), apt, { name: ['rota-b'], policy_rc_d: 101 })
+      expect(result).toMatchObject({ ...said, diff })
+    }
+    const again = await apply(t({ diff: true }), apt, { name: ['rota-b'] })
+    expect([again.changed, again.result['stdout']]).toEqual([false, undefined])
+    const { result } = await apply(t({}), apt, { update_cache: true })
+    expect(result['cache_update_time']).toBeGreaterThan(1_700_000_000)
+    await apply(t({}), apt, { name: ['rota-a', 'rota-b'], state: 'absent' })
+  })
+
+  it('answers for policy-rc.d meanwhile', { timeout: 60_000 }, async () => {
+    const t = makeTarget({ session: session() })
+    await look(session(), 'rm -f /usr/sbin/policy-rc.d')
+    const policy = 'cat /run/answer; cat /usr/sbin/policy-rc.d; exit 0'
+    await apply(t, apt, { deb: '/var/rota-repo/rota-c_1.0.deb', policy_rc_d: 101 })
+    expect(await look(session(), policy)).toBe('101\n')
+    await look(
+      session(),
+      'apt-get -y -q purge rota-c; echo echo own >/usr/sbin/policy-rc.d; chmod 755 /usr/sbin/policy-rc.d',
+    )
+    await apply(t, apt, { deb: '/var/rota-repo/rota-c_1.0.deb', policy_rc_d: 0 })
+    expect(await look(session(), policy)).toBe('0\necho own\n')
+    await look(session(), 'apt-get -y -q purge rota-c; rm /usr/sbin/policy-rc.d')
+  })
+
+  it('puts broken dependencies right, and brings what a build needs', { timeout: 60_000 }, async () => {
+    const t = makeTarget({ session: session() })
+    await look(session(), 'dpkg -i --force-depends /var/rota-repo/rota-b_1.0.deb 2>&1')
+    await apply(t, apt, { name: ['rota-a'], state: 'fixed', update_cache: true })
+    expect(await look(session(), world)).toBe('rota-a 2.0 installed\nrota-b 1.0 installed\n')
+    await look(
+      session(),
+      `apt-get -y -q purge rota-a rota-b; mkdir -p /tmp/rota-src/debian; cd /tmp/rota-src
+      printf 'Source: x\nBuild-Depends: rota-a\n\nPackage: x\nArchitecture: all\n' >debian/control`,
+    )
+    const none = { name: ['no-such-source'], state: 'build-dep' }
+    await expect(apply(t, apt, none)).rejects.toThrow(/cannot build-dep/)
+    const needs = { name: ['/tmp/rota-src'], state: 'build-dep' }
+    await expect(apply(makeTarget({ session: session(), undoable: true }), apt, needs)).rejects.toThrow(
+      /cannot be undone/,
+    )
+    expect((await apply(makeTarget({ session: session(), check: true }), apt, needs)).changed).toBe(true)
+    expect((await apply(t, apt, needs)).changed).toBe(true)
+    expect(await look(session(), world)).toBe('rota-a 2.0 installed\n')
+    expect((await apply(t, apt, needs)).changed).toBe(false)
+    await look(session(), 'apt-get -y -q purge rota-a build-essential; rm -r /tmp/rota-src')
   })
 
   it('keeps a source, and takes one back that cannot be read', { timeout: 60_000 }, async () => {
@@ -179,6 +243,25 @@ describe.skipIf(!hasSandbox || !hasApt).each(Object.keys(shells))('apt under %s'
       await expect(apply(t, packageModule, { name: [name], state: 'present' })).rejects.toThrow(
         /is no name of a package/,
       )
+  })
+
+  it('holds a package', { timeout: 60_000 }, async () => {
+    await apply(makeTarget({ session: session() }), apt, { name: ['rota-a=1.0'] })
+    const base = {
+      session: session(),
+      module: dpkgSelections,
+      world: "/usr/bin/dpkg --get-selections 'rota-*'",
+    }
+    const held = await live({ ...base, args: { name: 'rota-a', selection: 'hold' }, keep: true })
+    expect([held.world, held.result]).toEqual([
+      'rota-a\t\t\t\t\t\thold\n',
+      { before: 'install', after: 'hold' },
+    ])
+    expect((await apply(makeTarget({ session: session() }), apt, { upgrade: 'yes' })).changed).toBe(false)
+    await expect(live({ ...base, args: { name: 'rota-b', selection: 'hold' } })).rejects.toThrow(
+      /Failed to find package 'rota-b'/,
+    )
+    await look(session(), 'apt-get -y -q --allow-change-held-packages purge rota-a')
   })
 
   it('facts', { timeout: 60_000 }, async () => {
@@ -274,7 +357,8 @@ make rota-a 1.0 'Epoch: 1'; make rota-a 2.0 'Epoch: 1'
 make rota-b 1.0 'Requires: rota-a
 Provides: rota-virtual'
 make rota-with-a-name-that-is-very-long-indeed-for-a-column 1.0.0.20240101.git0123456789abcdef ''
-createrepo_c -q .
+printf '<comps><group><id>rota-set</id><name>Rota set</name><uservisible>true</uservisible><packagelist><packagereq type="mandatory">rota-b</packagereq></packagelist></group></comps>' >comps.xml
+createrepo_c -q -g comps.xml .
 cd /
 fi
 `
@@ -340,6 +424,28 @@ describe.skipIf(!hasSandbox || dnfFolder === undefined)('dnf', () => {
       false,
     )
     await expect(apply(t, dnf, { name: ['no-such'] })).rejects.toThrow(/No package matching 'no-such'/)
+  })
+
+  it('takes groups and files', { timeout: 120_000 }, async () => {
+    const t = makeTarget({ session: session() })
+    const file = `file://${rpms}/noarch/rota-a-1.0-1.noarch.rpm`
+    const both = await apply(t, dnf, { name: ['@Rota set', file] })
+    expect(await look(session(), rpmWorld)).toBe('rota-a-1.0-1.noarch\nrota-b-1.0-1.noarch\n')
+    expect(both.result).toMatchObject({
+      packages: { '@Rota set': 'installed', 'rota-a': '1:1.0-1' },
+      results: ['Installed: @Rota set-installed', 'Installed: rota-a-1:1.0-1'],
+    })
+    expect((await apply(t, dnf, { name: ['@rota-set', file.slice('file://'.length)] })).changed).toBe(false)
+    const undoable = makeTarget({ session: session(), undoable: true })
+    await expect(apply(undoable, dnf, { name: ['@rota-set'] })).rejects.toThrow(/cannot be undone/)
+    await apply(t, dnf, { name: ['@rota-set', 'rota-a', 'rota-b'], state: 'absent' })
+    expect(await look(session(), rpmWorld)).toBe('')
+  })
+
+  it('has another root', { timeout: 60_000 }, async () => {
+    const t = makeTarget({ session: session() })
+    await apply(t, dnf, { name: ['rota-a'], installroot: '/var/other', releasever: '9' })
+    expect(await look(session(), `${rpmWorld}; rpmquery --root /var/other -a`)).toBe('rota-a-2.0-1.noarch\n')
   })
 
   it('upgrades all', { timeout: 60_000 }, async () => {

@@ -87,3 +87,10 @@ it('knows which configs have no bearing', () => {
   expect(hasBearing(['Match all\n'])).toBe(true)
   expect(hasBearing(['Include other'])).toBe(true)
 })
+
+it('HOME says where the known hosts are, also when ssh was asked: what is recorded is found the next time', async () => {
+  vi.stubEnv('HOME', folder)
+  const [first] = (await resolve('web', '')).knownHostsFiles
+  vi.unstubAllEnvs()
+  expect(first).toBe(join(folder, '.ssh/known_hosts'))
+})

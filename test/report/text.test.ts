@@ -7,6 +7,7 @@ import { dumpYaml } from '../../src/load/yaml-dump.ts'
 import { renderDiff } from '../../src/report/diff.ts'
 import { type Display, defaultDisplay } from '../../src/report/display.ts'
 import { renderProblem, renderProblems } from '../../src/report/problem.ts'
+import { renderSafe } from '../../src/report/safe-text.ts'
 import { createStream } from '../../src/report/stream.ts'
 import { createTextReporter } from '../../src/report/text.ts'
 
@@ -35,6 +36,18 @@ function textOf(events: readonly RunEvent[], verbosity = 0, display: Partial<Dis
   return text
 }
 const recap = { ok: 2, changed: 1, unreachable: 0, failed: 0, skipped: 0, rescued: 0, ignored: 0, unknown: 0 }
+
+it('lets a host do nothing to the terminal but colour it', () => {
+  const title = '\u001b]0;x\u0007\u001b[2Ja\u001b[31mred\u001b[0m\r\n\tb\u202e\u009b1m\u007f'
+  expect(renderSafe(title)).toBe('\\x1b]0;x\\x07\\x1b[2Ja\u001b[31mred\u001b[0m\n\tb\\u{202e}\\x9b1m\\x7f')
+})
+
+it('of many problems shows twenty and their number', () => {
+  const many = Array.from({ length: 30 }, (_, n) => ({ code: 'E_PARAMS', message: `p${n}` }) as const)
+  const said = renderProblems(many, plain, () => undefined).split('\n')
+  expect(said).toHaveLength(22)
+  expect(said.slice(-2)).toEqual(['… and 10 more', expect.stringMatching(/^30 problems: /)])
+})
 
 describe('the text reporter', () => {
   it('shows results in lines from -vvv on, and says once more of a loop that no_log hides that it does', () => {
@@ -225,6 +238,13 @@ fatal: [h]: FAILED! => {
     expect(textOf(check)).not.toContain('CHECK MODE')
   })
 
+  it('names a host that failed by a missing role under the counts, which hold it nowhere', () => {
+    const end = { type: 'run.end', run: 'r', exit: 2, recap: { a: recap }, missingRole: ['b'] } as const
+    const lines = textOf([end]).trimEnd().split('\n')
+    expect(lines.at(-2)).toMatch(/^a {26}: ok=/)
+    expect(lines.at(-1)).toBe(`${'b'.padEnd(26)} : failed, a role is missing (no count has room for that)`)
+  })
+
   it('says a check once: its mark stands for the ok of its host', () => {
     const end = { type: 'host.end', task: '1', host: 'h', status: 'ok', elapsedMs: 1 } as const
     const check = { type: 'check', host: 'h', name: clean('healthy'), ok: true } as const
@@ -281,7 +301,7 @@ it('counts several problems and shows each', () => {
     { code: 'E_PARAMS', message: 'b' },
   ] as const
   expect(renderProblems(problems, plain, () => undefined)).toBe(
-    'ERROR! a (E_PARAMS)\nERROR! b (E_PARAMS)\n2 problems: a playbook, inventory, variable or other input is wrong; nothing was touched',
+    'ERROR! a (E_PARAMS)\nERROR! b (E_PARAMS)\n2 problems: a playbook, inventory, variable or other input is wrong; unless tasks had begun to run, nothing was touched',
   )
 })
 

@@ -1,5 +1,4 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import {
   appendFileSync,
@@ -18,7 +17,6 @@ import { Secret } from '../../src/core/secret.ts'
 import { isSameState } from '../../src/core/value.ts'
 import { openJournal, parseJournal, readJournal } from '../../src/rotation/journal.ts'
 import {
-  createRunFolder,
   createRunId,
   findRun,
   listRuns,
@@ -26,7 +24,7 @@ import {
   refuseOverlap,
   stateFolder,
 } from '../../src/rotation/run-folder.ts'
-import { realSealer } from './simulation.ts'
+import { makeRun, realSealer } from './simulation.ts'
 
 let folder: string
 let other: string
@@ -239,8 +237,8 @@ it('makes run folders private, lists them newest first and finds one by its begi
     code: 'E_USAGE',
     hint: expect.stringMatching(/rota run/),
   })
-  const first = await createRunFolder(state, now(), randomBytes)
-  const second = await createRunFolder(state, new Date('2026-11-24T00:00:00Z'), randomBytes)
+  const first = await makeRun(state, now())
+  const second = await makeRun(state, new Date('2026-11-24T00:00:00Z'))
   expect(statSync(first.folder).mode & 0o777).toBe(0o700)
   expect(await listRuns(state)).toEqual([second, first])
   expect(await findRun(state, 'latest')).toEqual(second)
@@ -252,16 +250,8 @@ it('makes run folders private, lists them newest first and finds one by its begi
   })
 })
 
-it('two runs of one second get two folders', async () => {
-  const bytes = [Buffer.from([1, 1, 1, 1]), Buffer.from([1, 1, 1, 1]), Buffer.from([2, 2, 2, 2])]
-  const random = () => bytes.shift()!
-  const first = await createRunFolder(folder, now(), random)
-  const second = await createRunFolder(folder, now(), random)
-  expect(second.id).not.toBe(first.id)
-})
-
 it('a run that has not ended keeps its hosts from another', async () => {
-  const run = await createRunFolder(folder, now(), randomBytes)
+  const run = await makeRun(folder, now())
   expect(await readSummary(run.folder)).toBeUndefined()
   const journal = await openJournal(run.folder, { sealer: realSealer, now })
   await journal.append({ ...begin, hosts: ['a', 'b'] })

@@ -70,7 +70,7 @@ export const rules = {
 export type Rule = keyof typeof rules
 
 const absent: Process = { at: 'off', journal: null, unkept: [], holds: { a: 'no', b: 'no' }, says: null }
-export function begin(faults: number): State {
+function begin(faults: number): State {
   const host: Host = { value: 'old', lock: 'free', copy: [], late: null }
   return {
     hosts: { a: host, b: host },
@@ -83,7 +83,7 @@ const add = <T>(list: readonly T[], more: readonly T[]): readonly T[] =>
   [...new Set([...list, ...more])].sort()
 
 /** All that can happen next. `broken` are rules that nobody keeps. */
-export function listMoves(state: State, broken: ReadonlySet<Rule> = new Set()): readonly Move[] {
+function listMoves(state: State, broken: ReadonlySet<Rule> = new Set()): readonly Move[] {
   const moves: Move[] = []
   for (const name of operators) moves.push(...new Steps(state, name, broken).list())
   for (const name of hostNames) {
@@ -433,7 +433,7 @@ function isAbandoned({ hosts, processes }: Pick<State, 'hosts' | 'processes'>): 
 }
 
 /** What is wrong with a state; undefined when nothing is. */
-export function findFault({ hosts, processes }: State): string | undefined {
+function findFault({ hosts, processes }: State): string | undefined {
   const isGivenUp = isAbandoned({ hosts, processes })
   const asked = hostNames.filter(name => name === 'a' || !isGivenUp)
   const values = asked.map(name => hosts[name].value)
@@ -462,7 +462,7 @@ export function findFault({ hosts, processes }: State): string | undefined {
 }
 
 /** Over: nobody works, no host is held, and the hosts agree; one that was given up stays held. */
-export function isSettled({ hosts, processes }: State): boolean {
+function isSettled({ hosts, processes }: State): boolean {
   const isQuiet = operators.every(name => processes[name].at === 'off')
   if (isAbandoned({ hosts, processes })) return isQuiet && hosts.a.lock === 'free'
   const isFree = hostNames.every(name => hosts[name].lock === 'free')

@@ -108,8 +108,10 @@ export const distributed: Scheme = {
   isNew: host =>
     isFresh(valueIn(host.env, 'KEY')) && ['', KEY].includes(valueIn(host.env, 'ALSO')) && isOne(host),
   refused: hosts => {
-    for (const [from, { running: sender }] of hosts)
-      for (const [to, { running }] of hosts)
+    // One that has joined and was not started yet sends nothing.
+    const started = [...hosts].filter(([, { running }]) => running !== '')
+    for (const [from, { running: sender }] of started)
+      for (const [to, { running }] of started)
         if (!['KEY', 'ALSO'].some(name => valueIn(running, name) === valueIn(sender, 'KEY')))
           return `${to} does not accept what ${from} sends`
     return undefined

@@ -1,5 +1,6 @@
 // A fleet in memory, a disk that loses what was not synced, and a stop that can be put at any effect of either.
 import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
 import { problem } from '../../src/core/error.ts'
 import type { RunEvent } from '../../src/core/event.ts'
 import type { Prove } from '../../src/core/fence.ts'
@@ -18,6 +19,7 @@ import { isSameState, type State } from '../../src/core/value.ts'
 import type { AppendFile, Disk } from '../../src/rotation/disk.ts'
 import type { Processes } from '../../src/rotation/lock.ts'
 import type { RotationDeps } from '../../src/rotation/run.ts'
+import { makeRunFolder, nextRunId, type RunFolder } from '../../src/rotation/run-folder.ts'
 import { generateSecret } from '../../src/secrets/generate.ts'
 import { loadIdentity } from '../../src/secrets/identity.ts'
 import { createSealer } from '../../src/secrets/seal.ts'
@@ -42,7 +44,7 @@ export class Fuse {
 }
 
 /** Bytes reach `volatile` by append and `durable` by sync. A kill keeps the first, a power cut only the second. */
-export class MemoryDisk implements Disk {
+class MemoryDisk implements Disk {
   readonly files = new Map<string, { volatile: Buffer; durable: Buffer }>()
   fuse = new Fuse()
   /** Appends fail from now on, as on a full disk. */
@@ -116,8 +118,10 @@ export const oldHost = ({ env, role }: Scheme = inPlace): Host => ({
   running: env + role,
   revoked: false,
 })
-const isOldOf = (scheme: Scheme, host: Host): boolean =>
-  JSON.stringify(host) === JSON.stringify(oldHost(scheme))
+const isOldOf = (scheme: Scheme, host: Host): boolean => {
+  const old = oldHost(scheme)
+  return JSON.stringify({ ...host, running: host.running || old.running }) === JSON.stringify(old)
+}
 export const isOld = (host: Host): boolean => isOldOf(inPlace, host)
 export const isNew = (host: Host): boolean => inPlace.isNew(host)
 
@@ -128,7 +132,8 @@ export interface Faults {
   beforeWrite?: (change: Change) => void
   afterWrite?: (change: Change) => void
   beforeReread?: (change: Change) => void
-  current?: (host: string) => void
+  /** The value that a host says is in force, where it is another one; may throw. */
+  current?: (host: string) => unknown
 }
 
 export class Fleet {
@@ -142,6 +147,14 @@ export class Fleet {
     this.waves = waves
     this.scheme = scheme
     for (const host of waves.flat()) this.hosts.set(host, oldHost(scheme))
+  }
+  /** A host that knows the old values only. When new ones are in use already, it takes part from its first restart on. */
+  join(name: string): void {
+    if (this.hosts.has(name)) return
+    const host = oldHost(this.scheme)
+    if (![...this.hosts.values()].every(({ running }) => running === host.running)) host.running = ''
+    this.hosts.set(name, host)
+    this.waves.at(-1)!.push(name)
   }
   /** Asks everybody, after each thing that happens. */
   look(): void {
@@ -177,10 +190,11 @@ const toState = ({ changes }: Task, text: string): State =>
 
 /** One life of the engine over a fleet: what it knows in memory dies with it. */
 export class World implements RotationWorld {
-  readonly hosts: readonly string[]
-  readonly waves: readonly (readonly string[])[]
+  hosts: readonly string[]
+  waves: readonly (readonly string[])[]
   readonly secrets: readonly SecretSpec[]
   readonly distributes: boolean
+  readonly setHosts?: (hosts: readonly string[]) => Promise<void>
   readonly #fleet: Fleet
   readonly #fuse: Fuse
   readonly #faults: Faults
@@ -191,14 +205,23 @@ export class World implements RotationWorld {
   #registered: Record<string, string> = {}
   constructor(fleet: Fleet, fuse = new Fuse(), faults: Faults = {}) {
     this.hosts = fleet.waves.flat()
-    this.waves = fleet.waves
+    this.waves = fleet.waves.map(wave => [...wave])
     this.secrets = fleet.scheme.secrets
     this.distributes = fleet.scheme.tasks.some(({ phase }) => phase === 'distribute')
     this.#fleet = fleet
     this.#fuse = fuse
     this.#faults = faults
+    if (this.distributes)
+      this.setHosts = async hosts => {
+        fuse.burn()
+        this.hosts = hosts
+        this.waves = fleet.waves.map(wave => wave.filter(host => hosts.includes(host)))
+      }
   }
 
+  async joined(): Promise<readonly string[]> {
+    return this.#fleet.waves.flat().filter(host => !this.hosts.includes(host))
+  }
   isReadying({ what }: Change): boolean {
     return this.#fleet.scheme.tasks.some(task => task.name === what && task.isReadying)
   }
@@ -276,9 +299,10 @@ export class World implements RotationWorld {
   }
 
   async currentSecrets(host: string): Promise<ReadonlyMap<string, Secret>> {
-    this.#faults.current?.(host)
+    const other = this.#faults.current?.(host)
     const { env } = this.#fleet.hosts.get(host)!
-    return new Map(this.secrets.map(({ name }) => [name, new Secret(valueIn(env, name), name)]))
+    const value = (name: string): string => (typeof other === 'string' ? other : valueIn(env, name))
+    return new Map(this.secrets.map(({ name }) => [name, new Secret(value(name), name)]))
   }
   secretShape() {
     return { length: 32, alphabet: '' }
@@ -354,6 +378,14 @@ export class Operator {
       event.type === 'rotation.state' ? [`${event.host} ${event.state}`] : [],
     )
   }
+}
+
+/** The folder of a new run on a real disk. */
+export async function makeRun(state: string, now: Date): Promise<RunFolder> {
+  const id = await nextRunId(state, now, randomBytes)
+  const folder = join(state, 'runs', id)
+  await makeRunFolder(folder)
+  return { id, folder }
 }
 
 // One key for all simulated runs: making one costs milliseconds, and there are thousands.

@@ -12,18 +12,12 @@ import type { HostSecrets } from '../../src/core/transaction.ts'
 import { openEvidence } from '../../src/evidence/folder.ts'
 import { verifyEvidence } from '../../src/evidence/verify.ts'
 import type { RotationDeps } from '../../src/rotation/run.ts'
-import {
-  createRunFolder,
-  findRun,
-  type RunFolder,
-  readSummary,
-  refuseOverlap,
-} from '../../src/rotation/run-folder.ts'
+import { findRun, type RunFolder, readSummary, refuseOverlap } from '../../src/rotation/run-folder.ts'
 import { resumeRotation, runRotation } from '../../src/rotation/transaction.ts'
 import { generateSecret } from '../../src/secrets/generate.ts'
 import { loadEvidenceKey, loadIdentity } from '../../src/secrets/identity.ts'
 import { createSealer } from '../../src/secrets/seal.ts'
-import { type Faults, Fleet, Fuse, isNew, isOld, World } from './simulation.ts'
+import { type Faults, Fleet, Fuse, isNew, isOld, makeRun, World } from './simulation.ts'
 
 let base: string
 beforeEach(() => {
@@ -93,7 +87,7 @@ function findLeaks(): string[] {
 
 it('a committed run: evidence verifies, nothing leaks, the hosts are free again', async () => {
   const fleet = new Fleet([['a'], ['b']])
-  const run = await createRunFolder(base, new Date(), randomBytes)
+  const run = await makeRun(base, new Date())
   expect(await live(fleet, run, runRotation)).toMatchObject({ state: 'committed' })
   expect([...fleet.hosts.values()].every(isNew)).toBe(true)
   const { problems, events } = await verifyEvidence(join(run.folder, 'evidence'))
@@ -108,7 +102,7 @@ it('a committed run: evidence verifies, nothing leaks, the hosts are free again'
 
 it('a run in doubt keeps its hosts, goes on in another process, and its evidence tells the whole story', async () => {
   const fleet = new Fleet([['a'], ['b']])
-  const run = await createRunFolder(base, new Date(), randomBytes)
+  const run = await makeRun(base, new Date())
   const gone: Faults = {
     phase: (phase, _host, inForce) => {
       if (phase === 'converge' && inForce === 'current')

@@ -83,7 +83,7 @@ function look(path: string, scope: Scope): Value | undefined {
   }
   return value instanceof Template ? templar.render(value, scope) : value
 }
-export const templar: Templar = {
+const templar: Templar = {
   render(value, scope) {
     if (value instanceof Template) {
       const whole = /^\{\{([^}]*)\}\}$/.exec(value.text)
@@ -102,7 +102,7 @@ export const templar: Templar = {
   isTrue: value => Boolean(value),
 }
 
-export function scopeOf(layers: readonly Layer[], magic: Scope): Scope {
+function scopeOf(layers: readonly Layer[], magic: Scope): Scope {
   const sorted = [...layers].sort(
     (a, b) => ranks.indexOf(b.rank) - ranks.indexOf(a.rank) || layers.indexOf(b) - layers.indexOf(a),
   )

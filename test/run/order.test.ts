@@ -74,6 +74,20 @@ it('includes bring steps: hosts that include the same file run it together', asy
   expect(result.order).toBe('i:a i:b i:c x:a x:c y:a y:c g:b after:a after:b after:c')
 })
 
+it('what a handler includes are handlers too', async () => {
+  const include = { ...task('h', 'include_tasks', { file: '/etc/passwd' }), name: 'told' }
+  const plays = [
+    play([task('1', 'touch', {}, { notify: ['told'] })], { hosts: 'a', handlers: [include] as never }),
+  ]
+  const { events } = await run(plays, { files: { passwd: [task('x')] } })
+  const starts = events.filter(event => event.type === 'task.start')
+  expect(starts.map(({ name, handler }) => [name, handler])).toEqual([
+    ['1', false],
+    ['told', true],
+    ['x', true],
+  ])
+})
+
 it('an include knows the item of its loop', async () => {
   const loop = { kind: 'loop', items: [1, 2], at }
   const result = await run(

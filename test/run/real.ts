@@ -64,7 +64,7 @@ function localConnections(): Connections {
   }
 }
 
-export const hosts = ['h1', 'h2', 'h3']
+const hosts = ['h1', 'h2', 'h3']
 export const hostsFile = `[lab]\n${hosts.map(host => `${host} ansible_connection=local`).join('\n')}\n`
 
 /** From `hosts` beside the playbook. */

@@ -129,7 +129,7 @@ describe.skipIf(noMariaDb !== undefined)('mysql_user', () => {
       ['*.*:USAGE', {}, []],
     ]
     db.query('CREATE DATABASE `o``dd.x`; CREATE TABLE `o``dd.x`.t (a int, b int)')
-    const undo: (() => Promise<void>)[] = []
+    const undo: (() => Promise<unknown>)[] = []
     const seen: string[][] = [grants(name)]
     for (const [priv, more, expected] of steps) {
       const done = await applyState(makeTarget(), mysqlUser, args(priv, more))

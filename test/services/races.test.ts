@@ -169,7 +169,9 @@ function createWorld(
       values = given
     },
     reread: (made: Change) => modules[made.module]!.reread(target, made.after as never) as never,
-    write: (made, from, to) => modules[made.module]!.write(target, from as never, to as never),
+    async write(made, from, to) {
+      await modules[made.module]!.write(target, from as never, to as never)
+    },
     runOnHost: async (_host, script, params) =>
       ranOf(await session.run({ script, params: { ...params, folder } })),
     setFence(_host, prove) {

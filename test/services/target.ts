@@ -85,9 +85,9 @@ export interface Applied {
   readonly before: State
   readonly after: State
   readonly changed: boolean
-  undo(): Promise<void>
+  undo(): Promise<unknown>
   /** The same write once more, as a resumed run would send it. */
-  replay(): Promise<void>
+  replay(): Promise<unknown>
 }
 
 /** read → want → write, as the engine does it. */

@@ -1,5 +1,5 @@
 // uri against real servers on loopback: over a forwarded channel, from the operator, and by the target's curl.
-import { execFileSync } from 'node:child_process'
+import { execFile, execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
@@ -8,13 +8,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
+import { promisify } from 'node:util'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Target } from '../../src/core/module.ts'
+import { parseNetrc } from '../../src/core/netrc.ts'
 import { Secret } from '../../src/core/secret.ts'
 import { toValue } from '../../src/core/value.ts'
 import { uri } from '../../src/modules/uri.ts'
 import { renderJson } from '../../src/modules/uri-body.ts'
+import { answerChallenge } from '../../src/modules/uri-login.ts'
 import { missing } from './postgres.ts'
 import { makeTarget, runAction } from './target.ts'
 
@@ -44,6 +47,13 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   if (url.pathname === '/private' && request.headers.authorization !== `Basic ${btoa('me:pass word')}`) {
     response.writeHead(401, { 'www-authenticate': 'Basic realm="x"' })
     return void response.end('who are you')
+  }
+  if (url.pathname === '/fresh' && request.headers['if-modified-since'])
+    return void response.writeHead(304).end()
+  if (url.pathname === '/digest' && !request.headers.authorization?.startsWith('Digest ')) {
+    const challenge = `Digest realm="a \\"b\\"", nonce="n", ${url.searchParams.get('with')}`
+    response.writeHead(401, { 'www-authenticate': `${challenge}, Basic realm="x"`, 'set-cookie': 'asked=1' })
+    return void response.end()
   }
   const status = Number(url.searchParams.get('code') ?? 200)
   response.writeHead(status, {
@@ -237,6 +247,8 @@ describe.each(ways)('by %s', way => {
       expect(posted.echo).toMatchObject({ method: 'POST', body: 'x' })
       const turned = await ask({ url: at('/end', 303), method: 'POST', body: 'x', follow_redirects: true })
       expect(turned.echo).toMatchObject({ method: 'GET', body: '' })
+      const head = { url: at('/end', 301), method: 'HEAD', follow_redirects: 'urllib2' }
+      expect((await ask(head)).echo).toMatchObject({ method: 'GET' })
       const headers = json({ Authorization: 'Bearer t', 'X-Keep': '1', 'X-Drop': '1' })
       const away = await ask({ url: at(`${other}/end`), headers, unredirected_headers: ['x-drop'] })
       expect(away.values['url']).toBe(`${other}/end`)
@@ -249,11 +261,18 @@ describe.each(ways)('by %s', way => {
 
   it.skipIf(skipped)('writes the body to a file of the target', async () => {
     const dest = mkdtempSync(join(tmpdir(), 'rota-uri-'))
-    const first = await ask({ url: `${base}/file%20name`, dest })
+    const first = await ask({ url: `${base}/file%20name`, dest, mode: '0640' })
     expect(first).toMatchObject({ changed: true, values: { path: join(dest, 'file name') } })
     expect(JSON.parse(readFileSync(join(dest, 'file name'), 'utf8')).path).toBe('/file%20name')
-    expect(statSync(join(dest, 'file name')).mode & 0o777).toBe(0o600)
-    expect(await ask({ url: `${base}/x`, creates: dest })).toMatchObject({ changed: false })
+    expect(statSync(join(dest, 'file name')).mode & 0o777).toBe(0o640)
+    expect(await ask({ url: `${base}/x`, creates: dest })).toMatchObject({
+      changed: false,
+      values: { stdout: `skipped, since '${dest}' exists` },
+    })
+    const again = { url: `${base}/fresh`, dest: join(dest, 'file name') }
+    expect(await ask(again)).toMatchObject({ failed: true, values: { status: 304 } })
+    expect(await ask({ ...again, status_code: ['304'] })).toMatchObject({ changed: false })
+    await expect(ask({ url: base, dest: join(dest, 'no', 'file') })).rejects.toThrow('Could not replace file')
   })
 
   it.skipIf(skipped)('speaks to a unix socket', async () => {
@@ -334,18 +353,112 @@ it('tells what is wrong with a request before sending it', async () => {
   const bad = [
     { url: 'ftp://x/' },
     { url: new Secret('nonsense', 'URL') },
-    { url: base, use_proxy: true },
+    { url: base, use_gssapi: true },
     { url: base, follow_redirects: 'maybe' },
     { url: base, headers: json({ 'a b': 'x' }) },
     { url: base, headers: json({ a: 'x\r\nb: y' }) },
     { url: base, body: json([1]), body_format: 'form-urlencoded' },
-    { url: base, body: 'x', body_format: 'form-multipart' },
+    { url: base, body: json(['x']), body_format: 'form-multipart' },
+    { url: base, body: json({ n: 1 }), body_format: 'form-multipart' },
   ]
   for (const args of bad)
     await expect(runAction(makeTarget(), uri, args)).rejects.toMatchObject({
       code: 'E_PARAMS',
       hint: expect.any(String),
     })
+})
+
+describe('Digest', () => {
+  const skipped = missing('curl')
+  // curl is the oracle: with its cnonce taken from it the header has to be the same.
+  it
+    .skipIf(skipped)
+    .each([
+      'qop="auth,auth-int", algorithm=MD5, opaque="o"',
+      'qop="auth", algorithm=SHA-256',
+      'qop="auth", algorithm=MD5-sess',
+      'algorithm=MD5',
+      'opaque="only"',
+    ])('answers %s as curl does', async with_ => {
+    const url = `${base}/digest?with=${encodeURIComponent(with_)}`
+    const login = { url, url_username: 'm"e', url_password: new Secret('pass word', 'pw') }
+    const { values } = await runAction(makeTarget(), uri, login)
+    const { authorization, cookie } = plain(values['json']).headers
+    expect(cookie).toBe('asked=1')
+    const get = (text: string, name: string) =>
+      new RegExp(`[ ,]${name}="?((?:[^"\\\\,]|\\\\.)*)`).exec(text)?.[1]
+    const curled = await promisify(execFile)('curl', ['-sq', '--digest', '-u', 'm"e:pass word', url])
+    const theirs: string = JSON.parse(curled.stdout).headers.authorization
+    for (const name of ['username', 'realm', 'nonce', 'uri', 'qop', 'nc', 'opaque', 'algorithm'])
+      expect([name, get(authorization, name)]).toEqual([name, get(theirs, name)])
+    const header = 'Digest realm="a \\"b\\"", nonce="n", '
+    const ours = answerChallenge(
+      header + with_,
+      { user: 'm"e', password: 'pass word' },
+      'GET',
+      new URL(url),
+      get(theirs, 'cnonce'),
+    )
+    expect(get(ours!, 'response')).toBe(get(theirs, 'response'))
+  })
+
+  it('leaves what it does not know to Basic, and to the 401', () => {
+    const answer = (header: string) =>
+      answerChallenge(header, { user: 'u', password: 'p' }, 'GET', new URL('http://x/'))
+    expect(answer('Digest realm="r", nonce="n", algorithm=ROT13, Basic realm="r"')).toBe(
+      `Basic ${btoa('u:p')}`,
+    )
+    expect(answer('Digest realm="r", nonce="n", qop="auth-int"')).toBeUndefined()
+    expect(answer('Bearer realm="basics"')).toBeUndefined()
+  })
+})
+
+describe('what is around', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'rota-uri-'))
+  const netrc = join(folder, 'netrc')
+  const seen: string[] = []
+  let proxy = ''
+  beforeAll(async () => {
+    const server = createServer((request, response) => {
+      seen.push(`${request.url} ${request.headers['proxy-authorization']}`)
+      response.end('by the proxy')
+    })
+    server.on('connect', (request, socket) => {
+      seen.push(`CONNECT ${request.url} ${request.headers['proxy-authorization']}`)
+      socket.end('HTTP/1.1 407 No\r\n\r\n')
+    })
+    proxy = await listen(server, 0)
+    writeFileSync(
+      netrc,
+      '# mine\nmachine 127.0.0.1 login me\n  password "pass word"\nmacdef x\n y\n\ndefault login a password b\n',
+    )
+  })
+  const ask = (args: Record<string, unknown>, environment: Target['environment'], noForward: boolean) =>
+    runAction(makeTarget({ environment, noForward }), uri, { return_content: true, ...args })
+
+  it.each([false, ...(missing('curl') ? [] : [true])])('is a proxy (by curl: %s)', async byCurl => {
+    seen.length = 0
+    const environment = { http_proxy: `http://u:p%40@${proxy}/`, HTTPS_PROXY: proxy, no_proxy: 'x, .near' }
+    const got = await ask({ url: 'http://far.away/a?b' }, environment, byCurl)
+    expect(got.values['content']).toBe('by the proxy')
+    const refused = await ask({ url: 'https://far.away/' }, environment, byCurl)
+    expect(refused).toMatchObject({ failed: true, values: { status: -1 } })
+    expect(refused.msg).toContain('407')
+    expect(seen).toEqual([`http://far.away/a?b Basic ${btoa('u:p@')}`, 'CONNECT far.away:443 undefined'])
+    for (const url of ['http://a.near/', 'http://x:81/'])
+      expect((await ask({ url, timeout: 2 }, environment, byCurl)).failed).toBe(true)
+    expect((await ask({ url: base, use_proxy: false }, environment, byCurl)).values['status']).toBe(200)
+    expect(seen).toHaveLength(2)
+  })
+
+  it('is the netrc, unless it is not wanted', async () => {
+    const url = `${base}/private`
+    const environment = { NETRC: netrc }
+    expect((await ask({ url }, environment, false)).values['status']).toBe(200)
+    expect((await ask({ url, use_netrc: false }, environment, false)).failed).toBe(true)
+    expect((await ask({ url, url_username: 'other' }, environment, false)).failed).toBe(true)
+    expect(parseNetrc(readFileSync(netrc, 'utf8'), 'elsewhere')).toEqual({ user: 'a', password: 'b' })
+  })
 })
 
 it('says so when neither forwarding nor curl is there', async () => {

@@ -236,7 +236,7 @@ const parentOf = (pid: number): number =>
   )
 
 /** Children and theirs, of now. */
-export function descendants(of: number): number[] {
+function descendants(of: number): number[] {
   const pids = readdirSync('/proc')
     .filter(name => /^[0-9]+$/.test(name))
     .map(Number)

@@ -11,7 +11,7 @@ const hasTags = (text: string): boolean => /\{\{|\{%|\{#/.test(text)
 export const here = { file: 'play.yml', line: 1, col: 1 }
 
 /** Data of a test to variables: strings with tags become Templates, as a loader does. */
-export function variables(data: unknown): Value {
+function variables(data: unknown): Value {
   if (typeof data === 'string') return hasTags(data) ? new Template(data, here) : data
   if (Array.isArray(data)) return data.map(variables)
   if (typeof data === 'object' && data !== null && Object.getPrototypeOf(data) === Object.prototype)

@@ -141,6 +141,7 @@ describe('errors', () => {
     )
     expect(failure(() => evaluate('x is sane', { x: 1 })).message).toBe("No test named 'sane'.")
     expect(failure(() => evaluate("'a' is match('(?i:a)')")).message).toContain("'(?i' is not supported")
+    expect(evaluate("['٣' is match('\\\\d'), '٣' is match('(?a)\\\\d')]")).toEqual([true, false])
     expect(
       failure(() => templar.renderFile('#jinja2: autoescape: True\n', 'x.j2', scopeOf({}))).message,
     ).toContain('autoescape')

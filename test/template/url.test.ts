@@ -5,8 +5,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { parseNetrc } from '../../src/core/netrc.ts'
 import { Template } from '../../src/core/value.ts'
-import { findLogin } from '../../src/template/lookups/netrc.ts'
 import { createTemplar } from '../../src/template/templar.ts'
 import { makeCertificate } from '../doubles/certificate.ts'
 import { here, options, scopeOf } from './engine.ts'
@@ -90,12 +90,12 @@ it('takes a login from netrc, and not along to another host', () => {
 })
 
 it('reads netrc files', () => {
-  const login = (text: string, host = 'a') => {
-    writeFileSync(join(folder, 'one'), text)
-    return findLogin(join(folder, 'one'), host)
+  const login = (text: string) => {
+    const found = parseNetrc(text, 'a')
+    return found && `${found.user}:${found.password}`
   }
   expect(login('machine b login x password y\ndefault login d password e')).toBe('d:e')
-  expect(login('machine a login x account q password "a\\"b" machine a login z')).toBe('x:a"b')
+  expect(login('# mine\nmachine a login x account q password "a\\"b" machine a login z')).toBe('x:a"b')
   expect(login('macdef init\nmachine a login x\n\nmachine c login z password w')).toBeUndefined()
-  expect(findLogin(join(folder, 'none'), 'a')).toBeUndefined()
+  expect(login('machine a login x password #1')).toBe('x:#1')
 })

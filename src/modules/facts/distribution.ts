@@ -3,7 +3,7 @@ export type Raw = Readonly<Record<string, string>>
 type Facts = Record<string, unknown>
 
 /** `KEY="value"` lines of os-release and its like. */
-export function parseShellVars(text: string): Record<string, string> {
+function parseShellVars(text: string): Record<string, string> {
   const entries = [...text.matchAll(/^\s*([A-Za-z_]\w*)=(.*)$/gm)].map(([, name, value]) => [
     name!,
     value!.trim().replace(/^(["'])(.*)\1$/, '$2'),

@@ -1,3 +1,4 @@
+import { parseIni } from '../../core/python-ini.ts'
 import type { Raw } from './distribution.ts'
 
 /** `ansible_local`: each `NAME.fact` as JSON, or as an INI file; what is neither says so, as in Ansible. */
@@ -25,23 +26,21 @@ function parseFact(file: string, answer: string): unknown {
   try {
     return JSON.parse(text)
   } catch {
-    return parseIni(text) ?? `error loading facts as JSON or ini - please check content: ${file}`
+    return parseSections(text) ?? `error loading facts as JSON or ini - please check content: ${file}`
   }
 }
 
-/** Sections of `name = value` or `name: value`; names in lower case, as Python's ConfigParser has them. */
-function parseIni(text: string): Record<string, Record<string, string>> | undefined {
-  const sections: Record<string, Record<string, string>> = {}
-  let section: Record<string, string> | undefined
-  for (const line of text.split('\n').map(each => each.trim())) {
-    if (line === '' || /^[#;]/.test(line)) continue
-    const [, title] = /^\[(.+)\]$/.exec(line) ?? []
-    const [, name, value] = /^([^=:]+?)\s*[=:]\s*(.*)$/.exec(line) ?? []
-    if (title !== undefined) {
-      section = {}
-      sections[title] = section
-    } else if (section && name !== undefined) section[name.toLowerCase()] = value!
-    else return undefined
+/** Names in lower case; undefined: it is no INI file. */
+function parseSections(text: string): Record<string, Record<string, string>> | undefined {
+  const made: Record<string, Record<string, string>> = {}
+  try {
+    const { sections, entries } = parseIni(text, {}, why => {
+      throw new Error(why)
+    })
+    for (const section of sections) made[section] = {}
+    for (const { section, key, value = '' } of entries) made[section]![key.toLowerCase()] = value
+  } catch {
+    return undefined
   }
-  return Object.keys(sections).length > 0 ? sections : undefined
+  return Object.keys(made).length > 0 ? made : undefined
 }

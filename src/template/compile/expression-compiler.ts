@@ -238,7 +238,7 @@ export class ExpressionCompiler {
   private filterStep(expression: FilterExpression): (frame: Frame, value: Py) => Py {
     const { name, line } = expression
     const filter = this.language.filters.get(plainName(name))
-    if (!filter && this.conditions === 0) throw missingPlugin('filter', name, { line })
+    if (!filter && this.conditions === 0) throw missingPlugin(this.language, 'filter', name, { line })
     const given = this.arguments(expression)
     return (frame, value) => {
       const [args, named] = given(frame)
@@ -256,7 +256,7 @@ export class ExpressionCompiler {
   private test(expression: Expression & { kind: 'test' }): Evaluate {
     const { name, line } = expression
     const test = this.language.tests.get(plainName(name))
-    if (!test && this.conditions === 0) throw missingPlugin('test', name, { line })
+    if (!test && this.conditions === 0) throw missingPlugin(this.language, 'test', name, { line })
     const of = this.compile(expression.of)
     const given = this.arguments(expression)
     return frame => {

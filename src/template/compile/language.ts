@@ -46,6 +46,7 @@ export function plainName(name: string): string {
 
 /** There is no such filter or test. A name that no plugin can have is answered as Ansible's loader of plugins does. */
 export function missingPlugin(
+  language: Language,
   kind: 'filter' | 'test',
   name: string,
   place: { readonly line?: number } = {},
@@ -53,5 +54,5 @@ export function missingPlugin(
   const message = /^[A-Za-z_][\w.]*$/.test(name)
     ? `No ${kind} named '${name}'.`
     : `TemplateSyntaxError: Could not load "${name}": 'invalid plugin name: ansible.builtin.${name}'`
-  return new Fault('syntax', message, place)
+  return new Fault('syntax', message, { ...place, variable: name, known: () => language[`${kind}s`].keys() })
 }

@@ -64,12 +64,12 @@ export class Runtime {
 
   filter(name: string): Filter {
     const filter = this.session.language.filters.get(plainName(name))
-    if (!filter) throw missingPlugin('filter', name)
+    if (!filter) throw missingPlugin(this.session.language, 'filter', name)
     return filter
   }
   test(name: string): Test {
     const test = this.session.language.tests.get(plainName(name))
-    if (!test) throw missingPlugin('test', name)
+    if (!test) throw missingPlugin(this.session.language, 'test', name)
     return test
   }
   applyFilter(name: string, filter: Filter, value: Py, args: readonly Py[], named: Named): Py {

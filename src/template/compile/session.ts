@@ -132,7 +132,7 @@ export class Session {
       if (!(error instanceof Fault) || error.kind !== 'undefined') throw error
       // As in Ansible the message names the template that something was missing in.
       const lead = template.secretLabel === undefined ? `${template.text.slice(0, LONGEST_LEAD)}: ` : ''
-      return new Undefined(`${lead}${error.message}`, { variable: error.variable, at: error.at })
+      return new Undefined(`${lead}${error.message}`, error)
     }
   }
   render(template: Template, keepsText = false): Py {

@@ -50,7 +50,7 @@ function jsonKey(key: Py): string {
 }
 
 /** A value as JSON text, as Python writes it. */
-export function renderJson(value: Py, style: JsonStyle = {}, depth = 0): string {
+function renderJson(value: Py, style: JsonStyle = {}, depth = 0): string {
   if (depth > DEEPEST) throw runtimeFault('the value is nested too deeply for JSON')
   if (value === null || typeof value === 'boolean') return String(value)
   if (isText(value)) return jsonText(toText(value), style)
@@ -86,7 +86,7 @@ function enclose(
 }
 
 /** Reads JSON text; floats stay floats and dicts keep their order. Faults naming the position. */
-export function parseJson(text: string): Py {
+function parseJson(text: string): Py {
   return new JsonReader(text).read()
 }
 class JsonReader {

@@ -5,6 +5,7 @@ import {
   intOf,
   isFloat,
   isNumber,
+  isNumeric,
   isText,
   type Py,
   toNumber,
@@ -52,7 +53,7 @@ function toInt(value: Py, args: Args): Py {
 }
 function toFloat(value: Py, args: Args): Py {
   if (value instanceof Undefined) value.fail()
-  if (isNumber(value) || typeof value === 'boolean') return floatOf(toNumber(value))
+  if (isNumeric(value)) return floatOf(toNumber(value))
   const fallback = args.value('default')
   const otherwise = typeof fallback === 'number' ? floatOf(fallback) : fallback
   if (!isText(value)) return otherwise

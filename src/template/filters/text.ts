@@ -50,7 +50,7 @@ function truncate(value: Py, args: Args): Py {
 }
 
 /** Percent-encodes all but unreserved characters and `safe` ones. */
-export function percentEncode(text: string, safe: string): string {
+function percentEncode(text: string, safe: string): string {
   const encode = (byte: number): string => {
     const char = String.fromCharCode(byte)
     if (byte < 128 && (/[A-Za-z0-9_.~-]/.test(char) || safe.includes(char))) return char

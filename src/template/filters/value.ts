@@ -59,7 +59,7 @@ function decode64(value: Py, args: Args): Py {
   return Buffer.from(text, 'base64').toString(bufferEncoding(args.text('encoding')))
 }
 /** One word of a shell. */
-export function shellQuote(text: string): string {
+function shellQuote(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'"'"'`)}'`
 }
 /** A version 5 UUID (RFC 9562, section 5.5). */

@@ -4,7 +4,7 @@ import { Secret } from '../../core/secret.ts'
 import { type FolderKind, findFile, readText, searchFolders } from '../compile/loader.ts'
 import type { Runtime } from '../compile/runtime.ts'
 import { hideTemplate, type Session } from '../compile/session.ts'
-import { runtimeFault } from '../fault.ts'
+import { Fault, runtimeFault } from '../fault.ts'
 import { expandHome } from '../filters/path.ts'
 import { dataOf } from '../python/data.ts'
 import { member } from '../python/equality.ts'
@@ -21,7 +21,8 @@ import { type LookupSet, termText } from './lookup.ts'
 export function needFile(session: Session, kind: FolderKind, name: string): string {
   const found = findFile(session, kind, expandHome(name))
   if (found !== undefined) return found
-  throw runtimeFault(
+  throw new Fault(
+    'notFound',
     `could not find the file '${name}': No such file or directory (looked in ${searchFolders(session, kind).join(', ') || 'no folder'})`,
   )
 }

@@ -1,17 +1,7 @@
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { quoteRegex } from '../syntax/rules.ts'
+import { parseGlob } from '../../core/glob.ts'
 
-/** One part of a path pattern as a regular expression: `*`, `?` and `[…]`; a leading dot must be written out. */
-function partRegex(part: string): RegExp {
-  const body = part.replace(/\*+|\?|\[(!?)([^\]]+)\]|[\s\S]/g, (token, not?: string, set?: string) => {
-    if (token.startsWith('*')) return '[^/]*'
-    if (token === '?') return '[^/]'
-    if (set !== undefined) return `[${not ? '^' : ''}${set.replace(/[\\^]/g, '\\$&')}]`
-    return quoteRegex(token)
-  })
-  return new RegExp(`^${part.startsWith('.') ? '' : '(?!\\.)'}${body}$`, 's')
-}
 function entriesOf(folder: string): readonly string[] {
   try {
     return readdirSync(folder === '' ? '.' : folder)
@@ -30,10 +20,13 @@ export function matchFiles(pattern: string): string[] {
 function nextPaths(folders: readonly string[], part: string): string[] {
   if (part === '') return [...folders]
   if (!/[*?[]/.test(part)) return folders.map(folder => join(folder, part))
-  const regex = partRegex(part)
+  const glob = parseGlob(part)
+  // A leading dot has to be written out.
+  const matches = (name: string): boolean =>
+    glob.test(name) && (part.startsWith('.') || !name.startsWith('.'))
   return folders.flatMap(folder =>
     entriesOf(folder)
-      .filter(name => regex.test(name))
+      .filter(matches)
       .map(name => join(folder, name)),
   )
 }

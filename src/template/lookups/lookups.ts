@@ -32,7 +32,8 @@ export function runLookupFunction(
   runtime: Runtime,
 ): readonly Py[] | undefined {
   const lookup = known.get(plainName(name))
-  if (!lookup) throw runtimeFault(`there is no lookup '${name}'`)
+  if (!lookup)
+    throw new Fault('syntax', `there is no lookup '${name}'`, { variable: name, known: () => known.keys() })
   const errors = toText(named.get('errors') ?? 'strict')
   if (!['strict', 'warn', 'ignore'].includes(errors))
     throw runtimeFault(`errors= is strict, warn or ignore, not '${errors}'`)

@@ -1,3 +1,4 @@
+import { type IniEntry, parseIni } from '../../core/python-ini.ts'
 import { readText } from '../compile/loader.ts'
 import type { Runtime } from '../compile/runtime.ts'
 import { runtimeFault } from '../fault.ts'
@@ -48,46 +49,6 @@ function csvValue(term: Py, given: Args, { session }: Runtime): readonly Py[] {
   return options.has('default') ? [options.value('default')] : []
 }
 
-interface IniEntry {
-  readonly section: string
-  readonly key: string
-  /** undefined: the key stands alone. */
-  readonly value: string | undefined
-}
-/** The entries of an INI or properties text. A line that is indented continues the value before it. */
-function parseIni(text: string, isProperties: boolean, allowNoValue: boolean): IniEntry[] {
-  const entries: { section: string; key: string; value: string | undefined }[] = []
-  let section = isProperties ? 'java_properties' : ''
-  for (const [index, raw] of text.split(/\r?\n/).entries()) {
-    const line = raw.trim()
-    const header = /^\[(.+)\]$/.exec(line)
-    const last = entries.at(-1)
-    if (line === '' || /^[#;]/.test(line)) continue
-    if (!isProperties && header) section = header[1]!
-    else if (/^\s/.test(raw) && last?.section === section) last.value = `${last.value ?? ''}\n${line}`
-    else {
-      const pair = /^([^=:]+?)\s*(?:[=:]\s*(.*))?$/.exec(line)
-      if (!pair || (pair[2] === undefined && !allowNoValue))
-        throw runtimeFault(`line ${index + 1} of the ini file is no entry`)
-      entries.push({ section, key: pair[1]!, value: pair[2] })
-    }
-  }
-  return entries
-}
-function hasSection(text: string, section: string): boolean {
-  return text.split(/\r?\n/).some(line => line.trim() === `[${section}]`)
-}
-
-/** As Python's ConfigParser: a section has a key once. */
-function refuseDuplicates(entries: readonly IniEntry[], fold: (key: string) => string): readonly IniEntry[] {
-  const seen = new Set<string>()
-  for (const { section, key } of entries) {
-    const name = `${section}\0${fold(key)}`
-    if (seen.has(name)) throw runtimeFault(`Duplicate option in the ini file: ${key} in section ${section}`)
-    seen.add(name)
-  }
-  return entries
-}
 const iniOptions = [
   'type',
   'file',
@@ -108,21 +69,26 @@ function iniValue(term: Py, given: Args, { session }: Runtime): readonly Py[] {
       `No key to lookup was provided as first term with in string inline options: ${termText(term)}`,
     )
   const isProperties = options.text('type') === 'properties'
-  const text = readText(session, needFile(session, 'files', options.text('file')), options.text('encoding'))
-  const allowNoValue = isYes(options, 'allow_no_value') || isYes(options, 'allow_none')
-  const fold = (key: string): string => (isYes(options, 'case_sensitive') ? key : key.toLowerCase())
+  const file = options.text('file')
+  const text = readText(session, needFile(session, 'files', file), options.text('encoding'))
+  const isCaseSensitive = isYes(options, 'case_sensitive')
+  const fold = (key: string): string => (isCaseSensitive ? key : key.toLowerCase())
   const section = isProperties ? 'java_properties' : options.text('section')
-  const parsed = parseIni(text, isProperties, allowNoValue)
-  if (!isProperties && options.text('default') === '' && !hasSection(text, section))
-    throw runtimeFault(`No section: '${section}'`)
-  const entries = (isProperties ? parsed : refuseDuplicates(parsed, fold)).filter(
-    entry => entry.section === section,
+  const parsed = parseIni(
+    isProperties ? `[${section}]\n${text}` : text,
+    { allowNoValue: isYes(options, 'allow_no_value') || isYes(options, 'allow_none'), isCaseSensitive },
+    (why, line) => {
+      throw runtimeFault(`${file}, line ${isProperties ? line - 1 : line}: ${why}`)
+    },
   )
+  if (options.text('default') === '' && !parsed.sections.has(section))
+    throw runtimeFault(`No section: '${section}'`)
+  const entries = parsed.entries.filter(entry => entry.section === section)
   if (isYes(options, 're')) {
-    const pattern = new Pattern(name, { ignoreCase: !isYes(options, 'case_sensitive'), type: 'match' })
+    const pattern = new Pattern(name, { ignoreCase: !isCaseSensitive, type: 'match' })
     return entries.filter(entry => pattern.first(entry.key) !== null).flatMap(valuesOf)
   }
-  const found = entries.findLast(entry => fold(entry.key) === fold(name))
+  const found = entries.find(entry => fold(entry.key) === fold(name))
   if (found) return valuesOf(found)
   return options.text('default') === '' ? [] : [options.value('default')]
 }

@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
+import { parseNetrc } from '../../core/netrc.ts'
 import type { Runtime } from '../compile/runtime.ts'
 import type { Session } from '../compile/session.ts'
 import { runtimeFault } from '../fault.ts'
@@ -8,7 +9,6 @@ import type { Args } from '../python/signature.ts'
 import { toText } from '../python/text.ts'
 import { splitLines } from '../python/text-split.ts'
 import { type LookupSet, termText } from './lookup.ts'
-import { findLogin } from './netrc.ts'
 import { fetcher, MOST_REDIRECTS, selectWay } from './url-fetcher.ts'
 
 const LONGEST_BODY = 64 * 1024 * 1024
@@ -50,7 +50,10 @@ function loginOf(url: string, options: Args, { world }: Session): string | undef
   if (options.has('username'))
     return `${options.text('username')}:${options.has('password') ? options.text('password') : ''}`
   if (!options.flag('use_netrc')) return undefined
-  return findLogin(world.env('NETRC') ?? `${world.env('HOME') ?? ''}/.netrc`, new URL(url).hostname)
+  const file = world.env('NETRC') ?? `${world.env('HOME') ?? ''}/.netrc`
+  // Most people have none.
+  const login = existsSync(file) && parseNetrc(readFileSync(file, 'utf8'), new URL(url).hostname)
+  return login ? `${login.user}:${login.password}` : undefined
 }
 
 function requestOf(url: string, options: Args, session: Session): Record<string, unknown> {

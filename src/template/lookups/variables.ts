@@ -1,10 +1,10 @@
+import { quoteRegex } from '../../core/glob.ts'
 import type { Runtime } from '../compile/runtime.ts'
 import { Fault, runtimeFault } from '../fault.ts'
 import { isDict, isList, isText, type Py, Undefined } from '../python/kinds.ts'
 import { Pattern } from '../python/regex.ts'
 import type { Args } from '../python/signature.ts'
 import { toText } from '../python/text.ts'
-import { quoteRegex } from '../syntax/rules.ts'
 import { type LookupSet, termText } from './lookup.ts'
 
 function variable(term: Py, options: Args, runtime: Runtime): Py {

@@ -6,7 +6,7 @@ import {
   isFloat,
   isInt,
   isList,
-  isNumber,
+  isNumeric,
   isText,
   Markup,
   type Py,
@@ -25,8 +25,6 @@ const LONGEST = 50_000_000
 /** Most bits that `**` may make. */
 const WIDEST = 1_000_000
 
-const isOperand = (value: Py): boolean => typeof value === 'boolean' || isNumber(value)
-
 function unsupported(operator: string, a: Py, b: Py): never {
   if (a instanceof Undefined) a.fail()
   if (b instanceof Undefined) b.fail()
@@ -41,7 +39,7 @@ function calculate(
   whole: (x: bigint, y: bigint) => bigint,
   real: (x: number, y: number) => number,
 ): Py {
-  if (!isOperand(a) || !isOperand(b)) unsupported(operator, a, b)
+  if (!isNumeric(a) || !isNumeric(b)) unsupported(operator, a, b)
   if (isFloat(a) || isFloat(b)) return floatOf(real(toNumber(a), toNumber(b)))
   if (typeof a !== 'bigint' && typeof b !== 'bigint') {
     const result = real(toNumber(a), toNumber(b))
@@ -117,11 +115,11 @@ function repeat(value: Py, times: number): Py {
 }
 
 function refuseZero(b: Py, message: string): void {
-  if (isOperand(b) && toNumber(b) === 0) throw runtimeFault(message)
+  if (isNumeric(b) && toNumber(b) === 0) throw runtimeFault(message)
 }
 /** Python's /: always a float. */
 export function divide(a: Py, b: Py): Py {
-  if (!isOperand(a) || !isOperand(b)) unsupported('/', a, b)
+  if (!isNumeric(a) || !isNumeric(b)) unsupported('/', a, b)
   refuseZero(b, 'division by zero')
   return floatOf(toNumber(a) / toNumber(b))
 }
@@ -153,7 +151,7 @@ export function modulo(a: Py, b: Py): Py {
 }
 /** Python's **. */
 export function power(a: Py, b: Py): Py {
-  if (!isOperand(a) || !isOperand(b)) unsupported('** or pow()', a, b)
+  if (!isNumeric(a) || !isNumeric(b)) unsupported('** or pow()', a, b)
   const [base, exponent] = [toNumber(a), toNumber(b)]
   if (base === 0 && exponent < 0) throw runtimeFault('0.0 cannot be raised to a negative power')
   if (isFloat(a) || isFloat(b) || exponent < 0) return floatOf(base ** exponent)
@@ -162,12 +160,12 @@ export function power(a: Py, b: Py): Py {
   return Number.isSafeInteger(result) ? result : intOf(BigInt(a as bigint) ** BigInt(b as bigint))
 }
 export function negate(value: Py): Py {
-  if (!isOperand(value)) badUnary('-', value)
+  if (!isNumeric(value)) badUnary('-', value)
   if (isFloat(value)) return floatOf(-toNumber(value))
   return typeof value === 'bigint' ? intOf(-value) : 0 - toNumber(value)
 }
 export function positive(value: Py): Py {
-  if (!isOperand(value)) badUnary('+', value)
+  if (!isNumeric(value)) badUnary('+', value)
   return typeof value === 'boolean' ? Number(value) : value
 }
 function badUnary(operator: string, value: Py): never {

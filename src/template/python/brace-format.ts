@@ -1,5 +1,5 @@
 import { runtimeFault } from '../fault.ts'
-import { isFloat, isNumber, type Named, type Py, toNumber, typeName, Undefined } from './kinds.ts'
+import { isFloat, isNumeric, type Named, type Py, toNumber, typeName, Undefined } from './kinds.ts'
 import { fixedText, numberText } from './number-format.ts'
 import { characters } from './sequence.ts'
 import { toRepr, toText } from './text.ts'
@@ -7,22 +7,22 @@ import { toRepr, toText } from './text.ts'
 const specification = /^(?:(.)?([<>=^]))?([+\- ])?(#)?(0)?(\d+)?([,_])?(?:\.(\d+))?([bcdeEfFgGnosxX%])?$/su
 
 /** Python's format(value, spec): `>8`, `05.2f`, `,`. */
-export function formatValue(value: Py, spec: string): string {
+function formatValue(value: Py, spec: string): string {
   if (spec === '') return toText(value)
   const match = specification.exec(spec)
   if (!match) throw runtimeFault(`Invalid format specifier '${spec}'`)
   const [, fill, align, sign, alternate, zero, width, group, precision, type] = match
-  const isNumeric = (typeof value === 'boolean' || isNumber(value)) && type !== 's'
+  const isSigned = isNumeric(value) && type !== 's'
   const decimals = precision === undefined ? undefined : Number(precision)
-  const bare = isNumeric
+  const bare = isSigned
     ? numeric(value, type, decimals, alternate !== undefined, group)
     : textual(value, type, decimals)
-  const signed = isNumeric && sign !== undefined && sign !== '-' && !bare.startsWith('-') ? sign + bare : bare
+  const signed = isSigned && sign !== undefined && sign !== '-' && !bare.startsWith('-') ? sign + bare : bare
   const isZeroFilled = zero !== undefined && align === undefined
   return justify(signed, {
     width: Number(width ?? 0),
     fill: fill ?? (zero === undefined ? ' ' : '0'),
-    align: isZeroFilled ? '=' : (align ?? (isNumeric ? '>' : '<')),
+    align: isZeroFilled ? '=' : (align ?? (isSigned ? '>' : '<')),
   })
 }
 function textual(value: Py, type: string | undefined, precision: number | undefined): string {

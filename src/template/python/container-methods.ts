@@ -89,7 +89,7 @@ export const listMethods = methodTable<MutableList>(
 )
 
 /** The key and value of a pair that is a list of two. */
-export function pairOf(value: Py): readonly [Py, Py] {
+function pairOf(value: Py): readonly [Py, Py] {
   const items = iterate(value)
   if (items.length !== 2) throw runtimeFault(`a pair has 2 items, not ${items.length}`)
   return [items[0]!, items[1]!]

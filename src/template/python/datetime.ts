@@ -5,7 +5,7 @@ import { formatTime, type Moment } from './strftime.ts'
 const MS_A_DAY = 86_400_000
 
 /** Python's timedelta: a span of time. */
-export class TimeDelta extends Thing {
+class TimeDelta extends Thing {
   readonly type = 'timedelta'
   readonly ms: number
   constructor(ms: number) {

@@ -6,7 +6,7 @@ import {
   isDict,
   isFloat,
   isList,
-  isNumber,
+  isNumeric,
   Markup,
   type Py,
   type PyDict,
@@ -17,9 +17,6 @@ import {
   Undefined,
 } from './kinds.ts'
 import { isPlainDict } from './lazy.ts'
-
-const isNumeric = (value: Py): value is number | bigint | boolean =>
-  typeof value === 'boolean' || isNumber(value)
 
 /** Python's ==. Secrets are compared by their text; an Undefined faults. */
 export function isEqual(a: Py, b: Py): boolean {

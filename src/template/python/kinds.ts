@@ -57,14 +57,17 @@ export class Undefined extends Thing {
   readonly message: string
   readonly variable: string | undefined
   readonly at: Source | undefined
-  constructor(message: string, more: { variable?: string | undefined; at?: Source | undefined } = {}) {
+  readonly known: (() => Iterable<string>) | undefined
+  constructor(message: string, more: Pick<Undefined, 'variable' | 'at' | 'known'> | object = {}) {
     super()
+    const { variable, at, known }: Partial<Undefined> = more
     this.message = message
-    this.variable = more.variable
-    this.at = more.at
+    this.variable = variable
+    this.at = at
+    this.known = known
   }
   fail(): never {
-    throw new Fault('undefined', this.message, { variable: this.variable, at: this.at })
+    throw new Fault('undefined', this.message, this)
   }
 }
 /** What an inline `if` without `else` yields: prints as nothing, and like an Undefined in every other use. */
@@ -184,10 +187,12 @@ export function typeName(value: Py): string {
   return value instanceof Thing ? value.type : value === OMIT ? 'Omit' : 'object'
 }
 
-/** A float of Python's: integral ones need the box, or 3.0 would print as 3. */
-export function floatOf(value: number): number | Float {
-  return Number.isInteger(value) ? new Float(value) : value
+/** What Python calculates with: numbers, and bool, which is an int there. Touches a Secret. */
+export function isNumeric(value: Py): value is boolean | number | bigint | Float {
+  return typeof value === 'boolean' || isNumber(value)
 }
+
+export { floatOf } from '../../core/value.ts'
 /** An int of Python's: a number as long as it is exact. */
 export function intOf(value: bigint): number | bigint {
   const asNumber = Number(value)

@@ -9,7 +9,7 @@ export type Resolve = (value: Py) => Py
  * `d.good` works beside a broken `d.bad`. It is a private copy as soon as it is written to or enumerated: a template
  * can never change a variable of the play. Nothing is enumerated before that, which matters for hostvars.
  */
-export class LazyDict extends Map<Py, Py> {
+class LazyDict extends Map<Py, Py> {
   private readonly source: PyDict
   private readonly resolve: Resolve
   private isFilled = false

@@ -1,10 +1,7 @@
-import type { Float } from '../../core/value.ts'
 import { runtimeFault } from '../fault.ts'
-import { isFloat, isNumber, type Py, toNumber, typeName } from './kinds.ts'
+import { isFloat, isNumeric, type Py, toNumber, typeName } from './kinds.ts'
 import { floatText } from './text.ts'
 
-const isNumeric = (value: Py): value is number | bigint | Float =>
-  typeof value === 'boolean' || isNumber(value)
 /** Python writes at least two digits of an exponent. */
 const padExponent = (text: string): string => text.replace(/e([+-])(\d)$/, 'e$10$2')
 

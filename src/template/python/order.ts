@@ -7,7 +7,7 @@ import {
   isDict,
   isFloat,
   isList,
-  isNumber,
+  isNumeric,
   isText,
   Markup,
   type Py,
@@ -39,8 +39,7 @@ export function compare(a: Py, b: Py, operator = '<'): number {
   if (a instanceof Undefined) a.fail()
   if (b instanceof Undefined) b.fail()
   if (isText(a) && isText(b)) return compareText(toText(a), toText(b))
-  const isOrdered = (value: Py): boolean => typeof value === 'boolean' || isNumber(value)
-  if (isOrdered(a) && isOrdered(b)) return compareNumbers(a, b)
+  if (isNumeric(a) && isNumeric(b)) return compareNumbers(a, b)
   if (isList(a) && isList(b) && a instanceof Tuple === b instanceof Tuple) return compareLists(a, b, operator)
   if (a instanceof Thing && b instanceof Thing && a.type === b.type) {
     const difference = a.compare(b)

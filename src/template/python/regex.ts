@@ -1,7 +1,7 @@
 import { createContext, Script } from 'node:vm'
-import { pythonEscapes } from '../../core/python-escapes.ts'
+import { RotaError } from '../../core/error.ts'
+import * as python from '../../core/python-regex.ts'
 import { limitFault, runtimeFault } from '../fault.ts'
-import { translateRegex } from './regex-syntax.ts'
 
 /** Where a pattern may match: anywhere, at the start, or only the whole text. */
 export type MatchType = 'search' | 'match' | 'fullmatch'
@@ -41,20 +41,10 @@ export class Pattern {
   private readonly regex: RegExp
   private readonly freeLength: number
   constructor(pattern: string, options: RegexOptions) {
-    const flags = {
-      ignoreCase: options.ignoreCase ?? false,
-      multiline: options.multiline ?? false,
-      dotAll: false,
-      verbose: false,
-    }
-    const { source, ignoreCase, unbounded, isRisky } = translateRegex(pattern, flags)
+    const { source, flags, unbounded, isRisky } = faulting(() => python.translateRegex(pattern, options))
     const whole = options.type === 'fullmatch' ? `(?:${source})(?![\\s\\S])` : source
     const isAnchored = options.type === 'match' || options.type === 'fullmatch'
-    try {
-      this.regex = new RegExp(whole, `v${isAnchored ? 'y' : 'g'}${ignoreCase ? 'i' : ''}`)
-    } catch (error) {
-      throw runtimeFault(`not a valid pattern: '${pattern}' (${(error as Error).message.toLowerCase()})`)
-    }
+    this.regex = new RegExp(whole, `${isAnchored ? 'y' : 'g'}${flags}`)
     this.freeLength = isRisky ? 0 : (FREE_LENGTH[unbounded] ?? LEAST_FREE_LENGTH)
   }
   private guarded<T>(text: string, task: () => T): T {
@@ -81,27 +71,18 @@ export class Pattern {
   }
 }
 
-/** What a group of a match holds, by number or name. Faults when the pattern has no such group. */
-export function groupOf(match: RegExpExecArray, group: string): string | null {
-  if (/^\d+$/.test(group)) {
-    if (Number(group) >= match.length) throw runtimeFault(`invalid group reference ${group}`)
-    return match[Number(group)] ?? null
+/** What Python's `re` refuses is a fault of the template. */
+function faulting<T>(task: () => T): T {
+  try {
+    return task()
+  } catch (error) {
+    throw error instanceof RotaError ? runtimeFault(error.message) : error
   }
-  if (!match.groups || !Object.hasOwn(match.groups, group))
-    throw runtimeFault(`unknown group name '${group}'`)
-  return match.groups[group] ?? null
 }
 
-/** A replacement of re.sub() for one match: `\1`, `\g<name>` and the escapes. */
-function expand(replacement: string, match: RegExpExecArray): string {
-  return replacement.replace(/\\(?:g<(\w+)>|([1-9]\d?|0)|([\s\S]))/g, (all, name, number, char) => {
-    const group = (name ?? number) as string | undefined
-    if (group !== undefined) return groupOf(match, group) ?? ''
-    const plain = pythonEscapes[char as string]
-    if (plain === undefined && /[A-Za-z]/.test(char as string))
-      throw runtimeFault(`bad escape \\${char} in the replacement`)
-    return plain ?? all
-  })
+/** What a group of a match holds, by number or name. Faults when the pattern has no such group. */
+export function groupOf(match: RegExpExecArray, group: string): string | null {
+  return faulting(() => python.groupOf(match, group))
 }
 
 /** Python's re.sub(); `most` 0 replaces all. */
@@ -109,7 +90,7 @@ export function substitute(pattern: Pattern, replacement: string, text: string, 
   let result = ''
   let end = 0
   for (const match of pattern.all(text, most === 0 ? undefined : most)) {
-    result += text.slice(end, match.index) + expand(replacement, match)
+    result += text.slice(end, match.index) + faulting(() => python.expandReplacement(replacement, match))
     end = match.index + match[0].length
   }
   return result + text.slice(end)

@@ -1,3 +1,4 @@
+import { quoteRegex } from '../../core/glob.ts'
 /** How a template's tags are written: Jinja2's environment options. */
 export interface SyntaxOptions {
   readonly blockStart: string
@@ -40,11 +41,6 @@ export interface Rules {
   readonly commentEnd: RegExp
   readonly rawEnd: RegExp
 }
-
-export function quoteRegex(text: string): string {
-  return text.replace(/[.*+?^${}()|[\]\\/-]/g, '\\$&')
-}
-
 /** The rules of one set of options. Longer start strings win, as in Jinja2. */
 export function rulesOf(options: SyntaxOptions): Rules {
   const blockStart = quoteRegex(options.blockStart)

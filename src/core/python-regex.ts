@@ -1,16 +1,19 @@
-import { runtimeFault } from '../fault.ts'
+import { problem } from './error.ts'
+import { pythonEscapes } from './python-escapes.ts'
 
+/** Python's flags that callers set; a pattern may begin with `(?aimsux)` itself. */
 export interface RegexFlags {
-  readonly ignoreCase: boolean
+  readonly ignoreCase?: boolean
   /** ^ and $ match at every line. */
-  readonly multiline: boolean
-  readonly dotAll: boolean
-  readonly verbose: boolean
+  readonly multiline?: boolean
+  readonly dotAll?: boolean
+  /** `\w`, `\d`, `\s` are ASCII's, as when Python matches bytes. */
+  readonly ascii?: boolean
 }
 export interface TranslatedRegex {
-  /** For a RegExp with the flag `v`. */
   readonly source: string
-  readonly ignoreCase: boolean
+  /** The flags that a RegExp of `source` needs at least. */
+  readonly flags: 'v' | 'iv'
   /** Quantifiers without an upper bound. */
   readonly unbounded: number
   /** A repeated group that can match one text in several ways, or a back reference: may take exponential time. */
@@ -20,8 +23,10 @@ export interface TranslatedRegex {
 const word = '\\p{L}\\p{N}_'
 const wordBorder = `(?:(?<=[${word}])(?![${word}])|(?<![${word}])(?=[${word}]))`
 const noWordBorder = `(?:(?<=[${word}])(?=[${word}])|(?<![${word}])(?![${word}]))`
+const space = ' \\t\\n\\r\\f\\v'
+type Words = Readonly<Record<string, string>>
 /** Python's classes are Unicode's, JavaScript's are ASCII's. */
-const classes: Readonly<Record<string, string>> = {
+const classes: Words = {
   d: '\\p{Nd}',
   D: '\\P{Nd}',
   w: `[${word}]`,
@@ -29,13 +34,10 @@ const classes: Readonly<Record<string, string>> = {
   s: '\\s',
   S: '\\S',
 }
-const assertions: Readonly<Record<string, string>> = {
-  A: '(?<![\\s\\S])',
-  Z: '(?![\\s\\S])',
-  b: wordBorder,
-  B: noWordBorder,
-}
-const controls: Readonly<Record<string, number>> = { n: 10, t: 9, r: 13, f: 12, v: 11, a: 7, '0': 0 }
+const asciiClasses: Words = { d: '\\d', D: '\\D', w: '\\w', W: '\\W', s: `[${space}]`, S: `[^${space}]` }
+const assertions: Words = { A: '(?<![\\s\\S])', Z: '(?![\\s\\S])', b: wordBorder, B: noWordBorder }
+const asciiAssertions: Words = { ...assertions, b: '\\b', B: '\\B' }
+const controls: Readonly<Record<string, number>> = { n: 10, t: 9, r: 13, f: 12, v: 11, a: 7 }
 const codePoint = (code: number): string => `\\u{${code.toString(16)}}`
 const literal = (char: string): string =>
   /[\p{L}\p{N}]/u.test(char) ? char : codePoint(char.codePointAt(0)!)
@@ -49,7 +51,7 @@ interface Group {
 class Translator {
   private readonly chars: readonly string[]
   private readonly pattern: string
-  private flags: RegexFlags
+  private flags: RegexFlags & { readonly verbose?: boolean }
   private at = 0
   private out = ''
   private unbounded = 0
@@ -68,13 +70,13 @@ class Translator {
     while (this.at < this.chars.length) this.step()
     return {
       source: this.out,
-      ignoreCase: this.flags.ignoreCase,
+      flags: this.flags.ignoreCase ? 'iv' : 'v',
       unbounded: this.unbounded,
       isRisky: this.isRisky,
     }
   }
-  private refuse(what: string): never {
-    throw runtimeFault(`${what} is not supported in the pattern '${this.pattern}'`)
+  private refuse(why: string): never {
+    return refuse(this.pattern, why)
   }
   private look(offset = 0): string {
     return this.chars[this.at + offset] ?? ''
@@ -85,11 +87,13 @@ class Translator {
   private globalFlags(): void {
     const match = /^\(\?([aimsux]+)\)/.exec(this.pattern)
     if (!match) return
-    const has = (letter: string): boolean => match[1]!.includes(letter)
+    const has = (letter: string, flag = false): boolean => flag || match[1]!.includes(letter)
+    const { ascii, dotAll, ignoreCase, multiline } = this.flags
     this.flags = {
-      ignoreCase: this.flags.ignoreCase || has('i'),
-      multiline: this.flags.multiline || has('m'),
-      dotAll: this.flags.dotAll || has('s'),
+      ascii: has('a', ascii),
+      ignoreCase: has('i', ignoreCase),
+      multiline: has('m', multiline),
+      dotAll: has('s', dotAll),
       verbose: has('x'),
     }
     this.at = match[0].length
@@ -131,23 +135,28 @@ class Translator {
       this.at += 1 + number.length
       this.out += `(?:\\${number})`
       this.isRisky = true
-    } else if (assertions[char] !== undefined) {
+      return
+    }
+    const assertion = (this.flags.ascii ? asciiAssertions : assertions)[char]
+    if (assertion !== undefined) {
       this.at += 2
-      this.out += assertions[char]
+      this.out += assertion
     } else this.out += this.escapedCharacter()
   }
   /** An escape that stands for a character or a class, in or outside of brackets. */
   private escapedCharacter(): string {
     const char = this.look(1)
-    const code = /^\\(?:x([\da-fA-F]{2})|u([\da-fA-F]{4})|U([\da-fA-F]{8}))/.exec(this.rest())
+    const code = /^\\(?:x([\da-fA-F]{2})|u([\da-fA-F]{4})|U([\da-fA-F]{8})|(0[0-7]{0,2}))/.exec(this.rest())
     if (code) {
       this.at += code[0].length
-      return codePoint(Number.parseInt(code[1] ?? code[2] ?? code[3]!, 16))
+      const [, byte, short, long, octal = ''] = code
+      const hex = byte ?? short ?? long
+      return codePoint(hex === undefined ? Number.parseInt(octal, 8) : Number.parseInt(hex, 16))
     }
     this.at += 2
-    if (Object.hasOwn(classes, char)) return classes[char]!
+    if (Object.hasOwn(classes, char)) return (this.flags.ascii ? asciiClasses : classes)[char]!
     if (Object.hasOwn(controls, char)) return codePoint(controls[char]!)
-    if (char === '' || /[A-Za-z0-9]/.test(char)) this.refuse(`the escape \\${char}`)
+    if (char === '' || /[A-Za-z0-9]/.test(char)) this.refuse(`bad escape \\${char}`)
     return literal(char)
   }
 
@@ -161,12 +170,12 @@ class Translator {
     let isFirst = true
     let canRange = false
     while (isFirst || this.look() !== ']') {
-      if (this.at >= this.chars.length) throw runtimeFault(`unterminated character set in '${this.pattern}'`)
+      if (this.at >= this.chars.length) this.refuse('a set is not closed')
       const isRange: boolean = this.look() === '-' && canRange && this.look(1) !== ']'
       const item: string = isRange ? '-' : this.classItem()
       if (isRange) this.at++
       this.out += item
-      canRange = !isRange && !/^\\[pPsS]|^\[/.test(item)
+      canRange = !isRange && !/^\\[dDwWpPsS]|^\[/.test(item)
       isFirst = false
     }
     this.at++
@@ -195,14 +204,14 @@ class Translator {
       return
     }
     const start = /^\((?:\?(?:P<(\w+)>|:|=|!|<=|<!))?/.exec(this.rest())![0]
-    if (start === '(' && this.look(1) === '?') this.refuse(`'${this.rest().slice(0, 3)}'`)
+    if (start === '(' && this.look(1) === '?') this.refuse(`'${this.rest().slice(0, 3)}' is not supported`)
     this.at += start.length
     this.out += start.replace('?P<', '?<')
     this.open.push({ isVariable: false })
   }
   private closeGroup(): void {
     const group = this.open.pop()
-    if (!group || this.open.length === 0) throw runtimeFault(`unbalanced parenthesis in '${this.pattern}'`)
+    if (!group || this.open.length === 0) this.refuse('a parenthesis is closed that was not opened')
     if (group.isVariable) this.open.at(-1)!.isVariable = true
     this.closed = group
     this.at++
@@ -229,11 +238,61 @@ class Translator {
     if (this.look() === '?') {
       this.out += '?'
       this.at++
-    } else if (this.look() === '+') this.refuse('a possessive quantifier')
+    } else if (this.look() === '+') this.refuse('a possessive quantifier is not supported')
   }
 }
 
-/** Translates a pattern of Python's `re`. Faults on what JavaScript cannot express. */
+function refuse(pattern: string, why: string): never {
+  throw problem('E_PARAMS', `regular expression ${JSON.stringify(pattern)}: ${why}`, {
+    hint: "write it as Python's re module takes it",
+  })
+}
+
+/**
+ * A pattern of Python's `re` (docs.python.org/3/library/re.html) as one for JavaScript that finds the same. Anchors and dots are
+ * spelled out, since JavaScript counts more characters as line ends. Throws E_PARAMS for what it cannot express.
+ */
 export function translateRegex(pattern: string, flags: RegexFlags): TranslatedRegex {
-  return new Translator(pattern, flags).run()
+  const translated = new Translator(pattern, flags).run()
+  try {
+    new RegExp(translated.source, translated.flags)
+  } catch (error) {
+    return refuse(pattern, (error as Error).message.replace(/^.*: /s, '').toLowerCase())
+  }
+  return translated
+}
+
+/** The same as a global RegExp, for patterns that Ansible's modules match with bytes. */
+export function parseRegex(pattern: string, flags: RegexFlags = {}): RegExp {
+  const translated = translateRegex(pattern, { ...flags, ascii: true })
+  return new RegExp(translated.source, `g${translated.flags}`)
+}
+
+/**
+ * Python's replacement text with the groups of a match filled in: `\\1`, `\\g<1>`, `\\g<name>`, `\\n` and the like.
+ * A group that took no part is empty. Throws E_PARAMS for a group that does not exist.
+ */
+export function expandReplacement(replacement: string, match: RegExpMatchArray): string {
+  return replacement.replace(
+    /\\(?:g<(\w+)>|(0[0-7]{0,2}|[1-3][0-7]{2})|([1-9]\d?)|([\s\S]))/g,
+    (whole, name?: string, octal?: string, number?: string, letter?: string) => {
+      const group = name ?? number
+      if (group !== undefined) return groupOf(match, group) ?? ''
+      if (octal !== undefined) return String.fromCharCode(Number.parseInt(octal, 8))
+      if (letter !== undefined && letter in pythonEscapes) return pythonEscapes[letter]!
+      if (letter !== undefined && /[a-zA-Z]/.test(letter))
+        throw problem('E_PARAMS', `bad escape ${whole} in the replacement`, {
+          hint: 'write a backslash that is meant as one twice',
+        })
+      return whole
+    },
+  )
+}
+
+/** What a group of a match holds, by number or name; null: it took no part. Throws E_PARAMS when the pattern has no such group. */
+export function groupOf(match: RegExpMatchArray, group: string): string | null {
+  const isNumber = /^\d+$/.test(group)
+  const exists = isNumber ? Number(group) < match.length : Object.hasOwn(match.groups ?? {}, group)
+  if (!exists) throw problem('E_PARAMS', `the regular expression has no group ${group}`)
+  return (isNumber ? match[Number(group)] : match.groups?.[group]) ?? null
 }

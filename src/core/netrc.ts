@@ -1,8 +1,12 @@
-import { readFileSync } from 'node:fs'
+/** A login of netrc(5). */
+export interface NetrcLogin {
+  readonly user: string
+  readonly password: string
+}
 
-/** `user:password` for a host from a file of netrc(5), else that of its `default`; undefined: there is none, or no such file. */
-export function findLogin(file: string, host: string): string | undefined {
-  const words = readWords(file)
+/** The login for a host in the text of a netrc(5) file, else that of its `default`; undefined: there is none. */
+export function parseNetrc(text: string, host: string): NetrcLogin | undefined {
+  const words = readWords(text)
   const machines = new Map<string, Map<string, string>>()
   let current = new Map<string, string>()
   for (let at = 0; at < words.length; at++) {
@@ -15,18 +19,12 @@ export function findLogin(file: string, host: string): string | undefined {
     } else current.set(word, words[++at] ?? '')
   }
   const found = machines.get(host) ?? machines.get('')
-  return found && `${found.get('login') ?? ''}:${found.get('password') ?? ''}`
+  return found && { user: found.get('login') ?? '', password: found.get('password') ?? '' }
 }
 
-/** Without macros, which go up to an empty line, and comments. */
-function readWords(file: string): string[] {
-  let text = ''
-  try {
-    text = readFileSync(file, 'utf8')
-  } catch {
-    // Most people have none.
-  }
-  const plain = text.replace(/^\s*macdef[\s\S]*?(?:\n\s*\n|(?![\s\S]))/gm, '').replace(/(^|\s)#.*/g, '$1')
+/** Without comments, and without macros, which go up to an empty line. */
+function readWords(text: string): string[] {
+  const plain = text.replace(/^\s*macdef[\s\S]*?(?:\n\s*\n|(?![\s\S]))/gm, '').replace(/^\s*#.*$/gm, '')
   return [...plain.matchAll(/"((?:[^"\\]|\\.)*)"|(\S+)/g)].map(([, quoted, bare]) =>
     quoted === undefined ? bare! : quoted.replace(/\\(.)/g, '$1'),
   )
