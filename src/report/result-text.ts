@@ -1,7 +1,7 @@
 import type { Display } from './display.ts'
 
 /** The verbosity from which on results are shown in lines. */
-export const IN_LINES = 3
+const IN_LINES = 3
 
 export interface ResultOptions {
   readonly verbosity: number
