@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { basename, isAbsolute, join, resolve } from 'node:path'
+import { isVaultText } from '../core/ansible-text.ts'
 import { problem, RotaError } from '../core/error.ts'
 import type { Operator } from '../core/module.ts'
 import { Secret } from '../core/secret.ts'
@@ -38,7 +39,7 @@ export function createOperator(
         names: () => new Set([...more.keys(), ...scope.names()]),
       }
       const render = (plain: string): string | Secret => deps.templar.renderFile(plain, file, inner, options)
-      return isVault(text) ? renderVaulted(deps.openVault(text, file), file, render) : render(text)
+      return isVaultText(text) ? renderVaulted(deps.openVault(text, file), file, render) : render(text)
     },
   }
 }
@@ -57,10 +58,6 @@ export function selectAsk({ deps: { terminal, redactor }, phase }: PlayRun): Ope
     if (line === undefined) terminal.stop()
     return line
   }
-}
-
-function isVault(text: string): boolean {
-  return text.startsWith('$ANSIBLE_VAULT;')
 }
 
 function renderOpened(
