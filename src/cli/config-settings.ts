@@ -117,6 +117,17 @@ export const settings = define({
     ini: ['defaults.force_valid_group_names'],
     env: ['ANSIBLE_TRANSFORM_INVALID_GROUP_CHARS'],
   },
+  injectFacts: {
+    type: 'bool',
+    ini: ['defaults.inject_facts_as_vars'],
+    env: ['ANSIBLE_INJECT_FACT_VARS'],
+  },
+  factsModules: { type: 'list', ini: ['defaults.facts_modules'], env: ['ANSIBLE_FACTS_MODULES'] },
+  hostPatternMismatch: {
+    type: 'text',
+    ini: ['inventory.host_pattern_mismatch'],
+    env: ['ANSIBLE_HOST_PATTERN_MISMATCH'],
+  },
   unparsedFails: {
     type: 'bool',
     ini: ['inventory.unparsed_is_failed'],
@@ -206,6 +217,12 @@ export const refusals: readonly Refusal[] = [
     env: ['ANSIBLE_PRECEDENCE'],
     fine: [],
     hint: 'the order is fixed: see `rota vars HOST --explain NAME`',
+  },
+  {
+    ini: ['defaults.private_role_vars'],
+    env: ['ANSIBLE_PRIVATE_ROLE_VARS'],
+    fine: ['false', 'no', '0', 'off'],
+    hint: 'remove it: the vars of a role are seen by the tasks after it',
   },
   {
     ini: ['privilege_escalation.become_exe'],

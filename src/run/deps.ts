@@ -41,6 +41,12 @@ export interface Settings {
   readonly allowsMissingHandlers?: boolean
   /** `jinja2_native`: `set_fact` leaves the texts `yes` and `no` what they are. */
   readonly keepsText?: boolean
+  /** `inject_facts_as_vars = false`: facts are in `ansible_facts` alone. */
+  readonly hidesFacts?: boolean
+  /** `facts_modules`, where no variable says otherwise. */
+  readonly factsModules?: readonly string[] | undefined
+  /** `host_pattern_mismatch`: what a pattern that names nothing is; a warning by default. */
+  readonly onMismatch?: 'warning' | 'error' | 'ignore'
   /** `enable_task_debugger`: the debugger asks at a failure where no keyword says otherwise. */
   readonly debugsFailures?: boolean
   /** Recovery: of all plays only the one with `rotation:` is run. Its place among the plays stays, and so do its step ids. */

@@ -100,9 +100,11 @@ function selectPlayHosts(
     return { all: hosts, ordered: orderHosts(hosts, order, deps.random, play.at) }
   } catch (error) {
     if (!(error instanceof RotaError) || error.code !== 'E_HOSTS') throw error
+    const { onMismatch = 'warning' } = deps.settings
+    if (onMismatch === 'error') throw error
     context.unmatched ??= error
     const text = deps.redactor.clean(`${error.message}${error.hint === undefined ? '' : ` (${error.hint})`}`)
-    deps.emit({ type: 'note', level: 'warn', text })
+    if (onMismatch === 'warning') deps.emit({ type: 'note', level: 'warn', text })
     return { all: [], ordered: [] }
   }
 }
