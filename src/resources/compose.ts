@@ -2,7 +2,7 @@ import type { ScriptParams } from '../core/remote.ts'
 import { sh } from '../core/script.ts'
 
 /** A compose project as the operator's own command line names it. Plain data: part of a role's state. */
-export interface ComposeProject {
+export type ComposeProject = {
   /** Where the command runs; relative paths start here. */
   readonly folder: string
   readonly files: readonly string[]
