@@ -1,5 +1,5 @@
 import type { Outcome, Target } from '../core/module.ts'
-import type { Ran, ScriptParams } from '../core/remote.ts'
+import { argvParams, type Ran, type ScriptParams } from '../core/remote.ts'
 import { joinScripts, sh } from '../core/script.ts'
 import { Secret } from '../core/secret.ts'
 import { pathScript } from '../resources/path-script.ts'
@@ -110,10 +110,6 @@ if [ "$i" -eq "$p_before" ]; then set -- "$@" "$file"; fi
 )
 `,
 )
-
-function argvParams(argv: readonly string[]): ScriptParams {
-  return { argc: argv.length, ...Object.fromEntries(argv.map((word, i) => [`arg${i}`, word])) }
-}
 
 function startParams(start: Program['start']): ScriptParams {
   if ('file' in start)
