@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
+import { isVaultText } from '../core/ansible-text.ts'
 import { exits, problem, RotaError } from '../core/error.ts'
 import { isSameSecret, type Secret } from '../core/secret.ts'
 import { encryptVault } from '../secrets/vault.ts'
@@ -45,7 +46,7 @@ export async function encryptCommand(files: readonly string[], flags: VaultComma
   const sealing = await selectSealing(flags)
   for (const file of inputsOf(files, flags)) {
     const plain = await readInput(file)
-    if (isArmored(plain))
+    if (isVaultText(plain))
       throw problem('E_VAULT', `${file} is a vault already`, {
         hint: 'change its password: rota vault rekey',
       })
@@ -165,10 +166,6 @@ function inputsOf(files: readonly string[], flags: VaultCommandFlags): readonly 
   if (inputs.length > 1 && flags.output !== undefined)
     throw problem('E_USAGE', '--output takes one file, and several are given', { hint: 'leave --output out' })
   return inputs
-}
-
-function isArmored(bytes: Buffer): boolean {
-  return bytes.subarray(0, 15).toString('latin1') === '$ANSIBLE_VAULT;'
 }
 
 function seal(plain: Uint8Array, { label, password }: Sealing): string {

@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { accessSync, constants, readFileSync, statSync } from 'node:fs'
 import { basename, extname } from 'node:path'
+import { isVaultText } from '../core/ansible-text.ts'
 import { problem, RotaError } from '../core/error.ts'
 import { Secret } from '../core/secret.ts'
 import type { Source } from '../core/source.ts'
@@ -74,8 +75,7 @@ function readText(path: string, earlier: readonly VaultPassword[]): string {
       hint: 'check the path given with --vault-password-file or --vault-id',
     })
   }
-  if (text.startsWith('$ANSIBLE_VAULT;'))
-    text = createVaultOpener(earlier).open(text, path).plain.toString('utf8')
+  if (isVaultText(text)) text = createVaultOpener(earlier).open(text, path).plain.toString('utf8')
   return requirePassword(text.trim(), path)
 }
 
