@@ -144,6 +144,37 @@ export const settings = define({
     ini: ['defaults.show_custom_stats'],
     env: ['ANSIBLE_SHOW_CUSTOM_STATS'],
   },
+  displayOkHosts: { type: 'bool', ini: ['defaults.display_ok_hosts'], env: ['ANSIBLE_DISPLAY_OK_HOSTS'] },
+  displaySkippedHosts: {
+    type: 'bool',
+    ini: ['defaults.display_skipped_hosts'],
+    env: ['ANSIBLE_DISPLAY_SKIPPED_HOSTS'],
+  },
+  displayFailedStderr: {
+    type: 'bool',
+    ini: ['defaults.display_failed_stderr'],
+    env: ['ANSIBLE_DISPLAY_FAILED_STDERR'],
+  },
+  showTaskPathOnFailure: {
+    type: 'bool',
+    ini: ['defaults.show_task_path_on_failure'],
+    env: ['ANSIBLE_SHOW_TASK_PATH_ON_FAILURE'],
+  },
+  checkModeMarkers: {
+    type: 'bool',
+    ini: ['defaults.check_mode_markers'],
+    env: ['ANSIBLE_CHECK_MODE_MARKERS'],
+  },
+  resultFormat: {
+    type: 'text',
+    ini: ['defaults.callback_result_format'],
+    env: ['ANSIBLE_CALLBACK_RESULT_FORMAT'],
+  },
+  formatPretty: {
+    type: 'bool',
+    ini: ['defaults.callback_format_pretty'],
+    env: ['ANSIBLE_CALLBACK_FORMAT_PRETTY'],
+  },
   duplicateDictKey: {
     type: 'text',
     ini: ['defaults.duplicate_dict_key'],

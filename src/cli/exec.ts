@@ -11,6 +11,7 @@ import { modules } from '../modules/index.generated.ts'
 import { createRegistry } from '../modules/registry.ts'
 import { createAdHocReporter } from '../report/ad-hoc.ts'
 import { createRunId, stateFolder } from '../rotation/run-folder.ts'
+import { selectNotes } from './config.ts'
 import { applyPlayDefaults, configureFlags } from './config-flags.ts'
 import { readCredentials } from './credentials.ts'
 import { runEngine } from './engine-run.ts'
@@ -73,7 +74,7 @@ export async function execCommand(pattern: string, given: ExecFlags, version: st
     files: [NAME],
     flags,
     config: config.values,
-    notes: config.notes,
+    notes: selectNotes(config, flags.verbose),
     vault,
     loadPlaybook: createPlaybookLoader({ registry, vault }, config.values),
     credentials: await readCredentials(flags),

@@ -30,6 +30,11 @@ const must = (say: string, value: Value, hint?: string, type?: string): Coerced 
   hint,
 })
 
+const notBoolean = (value: Value): Coerced => {
+  const { wrong } = must('true or false', value) as { readonly wrong: string }
+  return { wrong: `${wrong}: The value '${renderScalar(value) ?? renderKind(value)}' is not a valid boolean` }
+}
+
 /**
  * Turns a rendered value into the type of a param, by Ansible's rules: 'yes' is a bool, '5' an int, `a,b` a list, 0644
  * (the integer 420) a mode. `name` labels a text that becomes a Secret. What Ansible would guess at is refused.
@@ -48,7 +53,7 @@ export function coerce(param: Param, name: string, value: Value): Coerced {
       return coerceFloat(value)
     case 'bool': {
       const truth = parseBool(value)
-      return truth === undefined ? must('true or false', value) : { value: truth }
+      return truth === undefined ? notBoolean(value) : { value: truth }
     }
     case 'list':
       return coerceList(value)
@@ -123,7 +128,7 @@ function coerceFloat(value: Value): Coerced {
   if (value instanceof Float) return { value: value.value }
   if (typeof value === 'string' && value.trim() !== '' && Number.isFinite(Number(value)))
     return { value: Number(value) }
-  return must('a number', value, undefined, 'float')
+  return must('a number', value, undefined, 'int or float')
 }
 
 function coerceList(value: Value): Coerced {

@@ -1,7 +1,7 @@
 import type { Readable, Writable } from 'node:stream'
 import type { Exit } from '../core/error.ts'
 import type { Emit } from '../core/event.ts'
-import type { Module, Registry, Shown } from '../core/module.ts'
+import type { Module, ReadKeys, Registry, Shown } from '../core/module.ts'
 import type { Field, Item, Phase, Play, Playbook } from '../core/play.ts'
 import type { Clean, Redactor } from '../core/redact.ts'
 import type { Address, Become, Connections } from '../core/remote.ts'
@@ -98,6 +98,7 @@ export interface FactCache {
 export interface Terminal {
   /** A line; undefined when the terminal is gone, or at ^C. */
   ask(prompt: string, hidden?: boolean): Promise<string | undefined>
+  readonly readKeys: ReadKeys
   say(text: Clean): void
   /** As the first ^C: no new task is started. */
   stop(): void

@@ -44,7 +44,7 @@ export function renderBoolean(reading: Reading, name: string, field: Field | und
   const word = value instanceof Secret ? '' : String(fromScalar(value)).toLowerCase()
   const truth = word === '' ? false : parseTruth(word)
   if (truth !== undefined) return truth
-  throw problem('E_TASK', `${name} is neither true nor false: ${word}`, {
+  throw problem('E_TASK', `${name}: The value '${word}' is not a valid boolean`, {
     at: reading.at,
     hint: `write ${name}: true or ${name}: false`,
   })
