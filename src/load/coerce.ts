@@ -52,7 +52,9 @@ export function coerce(param: Param, name: string, value: Value): Coerced {
       return coerceFloat(value)
     case 'bool': {
       const truth = parseBool(value)
-      return truth === undefined ? must('true or false', value) : { value: truth }
+      return truth === undefined
+        ? must('true or false', value, undefined, 'bool: not a valid boolean')
+        : { value: truth }
     }
     case 'list':
       return coerceList(value)
@@ -101,8 +103,9 @@ const SYMBOLIC = /^[ugoa]*(?:[-+=](?:[rwxXst]*|[ugo]))+(?:,[ugoa]*(?:[-+=](?:[rw
 function coerceMode(value: Value): Coerced {
   const hint = 'write it in quotes, with a leading zero: mode: "0644"'
   if (typeof value === 'string') {
-    const isMode = /^[0-7]{1,5}$/.test(value) || SYMBOLIC.test(value) || value === 'preserve'
-    return isMode ? { value } : must('a file mode like "0644" or u=rw,g=r', value, hint)
+    const text = value.replace(/^0o(?=[0-7])/i, '')
+    const isMode = /^[0-7]{1,5}$/.test(text) || SYMBOLIC.test(text) || text === 'preserve'
+    return isMode ? { value: text } : must('a file mode like "0644" or u=rw,g=r', value, hint)
   }
   if (typeof value !== 'number' || !Number.isInteger(value) || value < 0 || value > 0o7777)
     return must('a file mode like "0644" or u=rw,g=r', value, hint)
@@ -127,7 +130,7 @@ function coerceFloat(value: Value): Coerced {
   if (value instanceof Float) return { value: value.value }
   if (typeof value === 'string' && value.trim() !== '' && Number.isFinite(Number(value)))
     return { value: Number(value) }
-  return must('a number', value, undefined, 'float')
+  return must('a number', value, undefined, 'int or float')
 }
 
 function coerceList(value: Value): Coerced {

@@ -81,7 +81,7 @@ async function ask(
   args: { readonly prompt?: string; readonly echo: boolean },
 ): Promise<string | Secret> {
   if (!t.operator.ask) {
-    t.warn('pause does not wait for an answer: there is no terminal')
+    t.warn('Not waiting for response to prompt as stdin is not interactive: there is no terminal')
     return ''
   }
   const question = args.prompt ?? 'Press enter to continue, Ctrl+C to interrupt'

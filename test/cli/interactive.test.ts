@@ -161,7 +161,9 @@ it('without a terminal pause goes on, with a warning', () => {
   const passed = rota(folder, ['run', '-i', 'hosts', file])
   expect([passed.exit, passed.stdout + passed.stderr]).toEqual([
     0,
-    expect.stringContaining('pause does not wait for an answer: there is no terminal'),
+    expect.stringContaining(
+      'Not waiting for response to prompt as stdin is not interactive: there is no terminal',
+    ),
   ])
 })
 
