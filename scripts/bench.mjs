@@ -1,6 +1,7 @@
 // `npm run bench`: rota and Debian's ansible-playbook side by side on one real sshd on loopback. Ratios, not seconds:
 // both contenders alternate within one run, so that whatever else the machine does hits both.
 import { spawn, spawnSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir, userInfo } from 'node:os'
@@ -9,6 +10,9 @@ import { build, installDependencies, installTestPackages, root } from './setup.m
 
 const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 5)
 const TASKS = 20
+/** As many as one sshd listens on. */
+const FLEET = 16
+const addresses = Array.from({ length: FLEET }, (_, i) => `127.0.0.${i + 1}`)
 
 installDependencies()
 installTestPackages()
@@ -26,26 +30,33 @@ writeFileSync(
   join(folder, 'ansible.cfg'),
   `[defaults]\nhost_key_checking = True\nforks = 50\ngathering = explicit\nretry_files_enabled = False\n[ssh_connection]\npipelining = True\nssh_args = -o ControlMaster=auto -o ControlPersist=60s -o UserKnownHostsFile=${join(folder, 'known_hosts')}\ncontrol_path_dir = ${join(folder, 'cp')}\n`,
 )
-writeFileSync(
-  join(folder, 'hosts'),
-  `bench ansible_host=127.0.0.1 ansible_port=${port} ansible_user=${userInfo().username} ansible_ssh_private_key_file=${join(folder, 'id')} ansible_python_interpreter=/usr/bin/python3 ansible_ssh_common_args='-o UserKnownHostsFile=${join(folder, 'known_hosts')}'\n`,
-)
-for (const [name, tasks] of [
-  ['one', 1],
-  ['many', 1 + TASKS],
+const account = `ansible_port=${port} ansible_user=${userInfo().username} ansible_ssh_private_key_file=${join(folder, 'id')} ansible_python_interpreter=/usr/bin/python3 ansible_ssh_common_args='-o UserKnownHostsFile=${join(folder, 'known_hosts')}'`
+const inventory = some => some.map(one => `host-${one} ansible_host=${one} ${account}\n`).join('')
+writeFileSync(join(folder, 'hosts'), inventory(addresses.slice(0, 1)))
+writeFileSync(join(folder, 'fleet'), inventory(addresses))
+const loop = ['debug: msg={{ item }}', 'loop: "{{ range(1000) | list }}"'].join('\n      ')
+for (const [name, ...tasks] of [
+  ['one', 'command: /bin/true'],
+  ['many', ...Array.from({ length: 1 + TASKS }, () => 'command: /bin/true')],
+  ['five', ...Array.from({ length: 5 }, () => 'command: /bin/true')],
+  ['loop', loop],
+  ['copy', `copy: src=${join(folder, 'large')} dest=${join(folder, 'copied')}`],
 ])
   writeFileSync(join(folder, `${name}.yml`), playbook(tasks))
 
 const contenders = {
-  rota: name => [process.execPath, [join(root, 'dist/rota.mjs'), 'run', '-i', 'hosts', `${name}.yml`]],
-  ansible: name => ['ansible-playbook', ['-i', 'hosts', `${name}.yml`]],
+  rota: (name, hosts) => [
+    process.execPath,
+    [join(root, 'dist/rota.mjs'), 'run', '-f', '50', '-i', hosts, `${name}.yml`],
+  ],
+  ansible: (name, hosts) => ['ansible-playbook', ['-f', '50', '-i', hosts, `${name}.yml`]],
 }
 const seconds = {}
 for (let round = 0; round < ROUNDS; round++)
   for (const [who, command] of Object.entries(contenders))
     for (const name of ['one', 'many']) {
       const key = `${who} ${name}`
-      seconds[key] = [...(seconds[key] ?? []), time(...command(name))]
+      seconds[key] = [...(seconds[key] ?? []), time(...command(name, 'hosts'))]
       endControlMasters()
     }
 const startup = Array.from({ length: ROUNDS }, () =>
@@ -58,6 +69,10 @@ report('whole process, 1 host × 20 tasks', m['ansible many'], m['rota many'], 1
 report('whole process, 1 host × 1 task', m['ansible one'], m['rota one'])
 report('each further task', more('ansible'), more('rota'), 100)
 console.log(`rota --version: ${(median(startup) * 1000).toFixed(0)} ms`)
+reportPlay(`${FLEET} hosts × 5 tasks`, 'five', 'fleet', () => {}, 10)
+reportPlay('a loop of 1,000 items', 'loop', 'hosts', () => {})
+writeFileSync(join(folder, 'large'), randomBytes(100e6))
+reportPlay('a file of 100 MB', 'copy', 'hosts', () => rmSync(join(folder, 'copied'), { force: true }))
 reportInventory()
 process.exit(0)
 
@@ -66,6 +81,18 @@ function report(what, ansible, rota, target) {
   const verdict = target ? ` (wanted ≥ ${target}×: ${ratio >= target ? 'met' : 'MISSED'})` : ''
   const ms = value => `${(value * 1000).toFixed(1)} ms`
   console.log(`${what}: ansible ${ms(ansible)}, rota ${ms(rota)} → ${ratio.toFixed(1)}×${verdict}`)
+}
+
+/** Whole processes, in turn; slow ones, so fewer of them. `reset` goes before each. */
+function reportPlay(what, name, hosts, reset, target) {
+  const found = { rota: [], ansible: [] }
+  for (let round = 0; round < Math.min(ROUNDS, 3); round++)
+    for (const [who, command] of Object.entries(contenders)) {
+      reset()
+      found[who].push(time(...command(name, hosts)))
+      endControlMasters()
+    }
+  report(what, median(found.ansible), median(found.rota), target)
 }
 
 /** One variable of one of 10,000 hosts: the inventory is read as a whole. */
@@ -104,7 +131,7 @@ function bigInventory() {
 }
 
 function playbook(tasks) {
-  const list = Array.from({ length: tasks }, (_, i) => `    - name: task ${i}\n      command: /bin/true\n`)
+  const list = tasks.map((task, i) => `    - name: task ${i}\n      ${task}\n`)
   return `- hosts: all\n  gather_facts: false\n  tasks:\n${list.join('')}`
 }
 
@@ -153,19 +180,25 @@ async function startSshd() {
   keygen('id')
   const { readFileSync } = await import('node:fs')
   const key = readFileSync(join(folder, 'host.pub'), 'utf8').split(' ').slice(0, 2).join(' ')
-  writeFileSync(join(folder, 'known_hosts'), `[127.0.0.1]:${port} ${key}\n`)
-  mkdirSync(join(folder, '.ssh'))
-  writeFileSync(join(folder, '.ssh/known_hosts'), `[127.0.0.1]:${port} ${key}\n`)
+  writeFileSync(join(folder, 'known_hosts'), `[127.0.0.*]:${port} ${key}\n`)
+  const listen = addresses.map(address => `ListenAddress ${address}\n`).join('')
+  // The account's own shell files would count for both, for each login of the one and each task of the other.
+  const home = `SetEnv HOME=${join(folder, 'home')}\n`
+  mkdirSync(join(folder, 'home'))
   writeFileSync(
     join(folder, 'sshd_config'),
-    `Port ${port}\nListenAddress 127.0.0.1\nHostKey ${join(folder, 'host')}\nAuthorizedKeysFile ${join(folder, 'id.pub')}\nStrictModes no\nUsePAM no\nPidFile none\nMaxStartups 100:30:200\nMaxSessions 100\nPermitRootLogin yes\n`,
+    `Port ${port}\n${listen}${home}HostKey ${join(folder, 'host')}\nAuthorizedKeysFile ${join(folder, 'id.pub')}\nStrictModes no\nUsePAM no\nPidFile none\nMaxStartups 100:30:200\nMaxSessions 100\nPermitRootLogin yes\n`,
   )
   const child = spawn('/usr/sbin/sshd', ['-D', '-e', '-f', join(folder, 'sshd_config')], {
     stdio: ['ignore', 'ignore', 'pipe'],
   })
   await new Promise((resolve, reject) => {
     child.once('exit', code => reject(new Error(`sshd ended with ${code}`)))
-    child.stderr.on('data', text => String(text).includes('listening') && resolve())
+    let said = ''
+    child.stderr.on('data', text => {
+      said += text
+      if (said.split('Server listening').length > FLEET) resolve()
+    })
   })
   return child
 }

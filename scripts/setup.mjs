@@ -36,6 +36,8 @@ export const testPackages = {
   'mariadb-client': 'mariadb-dump',
   'redis-tools': 'redis-cli',
   iptables: '/usr/sbin/iptables',
+  mmdebstrap: 'mmdebstrap',
+  'docker.io': '/usr/sbin/dockerd',
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { Play, Playbook } from '../core/play.ts'
+import { type Display, defaultDisplay } from '../report/display.ts'
 import { type Config, type ConfigValues, loadConfig } from './config.ts'
 import type { RunFlags } from './options.ts'
 
@@ -34,7 +35,7 @@ export function applyConfig<F extends RunFlags>(flags: F, values: ConfigValues):
     diff: values.diff,
     verbose: values.verbosity,
     color,
-    customStats: values.showCustomStats,
+    display: selectDisplay(values),
     sshCommonArgs: values.sshCommonArgs,
     sshExtraArgs: values.sshExtraArgs,
     acceptNewHostKeys: values.hostKeyChecking === false ? true : undefined,
@@ -42,6 +43,19 @@ export function applyConfig<F extends RunFlags>(flags: F, values: ConfigValues):
   const given = (all: object): object =>
     Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined))
   return { ...given(configured), ...given(flags) } as F
+}
+
+function selectDisplay(values: ConfigValues): Display {
+  return {
+    showsOk: values.displayOkHosts ?? defaultDisplay.showsOk,
+    showsSkipped: values.displaySkippedHosts ?? defaultDisplay.showsSkipped,
+    sendsFailuresToStderr: values.displayFailedStderr ?? defaultDisplay.sendsFailuresToStderr,
+    showsPathOnFailure: values.showTaskPathOnFailure ?? defaultDisplay.showsPathOnFailure,
+    marksCheckMode: values.checkModeMarkers ?? defaultDisplay.marksCheckMode,
+    showsCustomStats: values.showCustomStats ?? defaultDisplay.showsCustomStats,
+    format: values.resultFormat === 'yaml' ? 'yaml' : 'json',
+    isPretty: values.formatPretty,
+  }
 }
 
 /** Keywords that a play does not say itself. Pure. */

@@ -117,6 +117,17 @@ export const settings = define({
     ini: ['defaults.force_valid_group_names'],
     env: ['ANSIBLE_TRANSFORM_INVALID_GROUP_CHARS'],
   },
+  injectFacts: {
+    type: 'bool',
+    ini: ['defaults.inject_facts_as_vars'],
+    env: ['ANSIBLE_INJECT_FACT_VARS'],
+  },
+  factsModules: { type: 'list', ini: ['defaults.facts_modules'], env: ['ANSIBLE_FACTS_MODULES'] },
+  hostPatternMismatch: {
+    type: 'text',
+    ini: ['inventory.host_pattern_mismatch'],
+    env: ['ANSIBLE_HOST_PATTERN_MISMATCH'],
+  },
   unparsedFails: {
     type: 'bool',
     ini: ['inventory.unparsed_is_failed'],
@@ -132,6 +143,37 @@ export const settings = define({
     type: 'bool',
     ini: ['defaults.show_custom_stats'],
     env: ['ANSIBLE_SHOW_CUSTOM_STATS'],
+  },
+  displayOkHosts: { type: 'bool', ini: ['defaults.display_ok_hosts'], env: ['ANSIBLE_DISPLAY_OK_HOSTS'] },
+  displaySkippedHosts: {
+    type: 'bool',
+    ini: ['defaults.display_skipped_hosts'],
+    env: ['ANSIBLE_DISPLAY_SKIPPED_HOSTS'],
+  },
+  displayFailedStderr: {
+    type: 'bool',
+    ini: ['defaults.display_failed_stderr'],
+    env: ['ANSIBLE_DISPLAY_FAILED_STDERR'],
+  },
+  showTaskPathOnFailure: {
+    type: 'bool',
+    ini: ['defaults.show_task_path_on_failure'],
+    env: ['ANSIBLE_SHOW_TASK_PATH_ON_FAILURE'],
+  },
+  checkModeMarkers: {
+    type: 'bool',
+    ini: ['defaults.check_mode_markers'],
+    env: ['ANSIBLE_CHECK_MODE_MARKERS'],
+  },
+  resultFormat: {
+    type: 'text',
+    ini: ['defaults.callback_result_format'],
+    env: ['ANSIBLE_CALLBACK_RESULT_FORMAT'],
+  },
+  formatPretty: {
+    type: 'bool',
+    ini: ['defaults.callback_format_pretty'],
+    env: ['ANSIBLE_CALLBACK_FORMAT_PRETTY'],
   },
   duplicateDictKey: {
     type: 'text',
@@ -175,6 +217,12 @@ export const refusals: readonly Refusal[] = [
     env: ['ANSIBLE_PRECEDENCE'],
     fine: [],
     hint: 'the order is fixed: see `rota vars HOST --explain NAME`',
+  },
+  {
+    ini: ['defaults.private_role_vars'],
+    env: ['ANSIBLE_PRIVATE_ROLE_VARS'],
+    fine: ['false', 'no', '0', 'off'],
+    hint: 'remove it: the vars of a role are seen by the tasks after it',
   },
   {
     ini: ['privilege_escalation.become_exe'],

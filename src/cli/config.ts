@@ -25,10 +25,19 @@ export interface Config {
   /** The ansible.cfg that was read. */
   readonly file: string | undefined
   readonly values: ConfigValues
-  /** For `-v`: a line for each setting that was taken, `forks = 20 (ansible.cfg:3)`, and one for each that is not heeded. */
+  /**
+   * For `-v`: the file that was read, a line for each of its settings that was taken, `forks = 20 (ansible.cfg:3)`, and one for each
+   * that is not heeded; for `-vv` the same of variables.
+   */
   readonly notes: readonly string[]
+  readonly variableNotes: readonly string[]
   /** For everyone: why a file was passed over. */
   readonly warnings: readonly string[]
+}
+
+/** What is said of the configuration. */
+export function selectNotes({ notes, variableNotes }: Config, verbosity = 0): readonly string[] {
+  return [...(verbosity > 0 ? notes : []), ...(verbosity > 1 ? variableNotes : [])]
 }
 
 type Environment = Readonly<Record<string, string | undefined>>
@@ -58,12 +67,18 @@ export function loadConfig(env: Environment, cwd: string): Config {
     const one = find(settings[name])
     return one ? [{ name, one, value: parseSetting(settings[name].type, one) }] : []
   })
-  const taken = found.map(({ one }) => `${one.from}: taken`)
-  const left = [...unheededEntries(entries), ...unheededVariables(env)].map(from => `${from}: not heeded`)
+  const taken = (isOfFile: boolean): string[] =>
+    found.filter(({ one }) => (one.at !== undefined) === isOfFile).map(({ one }) => `${one.from}: taken`)
+  const left = (from: string): string => `${from}: not heeded`
   return {
     file,
     values: Object.fromEntries(found.map(({ name, value }) => [name, value])),
-    notes: [...(file === undefined ? [] : [`configuration file: ${file}`]), ...taken, ...left],
+    notes: [
+      file === undefined ? 'No config file found; using defaults' : `Using ${file} as config file`,
+      ...taken(true),
+      ...unheededEntries(entries).map(left),
+    ],
+    variableNotes: [...taken(false), ...unheededVariables(env).map(left)],
     warnings,
   }
 }

@@ -10,7 +10,7 @@ export interface EngineRun extends Omit<WiringOptions, 'emit' | 'stop' | 'termin
   /** The playbooks as they were named. */
   readonly files: readonly string[]
   readonly operator: Readonly<Record<string, string>>
-  /** What `-v` says of the configuration. */
+  /** What is said of the configuration. */
   readonly notes: readonly string[]
   readonly output: Output
   /** Makes a rotation of a play with `rotation:`. */
@@ -33,8 +33,7 @@ export async function runEngine(run: EngineRun): Promise<number> {
       check: settings.check,
       operator: run.operator,
     })
-    if (settings.verbosity > 0)
-      for (const text of run.notes) emit({ type: 'note', level: 'info', text: redactor.clean(text) })
+    for (const text of run.notes) emit({ type: 'note', level: 'info', text: redactor.clean(text) })
     const end = await runPlaybooks(run.playbooks, run.join ? run.join(deps) : deps)
     const exit = exits[end.exit].code
     const { recap, missingRole } = end

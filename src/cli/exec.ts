@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { exits, problem, RotaError } from '../core/error.ts'
 import type { Registry } from '../core/module.ts'
@@ -10,6 +11,7 @@ import { modules } from '../modules/index.generated.ts'
 import { createRegistry } from '../modules/registry.ts'
 import { createAdHocReporter } from '../report/ad-hoc.ts'
 import { createRunId, stateFolder } from '../rotation/run-folder.ts'
+import { selectNotes } from './config.ts'
 import { applyPlayDefaults, configureFlags } from './config-flags.ts'
 import { readCredentials } from './credentials.ts'
 import { runEngine } from './engine-run.ts'
@@ -31,6 +33,7 @@ export interface ExecFlags extends RunFlags {
   readonly poll?: number
   readonly taskTimeout?: number
   readonly playbookDir?: string
+  readonly tree?: string
 }
 
 /** What messages call the play that is made of the flags. */
@@ -71,7 +74,7 @@ export async function execCommand(pattern: string, given: ExecFlags, version: st
     files: [NAME],
     flags,
     config: config.values,
-    notes: config.notes,
+    notes: selectNotes(config, flags.verbose),
     vault,
     loadPlaybook: createPlaybookLoader({ registry, vault }, config.values),
     credentials: await readCredentials(flags),
@@ -92,6 +95,12 @@ export async function execCommand(pattern: string, given: ExecFlags, version: st
   })
 }
 
+/** For their owner alone: what hosts answer may be private. */
+function keepIn(folder: string): (host: string, json: string) => void {
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  return (host, json) => writeFileSync(join(folder, host.replaceAll('/', '_')), json, { mode: 0o600 })
+}
+
 function createReporter(module: string, flags: ExecFlags) {
   return createAdHocReporter({
     module: module.replace(/^ansible\.(builtin|legacy)\./, ''),
@@ -101,6 +110,7 @@ function createReporter(module: string, flags: ExecFlags) {
     write: text => writeShown(process.stdout, text),
     warn: text => writeShown(process.stderr, text),
     readLine,
+    keep: flags.tree === undefined ? undefined : keepIn(flags.tree),
   })
 }
 

@@ -11,7 +11,7 @@ import { withLibrary } from '../modules/library.ts'
 import { createRegistry } from '../modules/registry.ts'
 import type { RotationDeps } from '../rotation/run.ts'
 import type { RunDeps, Settings } from '../run/engine.ts'
-import type { Config } from './config.ts'
+import { type Config, selectNotes } from './config.ts'
 import { type Credentials, readCredentials } from './credentials.ts'
 import { runEngine } from './engine-run.ts'
 import { parseExtraVars } from './extra-vars.ts'
@@ -161,7 +161,7 @@ async function runLoaded(execution: Execution, loaded: Loaded): Promise<number> 
       files,
       flags,
       config: config.values,
-      notes: config.notes,
+      notes: selectNotes(config, flags.verbose),
       vault,
       loadPlaybook,
       credentials,

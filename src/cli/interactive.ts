@@ -1,11 +1,11 @@
 import { problem } from '../core/error.ts'
 import type { Terminal } from '../run/deps.ts'
-import { askLine } from './prompt.ts'
+import { askLine, readKeys } from './prompt.ts'
 
 /** The operator's terminal; undefined where nobody can answer. `stop` is what the first ^C does. */
 export function openTerminal(stop: () => void): Terminal | undefined {
   if (!process.stdin.isTTY) return undefined
-  return { ask: askLine, say: text => void process.stderr.write(text), stop }
+  return { ask: askLine, readKeys, say: text => void process.stderr.write(text), stop }
 }
 
 /** `--step`: asks before each task, until the operator says `c`. Throws E_USAGE where there is no terminal. */

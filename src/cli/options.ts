@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander'
 import { problem } from '../core/error.ts'
+import type { Display } from '../report/display.ts'
 
 /** Flags as commander gives them; the names are ansible-playbook's. Lists are collected over repetitions. */
 export interface RunFlags {
@@ -44,8 +45,8 @@ export interface RunFlags {
   readonly output?: string | undefined
   readonly color?: string | undefined
   readonly verbose?: number | undefined
-  /** Of the configuration: what `set_stats` gathered is shown at the end. */
-  readonly customStats?: boolean | undefined
+  /** Of the configuration. */
+  readonly display?: Display | undefined
 }
 
 /** Collects the values of an option that may be repeated. */

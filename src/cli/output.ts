@@ -3,6 +3,9 @@ import { isatty } from 'node:tty'
 import { errors, exits, type Problem, problem, problemsOf, RotaError } from '../core/error.ts'
 import type { Emit, Reporter } from '../core/event.ts'
 import type { Clean } from '../core/redact.ts'
+import { toValue } from '../core/value.ts'
+import { dumpYaml } from '../load/yaml-dump.ts'
+import { defaultDisplay } from '../report/display.ts'
 import { createJsonlReporter } from '../report/jsonl.ts'
 import { createProgress } from '../report/progress.ts'
 import { createStream } from '../report/stream.ts'
@@ -95,8 +98,14 @@ function createTerminal(flags: RunFlags, clean: (text: string) => Clean): Report
       progress.clear()
       writeShown(process.stdout, more)
     },
+    writeError(more) {
+      progress.clear()
+      writeShown(process.stderr, more)
+    },
     verbosity: flags.verbose ?? 0,
-    showsCustomStats: flags.customStats ?? false,
+    display: flags.display ?? defaultDisplay,
+    renderYaml: (data, indent, asBlocks) =>
+      dumpYaml(toValue(data), { indent, asBlocks, isFlow: false, sortKeys: true }),
     // The line of a file that is wrong may hold a secret of the run.
     readLine: (file, line) => {
       const text = readLine(file, line)

@@ -139,6 +139,7 @@ function addExecCommand(program: Command, version: string, done: Done): void {
     .option('-m, --module-name <module>', 'the module (command)')
     .option('-a, --args <args>', 'its arguments: k=v, free text, or JSON')
     .option('-o, --one-line', 'a line for each host')
+    .option('-t, --tree <folder>', 'write each host’s result into a file of its name there')
     .option('-C, --check', 'change nothing; say what would change')
     .option('-D, --diff', 'show what changes in files and states')
     .option('-B, --background <seconds>', 'give up after this time', Number)

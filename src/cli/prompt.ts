@@ -3,6 +3,7 @@ import { fstatSync, readFileSync, readSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { Writable } from 'node:stream'
 import { problem } from '../core/error.ts'
+import type { ReadKeys } from '../core/module.ts'
 import { Secret } from '../core/secret.ts'
 
 /**
@@ -36,12 +37,42 @@ export async function askLine(prompt: string, hidden = false): Promise<string | 
     return await new Promise<string | undefined>(resolve => {
       terminal.once('SIGINT', () => resolve(undefined))
       terminal.once('close', () => resolve(undefined))
-      terminal.question(prompt, resolve)
+      terminal.question(prompt, line => resolve(erase(line)))
       muted = hidden
     })
   } finally {
     terminal.close()
     if (hidden) process.stderr.write('\n')
+  }
+}
+
+/** At a terminal of type `dumb` nothing is edited while it is typed. */
+function erase(line: string): string {
+  const less = line.replace(/(?:^|[^\x7f\b])[\x7f\b]/, '')
+  return less === line ? line : erase(less)
+}
+
+/** Keys as they are typed, unseen: see the contract. Nothing else is read meanwhile, so ^C is a key. */
+export const readKeys: ReadKeys = async (take, stop) => {
+  const { stdin } = process
+  stdin.setRawMode(true)
+  try {
+    return await new Promise(resolve => {
+      stdin.on('data', chunk => {
+        for (const key of String(chunk)) {
+          const taken = take(key)
+          if (taken !== undefined) return resolve(taken)
+        }
+      })
+      stdin.once('end', () => resolve(undefined))
+      stop?.addEventListener('abort', () => resolve(undefined), { once: true })
+      stdin.resume()
+    })
+  } finally {
+    stdin.removeAllListeners('data')
+    stdin.removeAllListeners('end')
+    stdin.setRawMode(false)
+    stdin.pause()
   }
 }
 

@@ -19,6 +19,15 @@ export function selectReason(flag: string | undefined): Reason {
   throw problem('E_USAGE', `there is no reason "${flag}"`, { hint: `use one of: ${reasons.join(', ')}` })
 }
 
+/** HOST_PATTERN_MISMATCH. Throws E_CONFIG. */
+function selectOnMismatch(wish = 'warning'): 'warning' | 'error' | 'ignore' {
+  const word = wish.toLowerCase()
+  if (word === 'warning' || word === 'error' || word === 'ignore') return word
+  throw problem('E_CONFIG', `host_pattern_mismatch is warning, error or ignore, not ${wish}`, {
+    hint: 'leave it out: a pattern that matches nothing is warned of',
+  })
+}
+
 /** Flags and configuration to what the engine is told about the whole run. Throws E_USAGE. */
 export function selectSettings(
   flags: RunFlags,
@@ -51,6 +60,9 @@ export function selectSettings(
     allowsMissingHandlers: config.errorOnMissingHandler === false,
     keepsText: config.jinja2Native === true,
     debugsFailures: config.taskDebugger === true,
+    hidesFacts: config.injectFacts === false,
+    factsModules: config.factsModules,
+    onMismatch: selectOnMismatch(config.hostPatternMismatch),
     runId: run.id,
     version: run.version,
   }

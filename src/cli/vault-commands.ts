@@ -26,7 +26,7 @@ export function addVaultCommands(program: Command, done: Done): void {
   addSealing(vault.command('create <file>').description('write a new vault in $EDITOR'))
     .option('--skip-tty-check', 'accepted for ansible-vault’s sake')
     .action(async (file: string, flags) => done(await (await load()).createCommand(file, flags)))
-  addVaultFlags(vault.command('rekey <file...>').description('encrypt vaults with a new password'))
+  addSealing(vault.command('rekey <file...>').description('encrypt vaults with a new password'))
     .option('--new-vault-id <[label@]source>', 'the new password: prompt, or a file or script')
     .option('--new-vault-password-file <file>', 'a file or script with the new password')
     .action(async (files: string[], flags) => done(await (await load()).rekeyCommand(files, flags)))

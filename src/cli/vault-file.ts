@@ -18,12 +18,12 @@ import { basename, dirname, join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { problem } from '../core/error.ts'
 
-/** Bytes of a file, or of stdin for `-`. Throws E_FILE. */
+/** Bytes of a file, or of stdin for `-`. Throws E_VAULT: ansible-vault ends with 1. */
 export async function readInput(file: string): Promise<Buffer> {
   try {
     return file === '-' ? await buffer(process.stdin) : readFileSync(file)
   } catch (cause) {
-    throw problem('E_FILE', `cannot read ${file}: ${(cause as Error).message}`, {
+    throw problem('E_VAULT', `cannot read ${file}: ${(cause as Error).message}`, {
       cause,
       hint: 'check the path',
     })

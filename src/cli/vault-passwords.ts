@@ -48,7 +48,7 @@ export function selectVaultSources(flags: VaultFlags, values: ConfigValues): rea
  */
 export async function readVaultPasswords(sources: readonly VaultSource[]): Promise<readonly VaultPassword[]> {
   const passwords: VaultPassword[] = []
-  for (const source of sources) passwords.push(await readSource(source))
+  for (const source of sources) passwords.push(await readSource(source, passwords))
   return passwords
 }
 
@@ -57,15 +57,24 @@ export function isPrompt({ source }: VaultSource): boolean {
   return source === 'prompt' || source === 'prompt_ask_vault_pass'
 }
 
-/** A file or script, from the current folder. */
-export function sourcePassword({ label, source }: VaultSource): VaultPassword {
-  return filePassword(label, resolve(source.replace(/^~(?=\/)/, homedir())))
+async function readSource(from: VaultSource, earlier: readonly VaultPassword[]): Promise<VaultPassword> {
+  const { label, source } = from
+  if (!isPrompt(from))
+    return filePassword(label, resolve(source.replace(/^~(?=\/)/, homedir())), [...earlier])
+  const question = label === 'default' ? 'Vault password' : `Vault password (${label})`
+  const password = await askSecret(question, `vault password ${label}`, INSTEAD, true).catch(failVault)
+  return givenPassword(label, password)
 }
 
-async function readSource(from: VaultSource): Promise<VaultPassword> {
-  if (!isPrompt(from)) return sourcePassword(from)
-  const question = from.label === 'default' ? 'Vault password' : `Vault password (${from.label})`
-  return givenPassword(from.label, await askSecret(question, `vault password ${from.label}`, INSTEAD, true))
+/** A password that nobody gives is the vault's matter: Ansible ends with 1. */
+function failVault(cause: unknown): never {
+  if (!(cause instanceof RotaError)) throw cause
+  throw problem('E_VAULT', cause.message, { hint: cause.hint, cause })
+}
+
+/** What is said of a password that cannot be read while another one may do. */
+export function warnOfPassword({ message }: RotaError): void {
+  process.stderr.write(`[WARNING]: Error getting vault password file: ${message}\n`)
 }
 
 /** The vault of a run: what the loaders open vaults with. What comes out of a value is a Secret. */
@@ -83,7 +92,10 @@ export async function openRunVault(
   const passwords = await readVaultPasswords(selectVaultSources(flags, values))
   let unopened: RotaError | undefined
   let isStrict = false
-  const { open } = createVaultOpener(passwords, { isMatched: values.vaultIdMatch === true })
+  const { open } = createVaultOpener(passwords, {
+    isMatched: values.vaultIdMatch === true,
+    warn: warnOfPassword,
+  })
   return {
     open,
     note,

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { exits, problem } from '../core/error.ts'
+import { isVaultText } from '../core/ansible-text.ts'
+import { exits, problem, RotaError } from '../core/error.ts'
 import { isSameSecret, type Secret } from '../core/secret.ts'
 import { encryptVault } from '../secrets/vault.ts'
 import {
@@ -8,6 +9,7 @@ import {
   type OpenedVault,
   parseVaultId,
   type VaultOpener,
+  type VaultPassword,
 } from '../secrets/vault-passwords.ts'
 import { type ConfigValues, loadConfig } from './config.ts'
 import { ask, askSecret } from './prompt.ts'
@@ -16,9 +18,9 @@ import {
   isPrompt,
   readVaultPasswords,
   selectVaultSources,
-  sourcePassword,
   type VaultFlags,
   type VaultSource,
+  warnOfPassword,
 } from './vault-passwords.ts'
 
 /** Flags of `rota vault …`: ansible-vault's. */
@@ -44,7 +46,7 @@ export async function encryptCommand(files: readonly string[], flags: VaultComma
   const sealing = await selectSealing(flags)
   for (const file of inputsOf(files, flags)) {
     const plain = await readInput(file)
-    if (isArmored(plain))
+    if (isVaultText(plain))
       throw problem('E_VAULT', `${file} is a vault already`, {
         hint: 'change its password: rota vault rekey',
       })
@@ -92,10 +94,11 @@ export async function createCommand(file: string, flags: VaultCommandFlags): Pro
 
 /** `rota vault rekey FILE…`: every file is opened before the first one is written. */
 export async function rekeyCommand(files: readonly string[], flags: VaultCommandFlags): Promise<number> {
+  const from = selectNewSource(flags)
   const opener = await createOpener(flags)
   const opened: { readonly file: string; readonly plain: Buffer }[] = []
   for (const file of files) opened.push({ file, plain: (await openFile(opener, file)).plain })
-  const sealing = await selectNewSealing(flags)
+  const sealing = await readNew(from)
   for (const { file, plain } of opened) writeOutput(file, seal(plain, sealing))
   say('Rekey successful')
   return exits.ok.code
@@ -165,10 +168,6 @@ function inputsOf(files: readonly string[], flags: VaultCommandFlags): readonly 
   return inputs
 }
 
-function isArmored(bytes: Buffer): boolean {
-  return bytes.subarray(0, 15).toString('latin1') === '$ANSIBLE_VAULT;'
-}
-
 function seal(plain: Uint8Array, { label, password }: Sealing): string {
   return encryptVault(plain, password, { label, random: randomBytes })
 }
@@ -182,7 +181,7 @@ async function createOpener(flags: VaultFlags): Promise<VaultOpener> {
   const passwords = await readVaultPasswords(
     sources.length > 0 ? sources : [{ label: 'default', source: 'prompt' }],
   )
-  return createVaultOpener(passwords, { isMatched: values.vaultIdMatch === true })
+  return createVaultOpener(passwords, { isMatched: values.vaultIdMatch === true, warn: warnOfPassword })
 }
 
 async function openFile(opener: VaultOpener, file: string): Promise<OpenedVault> {
@@ -194,32 +193,70 @@ async function selectSealing(flags: VaultCommandFlags): Promise<Sealing> {
   const values = loadValues()
   const wanted = flags.encryptVaultId ?? values.vaultEncryptIdentity
   const sources = selectVaultSources(flags, values)
-  if (sources.length === 0) return readNew({ label: wanted ?? 'default', source: 'prompt' })
-  const labels = [...new Set(sources.map(source => source.label))]
+  if (sources.length === 0) return askNew(wanted ?? 'default')
+  const asked = sources.filter(isPrompt)
+  const files = selectReadable(await readVaultPasswords(sources.filter(source => !isPrompt(source))), asked)
+  const labels = [...files, ...asked].map(({ label }) => label)
   if (wanted === undefined && labels.length > 1)
-    throw problem('E_USAGE', `there are passwords for the vault ids ${labels.join(', ')}`, {
+    throw problem('E_USAGE', `The vault-ids ${labels.join(',')} are available to encrypt`, {
       hint: `say which one to encrypt with: --encrypt-vault-id ${labels[0]}`,
     })
-  const chosen = sources.find(source => wanted === undefined || source.label === wanted)
-  if (chosen) return readNew(chosen)
-  throw problem('E_USAGE', `no password was given for the vault id ${wanted}`, {
+  const isWanted = ({ label }: { readonly label: string }): boolean => label === (wanted ?? label)
+  const file = files.find(isWanted)
+  if (file) return { label: file.label, password: file.read() }
+  if (asked.some(isWanted)) return askNew(wanted ?? labels[0]!)
+  throw noMatch(wanted!, labels)
+}
+
+function noMatch(wanted: string, labels: readonly string[]): RotaError {
+  const known = labels.map(label => `'${label}'`).join(', ')
+  const message = `Did not find a match for --encrypt-vault-id=${wanted} in the known vault-ids [${known}]`
+  return problem('E_VAULT', message, {
     hint: `give --vault-id ${wanted}@prompt or --vault-id ${wanted}@FILE`,
   })
 }
 
-async function selectNewSealing(flags: VaultCommandFlags): Promise<Sealing> {
-  const { newVaultId, newVaultPasswordFile } = flags
+/** Those that can be read; the others are warned of. Throws the first one's error when nothing else is left, not even to ask. */
+function selectReadable(
+  files: readonly VaultPassword[],
+  asked: readonly VaultSource[],
+): readonly VaultPassword[] {
+  const lost: RotaError[] = []
+  const readable = files.filter(file => {
+    try {
+      file.read()
+      return true
+    } catch (error) {
+      if (!(error instanceof RotaError)) throw error
+      lost.push(error)
+      return false
+    }
+  })
+  if (lost[0] && readable.length + asked.length === 0) throw lost[0]
+  for (const error of lost) warnOfPassword(error)
+  return readable
+}
+
+/** Where the password of `rekey` comes from. Throws E_USAGE and E_VAULT. */
+function selectNewSource(flags: VaultCommandFlags): VaultSource {
+  const { newVaultId, newVaultPasswordFile, encryptVaultId } = flags
   if (newVaultPasswordFile !== undefined && newVaultId !== undefined)
     throw problem('E_USAGE', '--new-vault-id and --new-vault-password-file are two answers to one question', {
       hint: 'give --new-vault-id LABEL@FILE',
     })
-  return readNew(parseVaultId(newVaultId ?? newVaultPasswordFile ?? 'prompt', 'default'))
+  const from = parseVaultId(newVaultId ?? newVaultPasswordFile ?? 'prompt', 'default')
+  if (encryptVaultId === undefined || encryptVaultId === from.label) return from
+  throw noMatch(encryptVaultId, [from.label])
+}
+
+async function readNew(from: VaultSource): Promise<Sealing> {
+  if (isPrompt(from)) return askNew(from.label)
+  const [file] = await readVaultPasswords([from])
+  return { label: from.label, password: file!.read() }
 }
 
 /** A password to encrypt with is asked for twice: a slip of the finger would lock everybody out. */
-async function readNew(from: VaultSource): Promise<Sealing> {
-  const { label } = from
-  if (!isPrompt(from)) return { label, password: sourcePassword(from).read() }
+async function askNew(label: string): Promise<Sealing> {
   const suffix = label === 'default' ? '' : ` (${label})`
   const instead = 'give --vault-password-file FILE (to rekey also --new-vault-password-file FILE)'
   const password = await askSecret(`New vault password${suffix}`, 'vault password', instead)

@@ -63,6 +63,10 @@ export type RunEvent =
       readonly play: string
       readonly name: Clean
       readonly hosts: readonly string[]
+      /** Nothing is changed, unless a task says otherwise. */
+      readonly check?: boolean
+      /** Hosts do not wait for one another: several tasks are on their way at once. */
+      readonly free?: boolean
     }
   | { readonly type: 'phase.start'; readonly phase: Phase | 'undo'; readonly hosts: readonly string[] }
   | {
@@ -70,8 +74,11 @@ export type RunEvent =
       readonly task: string
       readonly name: Clean
       readonly module: string
-      readonly at: string
+      /** file:line:col. */
+      readonly place: string
       readonly handler: boolean
+      /** As of `play.start`. */
+      readonly check?: boolean
     }
   | ({ readonly type: 'host.start' } & TaskRef)
   | ({
@@ -89,6 +96,12 @@ export type RunEvent =
       readonly result?: Clean
     } & TaskRef)
   | ({ readonly type: 'host.retry'; readonly left: number } & TaskRef)
+  /** A task with `async` that is waited for. */
+  | ({
+      readonly type: 'host.job'
+      readonly job: string
+      readonly state: 'running' | 'ok' | 'failed'
+    } & TaskRef)
   | ({
       readonly type: 'host.end'
       readonly status: HostStatus
@@ -148,6 +161,12 @@ export type RunEvent =
     }
   | { readonly type: 'note'; readonly level: 'info' | 'warn'; readonly text: Clean }
   | { readonly type: 'problem'; readonly problem: Problem }
+  | {
+      /** One of several playbooks ended, and another one follows; the counts are those of the run so far. */
+      readonly type: 'playbook.end'
+      readonly recap: Readonly<Record<string, Recap>>
+      readonly missingRole: readonly string[]
+    }
   | {
       readonly type: 'run.end'
       readonly run: string

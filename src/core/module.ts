@@ -39,9 +39,15 @@ export interface Operator {
   unseal(sealed: Readable, to: Writable): Promise<void>
   readonly now: () => Date
   readonly random: (sizeBytes: number) => Buffer
-  /** A line typed at the terminal, `hidden` unseen; undefined when the run is to end. Absent: there is nobody to ask. */
+  /** A line typed at the terminal, `hidden` unseen; undefined at ^C. Absent: there is nobody to ask. */
   readonly ask?: ((prompt: string, hidden: boolean) => Promise<string | undefined>) | undefined
+  readonly readKeys?: ReadKeys | undefined
 }
+
+/**
+ * Keys typed at the terminal, ^C among them, one by one until `take` makes something of one. undefined: stopped, or the terminal is gone.
+ */
+export type ReadKeys = <T>(take: (key: string) => T | undefined, stop?: AbortSignal) => Promise<T | undefined>
 
 /** Jinja2's own options, as the template module takes them. */
 export interface TemplateOptions {

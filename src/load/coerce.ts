@@ -1,3 +1,4 @@
+import { parseTruth } from '../core/ansible-text.ts'
 import type { Param } from '../core/params.ts'
 import { Secret } from '../core/secret.ts'
 import { Float, fromValue, isDict, Template, toValue, type Value } from '../core/value.ts'
@@ -8,16 +9,11 @@ export type Coerced =
   | { readonly value: unknown }
   | { readonly wrong: string; readonly hint?: string | undefined }
 
-const trues = new Set(['y', 'yes', 'on', '1', 'true', 't', '1.0'])
-const falses = new Set(['n', 'no', 'off', '0', 'false', 'f', '0.0'])
-
 /** Ansible's truth of a text or number for options and keywords; undefined: neither true nor false. */
 export function parseBool(value: Value): boolean | undefined {
   if (typeof value === 'boolean') return value
-  const text =
-    value instanceof Float ? value.value.toFixed(1) : String(renderScalar(value) ?? '').toLowerCase()
-  if (trues.has(text.trim())) return true
-  return falses.has(text.trim()) ? false : undefined
+  const text = (renderScalar(value) ?? '').trim()
+  return parseTruth(text.replace(/^([01])\.0$/, '$1'))
 }
 
 /** A scalar as Python's str() writes it; undefined for what is no scalar. */
@@ -33,6 +29,11 @@ const must = (say: string, value: Value, hint?: string, type?: string): Coerced 
   wrong: `must be ${say}, not ${renderKind(value)}${type === undefined ? '' : `: unable to convert to ${type}`}`,
   hint,
 })
+
+const notBoolean = (value: Value): Coerced => {
+  const { wrong } = must('true or false', value) as { readonly wrong: string }
+  return { wrong: `${wrong}: The value '${renderScalar(value) ?? renderKind(value)}' is not a valid boolean` }
+}
 
 /**
  * Turns a rendered value into the type of a param, by Ansible's rules: 'yes' is a bool, '5' an int, `a,b` a list, 0644
@@ -52,9 +53,7 @@ export function coerce(param: Param, name: string, value: Value): Coerced {
       return coerceFloat(value)
     case 'bool': {
       const truth = parseBool(value)
-      return truth === undefined
-        ? must('true or false', value, undefined, 'bool: not a valid boolean')
-        : { value: truth }
+      return truth === undefined ? notBoolean(value) : { value: truth }
     }
     case 'list':
       return coerceList(value)
@@ -94,7 +93,7 @@ function coerceString(value: Value, choices: readonly string[] | undefined): Coe
 
 /** YAML makes `state: on` a boolean; where exactly one choice is that word, it is meant. */
 function choiceOfBool(value: boolean, choices: readonly string[]): string {
-  const meant = choices.filter(choice => (value ? trues : falses).has(choice.toLowerCase()))
+  const meant = choices.filter(choice => parseTruth(choice) === value)
   return meant.length === 1 ? meant[0]! : value ? 'True' : 'False'
 }
 

@@ -2,6 +2,7 @@ import type { Block, Field, Item, Loop, LoopControl, Phase, Task } from '../core
 import type { Source } from '../core/source.ts'
 import { type Dict, isDict, Template, type Value } from '../core/value.ts'
 import { isIdentifier, readFields } from './fields.ts'
+import { shapes } from './keyword-types.ts'
 import { keywords } from './keywords.ts'
 import { checkLiterals } from './params.ts'
 import { renderDidYouMean, selectNearest } from './problem.ts'
@@ -63,6 +64,24 @@ function isIgnoring(dict: Dict): boolean {
   return (ignore !== false && ignore !== 'no') || dict.has('failed_when')
 }
 
+/** Keywords that are neither true nor false are looked at when the task runs, which they fail. */
+function postponeBooleans(reader: Reader, dict: Dict): Dict {
+  const isWrong = (key: Value, value: Value): value is string =>
+    typeof key === 'string' &&
+    typeof value === 'string' &&
+    Object.hasOwn(keywords.task, key) &&
+    keywords.task[key as keyof typeof keywords.task].shape === 'bool' &&
+    !shapes.bool.accepts(value)
+  if (![...dict].some(([key, value]) => isWrong(key, value))) return dict
+  const later = [...dict].map(
+    ([key, value]) =>
+      [key, isWrong(key, value) ? new Template(value, reader.doc.valueAt(dict, key)) : value] as const,
+  )
+  const copy = new Map(later)
+  reader.doc.copyPlaces(dict, copy)
+  return copy
+}
+
 /** The module of a task: its name, its value, and the key that holds both. */
 interface Call {
   readonly key: string
@@ -73,8 +92,10 @@ interface Call {
   readonly also?: readonly string[]
 }
 
-function readTask(reader: Reader, dict: Dict, at: Source, place: Place): Task | undefined {
+function readTask(reader: Reader, given: Dict, at: Source, place: Place): Task | undefined {
   const level = place.isHandler ? 'handler' : 'task'
+  const isForgiving = (place.isForgiving === true || isIgnoring(given)) && place.phase === undefined
+  const dict = isForgiving ? postponeBooleans(reader, given) : given
   const call = readCall(reader, dict, at, level)
   const loopKeys = [...dict.keys()].filter(isLoopKey)
   reader.checkKeywords(
@@ -85,11 +106,11 @@ function readTask(reader: Reader, dict: Dict, at: Source, place: Place): Task | 
   )
   if (call === undefined) return undefined
   const moduleAt = reader.doc.keyAt(dict, call.key)
-  const given = readGiven(reader, dict, call)
-  checkModule(reader, call, given, moduleAt, {
+  const options = readGiven(reader, dict, call)
+  checkModule(reader, call, options, moduleAt, {
     ...place,
     isComplete: place.isComplete && !dict.has('module_defaults'),
-    isForgiving: place.isForgiving === true || isIgnoring(dict),
+    isForgiving,
   })
   checkRegister(reader, dict)
   const loop = readLoop(reader, dict, loopKeys)
@@ -108,7 +129,7 @@ function readTask(reader: Reader, dict: Dict, at: Source, place: Place): Task | 
     ...fields,
     module: call.module,
     moduleAt,
-    ...(given ?? { args: new Map(), argsAt: new Map() }),
+    ...(options ?? { args: new Map(), argsAt: new Map() }),
     ...(loop ? { loop } : {}),
     ...(loopControl ? { loopControl } : {}),
     at,
@@ -205,7 +226,7 @@ function checkModule(
     if (call.key === 'action' || call.key === 'local_action') sayNoModule(reader, call.module, at)
     return
   }
-  if (given === undefined || (place.isForgiving && place.phase === undefined)) return
+  if (given === undefined || place.isForgiving) return
   const { freeForm } = given
   const args =
     freeForm === undefined || signature.freeForm === undefined

@@ -1,9 +1,10 @@
+import { isVaultText } from '../core/ansible-text.ts'
 import { problem } from '../core/error.ts'
 import type { Source } from '../core/source.ts'
 import { isDict, type Value } from '../core/value.ts'
 import { renderKind } from './problem.ts'
 import { loadText } from './text-file.ts'
-import { isVaultText, openVaultText, type Vault } from './vault.ts'
+import { openVaultText, type Vault } from './vault.ts'
 import { parseYaml } from './yaml.ts'
 
 /** Variables of a file, and where each is defined. */

@@ -43,12 +43,6 @@ export function sealText(text: string, label: string, vault: Vault | undefined):
 }
 
 const HINT = 'give the vault password: --vault-password-file FILE or --ask-vault-pass'
-
-/** Whether the text is a whole file sealed by ansible-vault. */
-export function isVaultText(text: string): boolean {
-  return text.startsWith('$ANSIBLE_VAULT;')
-}
-
 /** Opens a file that is a vault. Throws E_VAULT when there is no vault to ask, or what it throws. */
 export function openVaultText(text: string, file: string, vault: Vault | undefined): string {
   if (vault) return vault.decryptFile(text, file)

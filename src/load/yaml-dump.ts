@@ -8,12 +8,14 @@ export interface YamlStyle {
   /** Lists and mappings that hold only scalars stand in one line: `[1, 2]`. */
   readonly isFlow: boolean
   readonly sortKeys: boolean
+  /** For people: text of several lines is written as a `|` block, without what cannot be seen. */
+  readonly asBlocks: boolean
   /** Column after which a line is folded. */
   readonly width: number
 }
 
 /** What `to_yaml` has in Ansible. `to_nice_yaml` has indent 4 and no flow. */
-const toYaml: YamlStyle = { indent: 2, isFlow: true, sortKeys: true, width: 80 }
+const toYaml: YamlStyle = { indent: 2, isFlow: true, sortKeys: true, asBlocks: false, width: 80 }
 
 /**
  * Writes a value as PyYAML's dump does, by the algorithm of its Emitter (MIT), without anchors: what is there twice is
@@ -141,6 +143,10 @@ class Emitter {
       this.#plain(text, !isKey)
       return 'plain'
     }
+    if (this.#style.asBlocks && styles.isMultiline && !isKey && this.#flowLevel === 0) {
+      this.#block(text)
+      return 'other'
+    }
     if (styles.inSingleQuotes && !(isKey && styles.isMultiline)) this.#singleQuoted(text, !isKey)
     else this.#doubleQuoted(text, !isKey)
     return 'other'
@@ -159,6 +165,21 @@ class Emitter {
     for (const part of text.match(/ +|[^ ]+/g) ?? [])
       if (part === ' ' && this.#column > this.#style.width && mayFold) this.#fold()
       else this.#write(part)
+  }
+
+  /** What no block can hold, blanks at the ends of lines and signs that are not shown, is left out. */
+  #block(text: string): void {
+    const shown = expandTabs(text)
+      .replace(/[^\n\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\u{10000}-\u{10ffff}]/gu, '')
+      .replace(/ +(?=\n|$)/g, '')
+      .trimEnd()
+    this.#sign(`|${/^[ \n]/.test(shown) ? this.#style.indent : ''}-`, true)
+    for (const line of shown.split('\n')) {
+      this.#lineBreak('\n')
+      if (line !== '') this.#write(' '.repeat(Math.max(0, this.#indent)) + line)
+    }
+    this.#isIndention = false
+    this.#isAfterSpace = false
   }
 
   #singleQuoted(text: string, mayFold: boolean): void {
@@ -234,6 +255,14 @@ class Emitter {
     this.#out += text
     this.#column += [...text].length
   }
+}
+
+/** Tabs as blanks up to columns of eight. */
+function expandTabs(text: string): string {
+  return text.replace(/[^\n\t]*\t/g, (part, at: number) => {
+    const column = at - (text.lastIndexOf('\n', at) + 1)
+    return part.slice(0, -1) + ' '.repeat(8 - ((column + part.length - 1) % 8))
+  })
 }
 
 /** By code points, as Python compares; numbers by size. */

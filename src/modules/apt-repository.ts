@@ -37,7 +37,7 @@ type SourcesState = { readonly set: FileSet; readonly isFetched: boolean }
 
 const FOLDER = '/etc/apt/sources.list.d'
 const listScript = sh`
-command -v apt-get >/dev/null 2>&1 || rt_fail "this host has no apt-get"
+rt_need apt-get
 for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.list; do
   if [ -f "$file" ]; then printf '%s\n' "$file"; fi
 done

@@ -76,7 +76,7 @@ tmp=
 trap 'rm -f -- "$tmp"' EXIT
 tmp=$(mktemp "$dir/.rota.XXXXXX") || rt_fail "\${dir:-/} is not writable"
 need() {
-  command -v "$1" >/dev/null 2>&1 || rt_fail "this host has no $1, which format $p_format needs"
+  rt_need "$1" "this host has no $1, which format $p_format needs"
 }
 pack() {
   need tar

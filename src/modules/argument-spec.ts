@@ -1,3 +1,4 @@
+import { parseTruth, truthWords } from '../core/ansible-text.ts'
 import { Secret } from '../core/secret.ts'
 import { type Dict, Float, isDict, type Value } from '../core/value.ts'
 
@@ -6,7 +7,6 @@ const typeNames: Readonly<Record<string, string>> = {
   bytes: 'a Byte value',
   bits: 'a Bit value',
 }
-const booleans = new Set(['y', 'yes', 'on', '1', 'true', 't', 'n', 'no', 'off', '0', 'false', 'f'])
 
 function kindOf(value: Value): string {
   if (value === null) return 'NoneType'
@@ -44,7 +44,7 @@ function isOfType(value: Value, type: string): boolean {
         kind === 'bool' ||
         value === 0 ||
         value === 1 ||
-        (text !== undefined && booleans.has(text.toLowerCase()))
+        (text !== undefined && parseTruth(text) !== undefined)
       )
     case 'bytes':
     case 'bits':
@@ -138,7 +138,7 @@ const NO_DICT = 'dictionary requested, could not parse JSON or key=value'
 function renderWhy(value: Value, type: string): string {
   if (type === 'dict' && typeof value === 'string') return NO_DICT
   if (type === 'bool' && typeof value === 'string')
-    return `The value '${value}' is not a valid boolean.  Valid booleans include: ${[...booleans].join(', ')}`
+    return `The value '${value}' is not a valid boolean.  Valid booleans include: ${truthWords.join(', ')}`
   return `<class '${kindOf(value)}'> cannot be converted to ${typeNames[type] ?? `a ${type}`}`
 }
 

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { isVaultText } from '../core/ansible-text.ts'
 import { problem } from '../core/error.ts'
 import { defineState, type Target } from '../core/module.ts'
 import type { Args } from '../core/params.ts'
@@ -67,7 +68,7 @@ function loadFragments(t: Target, args: AssembleArgs): readonly Fragment[] {
 
 function loadFragment(t: Target, path: string, isDecrypted: boolean): Fragment {
   const bytes = readFileSync(path)
-  const isVault = isDecrypted && bytes.subarray(0, 15).toString('latin1') === '$ANSIBLE_VAULT;'
+  const isVault = isDecrypted && isVaultText(bytes)
   return isVault ? t.operator.openVault(bytes.toString('latin1'), path) : fragmentOf(bytes)
 }
 

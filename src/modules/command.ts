@@ -64,7 +64,7 @@ export const command = defineAction({
   name: 'command',
   summary: 'Starts a program on the target, without a shell.',
   notes: [
-    'Words are split by the rules of Python’s shlex; `$HOME`, `*`, `|`, `>` and `;` are ordinary characters.',
+    'Words are split by the rules of Python’s shlex; `*`, `|`, `>` and `;` are ordinary characters.',
     'A secret among the words is refused, since every user of the host could read it.',
   ],
   freeForm: 'cmd',
@@ -72,6 +72,11 @@ export const command = defineAction({
   params: {
     cmd: { type: 'text', doc: 'The program and its words.' },
     argv: { type: 'any', doc: 'The same as a list, for words with blanks or quotes in them.' },
+    expand_argument_vars: {
+      type: 'bool',
+      default: true,
+      doc: 'Replace `~`, `$NAME` and `${NAME}` in the words by what they are in the environment on the target; secrets of `environment:` are not.',
+    },
     executable: { type: 'path', doc: 'No longer supported, as in Ansible: a warning is given.' },
     ...programParams,
     ...stdinParams,
@@ -93,6 +98,7 @@ export const command = defineAction({
     if (argv.length === 0 || argv[0] === '') return refused('no command given')
     const started = await runProgram(t, {
       start: { argv },
+      expands: args.expand_argument_vars,
       chdir: args.chdir,
       creates: args.creates,
       removes: args.removes,

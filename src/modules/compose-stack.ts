@@ -2,6 +2,7 @@ import { problem } from '../core/error.ts'
 import { defineAction, type Outcome } from '../core/module.ts'
 import type { Args } from '../core/params.ts'
 import { downWords, runCompose, seconds, stackParams, upWords } from './compose-run.ts'
+import { projectOf } from './compose-service.ts'
 
 const params = {
   project_src: {
@@ -68,12 +69,6 @@ export const composeStack = defineAction({
         },
       )
     const { words, v2Only } = selectWords(args)
-    const project = {
-      folder: args.project_src,
-      files: args.files,
-      env_file: args.env_file || null,
-      project_name: args.project_name || null,
-    }
-    return runCompose(t, project, words, v2Only)
+    return runCompose(t, projectOf(args.project_src, args), words, v2Only)
   },
 })

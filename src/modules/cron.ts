@@ -61,7 +61,7 @@ type CronArgs = Args<typeof params>
 type CronState = { readonly user: string; readonly text: string | null } | { readonly file: FileState }
 
 const readTable = sh`
-command -v crontab >/dev/null 2>&1 || rt_fail "this host has no crontab program"
+rt_need crontab "this host has no crontab program"
 set -- -l
 if [ -n "$p_user" ]; then set -- -u "$p_user" -l; fi
 if text=$(crontab "$@" 2>/dev/null; printf x); then :; fi

@@ -50,7 +50,7 @@ export type AnswerState = {
 
 // Each answer of debconf-communicate(1) is a status, 0 when there is such a thing, and a text.
 const readScript = sh`
-command -v debconf-communicate >/dev/null 2>&1 || rt_fail "this host has no debconf"
+rt_need debconf-communicate "this host has no debconf"
 debconf-show "$p_name" 2>/dev/null
 if [ -z "$p_question" ]; then exit 0; fi
 answers=$(printf '%s\n' "GET $p_question" "METAGET $p_question Type" "FGET $p_question seen" | debconf-communicate "$p_name" 2>/dev/null)

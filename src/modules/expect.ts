@@ -7,6 +7,7 @@ import type { Ran } from '../core/remote.ts'
 import { joinScripts, sh } from '../core/script.ts'
 import { reveal, Secret } from '../core/secret.ts'
 import { fromValue, isDict, type Value } from '../core/value.ts'
+import { accept } from '../resources/file.ts'
 import { pathScript } from '../resources/path-script.ts'
 import { programParams, programReturns, refused } from './command.ts'
 import { environmentParams } from './environment.ts'
@@ -36,7 +37,7 @@ const onTerminal = joinScripts(
   beginning,
   sh`
 begin
-command -v script >/dev/null 2>&1 || rt_fail "this host has no script(1), which makes the terminal that expect needs"
+rt_need script "this host has no script(1), which makes the terminal that expect needs"
 for n in $p_environment; do eval "export \"$n=\$p_env_$n\""; done
 # script(1) gives its text to the shell that this names.
 SHELL=/bin/sh
@@ -175,7 +176,7 @@ function parseEnd(output: string, mark: string): { readonly shown: string; reado
   return { shown: output.slice(0, found.index).replace(/[\r\n]+$/, ''), rc: Number(found[1]) }
 }
 
-function notStarted(args: ExpectArgs, ran: Ran): Outcome | undefined {
+function notStarted(t: Target, args: ExpectArgs, ran: Ran): Outcome | undefined {
   const { skipped, missing } = ran.values
   if (missing !== undefined) return { changed: false, failed: true, msg: missing }
   if (skipped !== undefined) {
@@ -183,10 +184,8 @@ function notStarted(args: ExpectArgs, ran: Ran): Outcome | undefined {
     const stdout = `skipped, since ${path} ${skipped}`
     return { changed: false, values: { cmd: args.command, rc: 0, stdout, stdout_lines: [stdout] } }
   }
-  if (ran.exit === 0) return undefined
-  throw problem('E_TASK', ran.stderr.toString().trim() || `the script ended with exit status ${ran.exit}`, {
-    hint: 'install script(1): the package bsdutils, util-linux or util-linux-script has it',
-  })
+  accept(t, ran)
+  return undefined
 }
 
 export const expect = defineAction({
@@ -212,7 +211,7 @@ export const expect = defineAction({
     const start = t.operator.now()
     try {
       const { ran, output } = await converse(t, args, words, mark)
-      const nothing = notStarted(args, ran)
+      const nothing = notStarted(t, args, ran)
       if (nothing !== undefined) return nothing
       const { shown, rc } = parseEnd(output, mark)
       const end = t.operator.now()

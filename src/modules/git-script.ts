@@ -10,7 +10,7 @@ GIT_TERMINAL_PROMPT=0
 export GIT_TERMINAL_PROMPT
 program=git
 if [ -n "$p_executable" ]; then expand "$p_executable"; program=$expanded; fi
-command -v "$program" >/dev/null 2>&1 || rt_fail "Failed to find required executable \"$program\""
+rt_need "$program" "Failed to find required executable \"$program\""
 git() { command "$program" "$@"; }
 if [ -n "$p_umask" ]; then umask "$p_umask" || rt_fail "$p_umask is no umask"; fi
 if [ -n "$p_key_file$p_hostkeys$p_ssh_opts" ]; then
@@ -102,8 +102,11 @@ move_git_folder() {
   now=$(cd "$dest" && cd "$(git rev-parse --git-dir)" && pwd)
   if [ "$now" = "$separate" ]; then return; fi
   if [ -e "$separate" ]; then rt_fail "separate_git_dir $separate is there already"; fi
-  g init -q "--separate-git-dir=$separate" || rt_fail "cannot move $now to $separate"
+  rt_set folder_before "$now"
+  rt_set folder_now "$separate"
   rt_set touched 1
+  if [ "$p_check" = 1 ]; then return; fi
+  g init -q "--separate-git-dir=$separate" || rt_fail "cannot move $now to $separate"
 }
 # Bare: branches are its own. Else all branches and tags, but with depth or single_branch no more than the version.
 fetch_version() {
@@ -166,7 +169,7 @@ bring_submodules() {
   set -- submodule update -q --init --recursive --force
   if [ "$p_track" = 1 ]; then set -- "$@" --remote; fi
   g "$@" || rt_fail "Failed to init/update submodules"
-  if [ "$was" != "$(git -C "$dest" submodule status --recursive)" ]; then rt_set touched 1; fi
+  if [ "$was" != "$(git -C "$dest" submodule status --recursive)" ]; then rt_set touched 1; rt_set submodules 1; fi
 }
 write_archive() {
   case $archive in
@@ -197,21 +200,29 @@ export const gitScript = joinScripts(
   fetch,
   checkout,
   sh`
-if ! is_there && { [ -z "$dest" ] || [ "$p_clone" = 0 ]; }; then
+if ! is_there && { [ -z "$dest" ] || [ "$p_clone" = 0 ] || [ "$p_check" = 1 ]; }; then
   listing
   find_version
   rt_set after "$target"
   exit 0
 fi
 if is_there && [ -n "$separate" ]; then move_git_folder; fi
-if is_there && [ "$p_update" = 0 ]; then finish; fi
+if is_there && [ "$p_update" = 0 ]; then
+  if [ "$p_check" = 1 ]; then archive=; fi
+  finish
+fi
 if is_there && [ "$p_bare" = 0 ] && [ -n "$(git -C "$dest" status --porcelain --untracked-files=no)" ]; then
   [ "$p_force" = 1 ] || rt_fail "Local modifications exist in the destination: $dest (force=no)."
   rt_set touched 1
-  g reset --hard || rt_fail "cannot reset $dest"
+  [ "$p_check" = 1 ] || g reset --hard || rt_fail "cannot reset $dest"
 fi
 listing
 find_version
+if [ "$p_check" = 1 ]; then
+  if [ "$url" != "$p_repo" ]; then rt_set moved 1; fi
+  rt_set after "$target"
+  exit 0
+fi
 if ! is_there; then make_repository
 elif [ "$url" != "$p_repo" ]; then
   rt_set moved 1

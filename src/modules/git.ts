@@ -8,8 +8,9 @@ import { gitScript } from './git-script.ts'
 export const git = defineAction({
   name: 'git',
   summary: 'Keep a checkout of a git repository at a version.',
+  foresees: true,
   notes: [
-    'The target needs git. In check mode nothing is done at all.',
+    'The target needs git. In check mode only the remote is asked; what submodules and an archive would become is not foreseen.',
     'A password does not belong into the URL, where every user of the host can read it: use a key, or a credential helper of the host.',
   ],
   params: {
@@ -81,6 +82,9 @@ export const git = defineAction({
   returns: {
     before: { doc: 'Commit before; null without a checkout.' },
     after: { doc: 'Commit after.' },
+    submodules_changed: { doc: 'True when submodules were brought.' },
+    git_dir_before: { doc: 'The git folder before `separate_git_dir` moved it.' },
+    git_dir_now: { doc: 'The git folder since then.' },
     remote_url_changed: { doc: 'Whether the remote had another URL.' },
   },
   examples: `
@@ -126,15 +130,21 @@ export const git = defineAction({
         umask: args.umask,
         ssh_opts: args.ssh_opts,
         key_file: args.key_file ?? '',
+        check: t.check,
         hostkeys: args.accept_hostkey ? 'no' : args.accept_newhostkey ? 'accept-new' : '',
       }),
     )
-    const { before, after, moved, touched } = ran.values
+    const { before, after, moved, touched, folder_before, folder_now, submodules } = ran.values
     const told = {
       before: before || null,
       after,
       ...(moved === undefined ? {} : { remote_url_changed: true }),
+      ...(submodules === undefined ? {} : { submodules_changed: true }),
+      ...(folder_before === undefined ? {} : { git_dir_before: folder_before, git_dir_now: folder_now }),
     }
-    return { changed: before !== after || touched !== undefined, values: told }
+    return {
+      changed: before !== after || touched !== undefined || (t.check && moved !== undefined),
+      values: told,
+    }
   },
 })

@@ -25,6 +25,7 @@ import { dnf, yum } from './dnf.ts'
 import { dockerComposeV2 } from './docker-compose-v2.ts'
 import { dockerContainerExec, dockerExec } from './docker-container-exec.ts'
 import { dockerContainer } from './docker-container.ts'
+import { dpkgSelections } from './dpkg-selections.ts'
 import { env_file } from './env-file.ts'
 import { env_read } from './env-read.ts'
 import { expect } from './expect.ts'
@@ -115,6 +116,7 @@ export const modules: readonly Module[] = [
   dockerContainer,
   dockerContainerExec,
   dockerExec,
+  dpkgSelections,
   env_file,
   env_read,
   expect,

@@ -1,7 +1,7 @@
 import { type Dirent, readdirSync, readFileSync } from 'node:fs'
 import { join, parse } from 'node:path'
 import { problem } from '../core/error.ts'
-import { defineAction, type Module, type Outcome, type Registry } from '../core/module.ts'
+import { defineAction, type Module, type Outcome, type Registry, type Target } from '../core/module.ts'
 import type { Ran } from '../core/remote.ts'
 import { sh } from '../core/script.ts'
 import { type Dict, fromValue, holdsSecret, isDict, toValue, type Value } from '../core/value.ts'
@@ -65,8 +65,9 @@ function createModule(name: string, path: string): Module | undefined {
         Object.entries(args as Readonly<Record<string, Value>>).filter(([, value]) => value !== undefined),
       )
       const given = renderOptions(name, file, options)
-      const ran = await t.run(program, { ...environmentParams(t), options: given }, { stdin: file })
-      return readAnswer(name, ran)
+      const params = { ...environmentParams(t), options: given, interpreter: interpreterOf(file, t) }
+      const ran = await t.run(program, params, { stdin: file })
+      return readAnswer(name, ran, t)
     },
   })
 }
@@ -80,9 +81,29 @@ cat >"$folder/module" && printf '%s' "$p_options" >"$folder/options" && chmod 70
 umask 022
 (
   for n in $p_environment; do eval "export \"$n=\$p_env_$n\""; done
-  exec "$folder/module" "$folder/options" </dev/null
+  case $p_interpreter in
+    '') exec "$folder/module" "$folder/options" </dev/null ;;
+    python*) if command -v python3 >/dev/null 2>&1; then p_interpreter=python3; fi ;;
+  esac
+  exec "$p_interpreter" "$folder/module" "$folder/options" </dev/null
 )
 `
+
+/**
+ * What runs a script instead of the first line's program: the variable `ansible_python_interpreter` for one in Python, and so for others
+ * that it names; else the Python that the host has. '': the first line's.
+ */
+function interpreterOf(file: Buffer, t: Target): string {
+  const line = /^#!\s*(\S+)/.exec(file.toString('latin1'))?.[1]
+  if (line === undefined) return ''
+  const kind = /^(?:.*\/)?([a-z]+)[\d.]*$/i.exec(line)?.[1] ?? ''
+  const named = t.operator.scope.get(`ansible_${kind}_interpreter`)
+  if (named !== undefined && kind !== 'env') {
+    const text = String(t.operator.render(named))
+    return text.startsWith('auto') ? 'python' : text
+  }
+  return kind === 'python' ? 'python' : ''
+}
 
 /** JSON for a program that says WANT_JSON and for one that is no script, else `k=v` words. Throws E_PARAMS for a secret. */
 function renderOptions(name: string, file: Buffer, options: Dict): string {
@@ -103,9 +124,11 @@ function renderOptions(name: string, file: Buffer, options: Dict): string {
 const FORBIDDEN =
   /^(?:ansible_facts|discovered_interpreter_.*|ansible_(?:.*_interpreter|become.*|connection|host|port|user|password|ssh_.*|shell_.*))$/
 
-function readAnswer(name: string, ran: Ran): Outcome {
+function readAnswer(name: string, ran: Ran, t: Target): Outcome {
   const stdout = ran.stdout.toString('utf8')
-  const answer = parseAnswer(stdout)
+  const [, json = '', junk = ''] = /^(\s*\{[\s\S]*\}[^\S\n]*)$([\s\S]*)/m.exec(stdout) ?? []
+  const answer = parseAnswer(json)
+  if (answer && junk.trim() !== '') t.warn(`Module invocation had junk after the JSON data: ${junk.trim()}`)
   if (!answer)
     return {
       changed: false,
@@ -130,11 +153,10 @@ function factsOf(facts: Value): Pick<Outcome, 'facts'> {
   return { facts: new Map(kept.map(([key, value]) => [String(key), value])) }
 }
 
-/** The object that begins in the first line with a brace: what a login script printed before it is left out. */
-function parseAnswer(stdout: string): Readonly<Record<string, unknown>> | undefined {
-  const start = /^\s*\{/m.exec(stdout)
+/** What a login script printed before it, and what came after it, is no part of it. */
+function parseAnswer(json: string): Readonly<Record<string, unknown>> | undefined {
   try {
-    return start === null ? undefined : JSON.parse(stdout.slice(start.index))
+    return JSON.parse(json)
   } catch {
     return undefined
   }

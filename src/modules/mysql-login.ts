@@ -1,7 +1,7 @@
-import { problem } from '../core/error.ts'
 import type { Args } from '../core/params.ts'
 import type { Secret } from '../core/secret.ts'
 import type { MysqlVia } from '../resources/mysql-via.ts'
+import { composeServiceOf, composeServiceParams } from './compose-service.ts'
 
 /** How the server is reached: options that all mysql modules share. */
 export const mysqlLoginParams = {
@@ -27,15 +27,7 @@ export const mysqlLoginParams = {
   ca_cert: { type: 'path', default: '', aliases: ['ssl_ca'], doc: 'Certificate authority of the server.' },
   client_cert: { type: 'path', default: '', aliases: ['ssl_cert'], doc: 'Certificate to log in with.' },
   client_key: { type: 'path', default: '', aliases: ['ssl_key'], doc: 'Its key.' },
-  compose_project_dir: { type: 'path', default: '', doc: 'Folder in which your own compose command runs.' },
-  compose_files: { type: 'list', default: [], doc: 'Compose files, as in `-f`.' },
-  compose_env_file: { type: 'path', default: '', doc: 'As in `--env-file`.' },
-  compose_project_name: { type: 'string', default: '', doc: 'As in `-p`.' },
-  compose_service: {
-    type: 'string',
-    default: '',
-    doc: 'The service that runs the server and has its client.',
-  },
+  ...composeServiceParams,
 } as const
 type Login = Args<typeof mysqlLoginParams>
 
@@ -47,23 +39,10 @@ export function mysqlViaOf(
   args: Login,
   own?: { readonly name: string; readonly password: Secret | undefined },
 ): MysqlVia {
-  if ((args.compose_service === '') !== (args.compose_project_dir === ''))
-    throw problem('E_PARAMS', 'mysql: compose_service and compose_project_dir go together', {
-      hint: 'give both, or neither',
-    })
   const isLocal = args.login_host === 'localhost' || args.login_host === ''
   const next = own?.name === args.login_user && own.password !== undefined ? [own.password] : []
   return {
-    compose:
-      args.compose_service === ''
-        ? null
-        : {
-            service: args.compose_service,
-            folder: args.compose_project_dir,
-            files: args.compose_files,
-            env_file: args.compose_env_file || null,
-            project_name: args.compose_project_name || null,
-          },
+    compose: composeServiceOf(args, 'mysql'),
     host: args.login_unix_socket !== '' || isLocal ? null : args.login_host,
     port: args.login_unix_socket !== '' || isLocal ? null : args.login_port,
     socket: args.login_unix_socket || null,

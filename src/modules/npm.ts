@@ -1,7 +1,7 @@
 import { problem } from '../core/error.ts'
 import { defineAction, type Outcome, type Target } from '../core/module.ts'
 import type { Args } from '../core/params.ts'
-import type { Ran } from '../core/remote.ts'
+import { argvParams, type Ran } from '../core/remote.ts'
 import { sh } from '../core/script.ts'
 import { accept } from '../resources/file.ts'
 import { parseWords } from './command-words.ts'
@@ -45,7 +45,7 @@ export NPM_CONFIG_UPDATE_NOTIFIER NPM_CONFIG_FUND NPM_CONFIG_AUDIT
 set --
 i=0
 while [ "$i" -lt "$p_argc" ]; do eval "set -- \"\$@\" \"\$p_arg$i\""; i=$((i + 1)); done
-command -v -- "$1" >/dev/null 2>&1 || rt_fail "Failed to find required executable \"$1\""
+rt_need "$1" "Failed to find required executable \"$1\""
 "$@" </dev/null 8>&-
 rt_set code "$?"
 exit 0
@@ -70,8 +70,7 @@ async function call(t: Target, args: NpmArgs, words: readonly string[], mode: 'l
       path: args.path ?? '',
       make: mode === 'do' && args.name !== undefined,
       check: t.check || mode === 'look',
-      argc: all.length,
-      ...Object.fromEntries(all.map((word, i) => [`arg${i}`, word])),
+      ...argvParams(all),
     }),
   )
 }

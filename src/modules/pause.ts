@@ -18,7 +18,7 @@ export const pause = defineAction({
     prompt: { type: 'string', doc: 'What is asked, or said while it waits.' },
     echo: { type: 'bool', default: true, doc: 'Show what is typed.' },
   },
-  rules: { mutuallyExclusive: [['seconds', 'minutes']] },
+  rules: { mutuallyExclusive: [['minutes', 'seconds']] },
   returns: {
     start: { doc: 'When it began.' },
     stop: { doc: 'When it ended.' },
@@ -68,12 +68,49 @@ export const pause = defineAction({
 const renderFloat = (value: number): string => (Number.isInteger(value) ? `${value}.0` : `${value}`)
 
 const stopped = (): RotaError => problem('E_TASK', 'pause: the run was stopped')
+const aborted = (): RotaError => problem('E_TASK', 'user requested abort!')
+const CHOICE = "Press 'C' to continue the play or 'A' to abort"
+const INTERRUPT = '\u0003'
+
+/** What a key means once it was asked whether to go on. */
+function chosen(key: string): 'continue' | 'abort' | undefined {
+  if (key.toLowerCase() === 'c') return 'continue'
+  return key.toLowerCase() === 'a' || key === INTERRUPT ? 'abort' : undefined
+}
 
 async function waitFor(t: Target, seconds: number, prompt: string | undefined): Promise<void> {
-  if (prompt !== undefined) t.say(t.redactor.clean(prompt))
-  await setTimeout(seconds * 1000, undefined, { signal: t.stop }).catch(() => {
-    throw stopped()
-  })
+  const done = new AbortController()
+  const sleep = (): Promise<void> =>
+    setTimeout(seconds * 1000, undefined, { signal: AbortSignal.any([t.stop, done.signal]) })
+  const { readKeys } = t.operator
+  if (prompt !== undefined && !readKeys) t.say(t.redactor.clean(prompt))
+  if (!readKeys)
+    return sleep().catch(() => {
+      throw stopped()
+    })
+  const how = "(ctrl+C then 'C' = continue early, ctrl+C then 'A' = abort)"
+  const lines = [`Pausing for ${seconds} seconds`, how, ...(prompt === undefined ? [] : [`${prompt}:`])]
+  const over = new AbortController()
+  let isAsked = false
+  // Who was asked is waited for.
+  sleep().then(
+    () => isAsked || over.abort(),
+    () => isAsked || over.abort(),
+  )
+  // First the keys, then what asks for them: ^C is the run's before.
+  const choosing = readKeys(key => {
+    if (isAsked) return chosen(key)
+    if (key === INTERRUPT) {
+      isAsked = true
+      t.say(t.redactor.clean(CHOICE))
+    }
+    return undefined
+  }, over.signal)
+  t.say(t.redactor.clean(lines.join('\n')))
+  const choice = await choosing
+  done.abort()
+  if (t.stop.aborted) throw stopped()
+  if (choice === 'abort' || (isAsked && choice === undefined)) throw aborted()
 }
 
 async function ask(
@@ -81,12 +118,17 @@ async function ask(
   args: { readonly prompt?: string; readonly echo: boolean },
 ): Promise<string | Secret> {
   if (!t.operator.ask) {
-    t.warn('Not waiting for response to prompt as stdin is not interactive: there is no terminal')
+    t.warn('Not waiting for response to prompt as stdin is not interactive')
     return ''
   }
   const question = args.prompt ?? 'Press enter to continue, Ctrl+C to interrupt'
-  const typed = await t.operator.ask(`${question}:${args.echo ? '' : ' (output is hidden)'}\n`, !args.echo)
-  if (typed === undefined) throw stopped()
+  const typed = await t.operator.ask(`${question}${args.echo ? '' : ' (output is hidden)'}:\n`, !args.echo)
+  if (typed === undefined) {
+    const choosing = t.operator.readKeys?.(chosen, t.stop)
+    t.say(t.redactor.clean(CHOICE))
+    if ((await choosing) !== 'continue') throw aborted()
+    return ''
+  }
   if (args.echo) return typed
   const secret = new Secret(typed, 'user_input')
   t.redactor.add(secret)

@@ -1,6 +1,7 @@
 import { problem } from '../core/error.ts'
 import { defineAction, type Outcome, type Target } from '../core/module.ts'
 import type { Args } from '../core/params.ts'
+import { argvParams, listParams } from '../core/remote.ts'
 import { sh } from '../core/script.ts'
 import { accept } from '../resources/file.ts'
 import { parseWords } from './command-words.ts'
@@ -61,7 +62,7 @@ make_venv() {
     else set -- "\${p_python:-$python}" -m venv; p_python=''
     fi
   fi
-  command -v "$1" >/dev/null 2>&1 || rt_fail "this host has no $1 to make a virtual environment with"
+  rt_need "$1" "this host has no $1 to make a virtual environment with"
   if [ "$p_site" = 1 ]; then set -- "$@" --system-site-packages; fi
   if [ -n "$p_python" ]; then set -- "$@" -p "$p_python"; fi
   "$@" "$venv" </dev/null >&2 8>&- || rt_fail "cannot make the virtual environment $venv"
@@ -83,7 +84,7 @@ elif [ -n "$p_executable" ]; then
 elif "$python" -m pip --version >/dev/null 2>&1; then pip() { "$python" -m pip "$@"; }
 elif command -v pip3 >/dev/null 2>&1; then pip() { command pip3 "$@"; }
 elif command -v pip >/dev/null 2>&1; then pip() { command pip "$@"; }
-else rt_fail "this host has no pip"
+else rt_need pip3 "this host has no pip"
 fi
 # Python tells it ten times as fast as pip freeze, which is for a pip of which no more is known.
 packages() {
@@ -163,9 +164,6 @@ function splitNames(names: readonly string[]): readonly string[] {
   return parts
 }
 
-const wordParams = (words: readonly string[], name: string) =>
-  Object.fromEntries(words.map((word, i) => [`${name}${i}`, word]))
-
 function isChanged(t: Target, args: PipArgs, values: Readonly<Record<string, string>>): boolean {
   if (values['created'] === '1') return true
   if (!t.check) return args.state === 'forcereinstall' || values['before'] !== values['after']
@@ -222,13 +220,12 @@ export const pip = defineAction({
         virtualenv: args.virtualenv ?? '',
         chdir: args.chdir ?? '',
         venvc: venv.length,
-        ...wordParams(venv, 'venv'),
+        ...listParams('venv', venv),
         python: args.virtualenv_python ?? '',
         site: args.virtualenv_site_packages,
         executable: args.executable ?? '',
         check: t.check,
-        argc: isOnlyVenv ? 1 : words.length,
-        ...wordParams(isOnlyVenv ? ['check'] : words, 'arg'),
+        ...argvParams(isOnlyVenv ? ['check'] : words),
       }),
     )
     const stderr = ran.stderr.toString().trim()

@@ -2,6 +2,8 @@ import { problem } from '../core/error.ts'
 import type { Args } from '../core/params.ts'
 import { Secret } from '../core/secret.ts'
 import type { Via } from '../resources/postgres-via.ts'
+import { composeServiceOf, composeServiceParams } from './compose-service.ts'
+import { refuseAll } from './refused.ts'
 
 /** How the database is reached: options that all postgresql modules share. */
 export const loginParams = {
@@ -34,11 +36,18 @@ export const loginParams = {
     choices: ['psql', 'compose', 'forward'],
     doc: 'The target’s psql over its local socket; psql in a compose service; or the wire protocol over a connection made by the target’s sshd, which needs no program there. Default: compose with compose_service, forward with a password or a host, else psql.',
   },
-  compose_project_dir: { type: 'path', default: '', doc: 'Folder in which your own compose command runs.' },
-  compose_files: { type: 'list', default: [], doc: 'Compose files, as in `-f`.' },
-  compose_env_file: { type: 'path', default: '', doc: 'As in `--env-file`.' },
-  compose_project_name: { type: 'string', default: '', doc: 'As in `-p`.' },
-  compose_service: { type: 'string', default: '', doc: 'The service that runs the database.' },
+  ...composeServiceParams,
+} as const
+
+/** Options of Ansible's modules that none of these has. */
+export const loginRefused = {
+  ...refuseAll(
+    'the way to the server is inside SSH: leave it out; a server elsewhere is reached with psql on the target (via: psql)',
+    'ca_cert ssl_cert ssl_key ssl_mode ssl_rootcert',
+  ),
+  connect_params: 'use the login options; others are in the environment of psql (PGOPTIONS) on the target',
+  session_role: 'log in as that role (login_user), or SET ROLE in postgresql_query',
+  trust_input: 'leave it out: names and values are always quoted',
 } as const
 
 type Login = Args<typeof loginParams>
@@ -48,9 +57,8 @@ function refuse(what: string, hint: string): never {
 }
 
 function composeVia(args: Login): Via {
-  if (args.compose_service === '') refuse('via: compose needs compose_service', 'name the database’s service')
-  if (args.compose_project_dir === '')
-    refuse('via: compose needs compose_project_dir', 'give the folder in which you run docker compose')
+  const compose = composeServiceOf(args, 'postgresql')
+  if (!compose) refuse('via: compose needs compose_service', 'name the database’s service')
   if (args.login_password !== undefined)
     refuse(
       'login_password cannot be used via compose: psql would need it in an environment or a file',
@@ -58,11 +66,7 @@ function composeVia(args: Login): Via {
     )
   return {
     kind: 'compose',
-    folder: args.compose_project_dir,
-    files: args.compose_files,
-    env_file: args.compose_env_file || null,
-    project_name: args.compose_project_name || null,
-    service: args.compose_service,
+    ...compose,
     user: args.login_user || null,
     database: args.login_db || null,
   }

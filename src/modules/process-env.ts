@@ -4,6 +4,7 @@ import { defineAction, type Outcome } from '../core/module.ts'
 import { joinScripts, sh } from '../core/script.ts'
 import { reveal } from '../core/secret.ts'
 import { composeCli, composeParams } from '../resources/compose.ts'
+import { projectOf } from './compose-service.ts'
 
 /*
  * Prints "PID HASH" for each process, HASH being sha256(nonce + value), `absent` or `unreadable`. NUL and newline change
@@ -111,14 +112,8 @@ export const processEnv = defineAction({
     const by = choices.find(choice => args[choice] !== undefined)
     if (by === undefined) throw problem('E_PARAMS', `process_env: give one of ${choices.join(', ')}`)
     const nonce = t.operator.random(16).toString('hex')
-    const project = {
-      folder: args.project_src,
-      files: args.files,
-      env_file: args.env_file || null,
-      project_name: args.project_name || null,
-    }
     const ran = await t.run(by === 'service' ? byService : byProcess, {
-      ...composeParams(project),
+      ...composeParams(projectOf(args.project_src, args)),
       ...{ name: args.name, nonce, by, pid: args.pid, pidfile: args.pidfile, match: args.match },
       ...{ container: args.container, service: args.service },
     })

@@ -1,5 +1,5 @@
 import type { Outcome, Target } from '../core/module.ts'
-import type { Ran, ScriptParams } from '../core/remote.ts'
+import { argvParams, type Ran, type ScriptParams } from '../core/remote.ts'
 import { joinScripts, sh } from '../core/script.ts'
 import { Secret } from '../core/secret.ts'
 import { pathScript } from '../resources/path-script.ts'
@@ -12,6 +12,8 @@ export interface Program {
     | { readonly argv: readonly string[] }
     | { readonly text: string | Secret; readonly shell: string }
     | { readonly file: Uint8Array; readonly executable: readonly string[]; readonly argv: readonly string[] }
+  /** `~` and the names of variables in argv are expanded on the target. */
+  readonly expands?: boolean
   readonly chdir?: string | undefined
   readonly creates?: string | undefined
   readonly removes?: string | undefined
@@ -27,7 +29,7 @@ export type Started =
   | { readonly kind: 'ran'; readonly ran: Ran; readonly start: Date; readonly end: Date }
 
 /*
- * A shell text that holds a secret reaches its shell by a pipe on descriptor 9, so that no argv shows it: the shell is
+ * Words are expanded before secrets are exported, so that none gets into an argv. A shell text that holds a secret reaches its shell by a pipe on descriptor 9, so that no argv shows it: the shell is
  * started with a constant text that evals what it reads. `shift` inside the eval clears $1 after it was expanded.
  */
 export const beginning = sh`
@@ -56,10 +58,18 @@ const program = joinScripts(
   beginning,
   sh`
 begin
+for n in $p_environment; do
+  case " $p_sealed " in *" $n "*) ;; *) eval "export \"$n=\$p_env_$n\"" ;; esac
+done
 set --
 i=0
-while [ "$i" -lt "$p_argc" ]; do eval "set -- \"\$@\" \"\$p_arg$i\""; i=$((i + 1)); done
-for n in $p_environment; do eval "export \"$n=\$p_env_$n\""; done
+while [ "$i" -lt "$p_argc" ]; do
+  eval "expanded=\$p_arg$i"
+  if [ "$p_expands" = 1 ]; then expand_word "$expanded"; fi
+  set -- "$@" "$expanded"
+  i=$((i + 1))
+done
+for n in $p_sealed; do eval "export \"$n=\$p_env_$n\""; done
 command -v -- "$1" >/dev/null 2>&1 || { rt_set missing "no program $1 that can be executed was found"; exit 2; }
 start() {
   case $p_kind in
@@ -101,10 +111,6 @@ if [ "$i" -eq "$p_before" ]; then set -- "$@" "$file"; fi
 `,
 )
 
-function argvParams(argv: readonly string[]): ScriptParams {
-  return { argc: argv.length, ...Object.fromEntries(argv.map((word, i) => [`arg${i}`, word])) }
-}
-
 function startParams(start: Program['start']): ScriptParams {
   if ('file' in start)
     return { before: start.executable.length, ...argvParams([...start.executable, ...start.argv]) }
@@ -119,6 +125,10 @@ export async function runProgram(t: Target, p: Program): Promise<Started> {
   const params = {
     ...startParams(p.start),
     ...environmentParams(t),
+    sealed: Object.keys(t.environment)
+      .filter(name => t.environment[name] instanceof Secret)
+      .join(' '),
+    expands: p.expands === true,
     chdir: p.chdir ?? '',
     creates: p.creates ?? '',
     removes: p.removes ?? '',

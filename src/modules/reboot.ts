@@ -33,7 +33,7 @@ elif command -v reboot >/dev/null 2>&1; then
 else
   rt_fail "this host has neither systemctl, shutdown nor reboot"
 fi
-command -v setsid >/dev/null 2>&1 || rt_fail "this host has no setsid"
+rt_need setsid
 # shellcheck disable=SC2016 # the inner shell expands it
 setsid sh -c 'sleep "$0"; exec "$@"' "$p_delay" "$@" </dev/null >/dev/null 2>&1 8>&- &
 `

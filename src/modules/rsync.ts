@@ -6,8 +6,9 @@ import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { problem } from '../core/error.ts'
 import type { Target } from '../core/module.ts'
-import type { Ran } from '../core/remote.ts'
+import { argvParams, type Ran } from '../core/remote.ts'
 import { sh } from '../core/script.ts'
+import { renderInstallHint } from '../resources/missing-program.ts'
 
 export interface Transfer {
   readonly words: readonly string[]
@@ -75,11 +76,7 @@ function readWords(socket: Socket): Promise<readonly string[]> {
 async function serve(t: Target, socket: Socket, program: string): Promise<Ran> {
   const words = await readWords(socket)
   // With --protect-args no path is among these words; rsync sends them over the channel.
-  const params = {
-    program,
-    argc: words.length,
-    ...Object.fromEntries(words.map((word, i) => [`arg${i}`, word])),
-  }
+  const params = { program, ...argvParams(words) }
   // Streams of their own for each direction: whoever is done with one may destroy it.
   const [input, output] = [new PassThrough(), new PassThrough()]
   socket.pipe(input)
@@ -159,7 +156,7 @@ export async function runRsync(
     const ran = server.listening ? undefined : await other
     if (ran?.values['missing'] === '1')
       throw problem('E_TASK', `synchronize: ${t.name} has no ${program}`, {
-        hint: 'install rsync there, or use copy',
+        hint: `${renderInstallHint(program)}; or use copy`,
       })
     const lines = here.stdout
       .split('\n')

@@ -58,7 +58,7 @@ base=$(mktemp -d "$dest/.rota.XXXXXX") || rt_fail "cannot write to $p_dest"
 tmp=$base/in
 mkdir -- "$tmp"
 umask 022
-need() { command -v "$1" >/dev/null 2>&1 || rt_fail "Unable to find required program $1: this host has none, and this archive needs it"; }
+need() { rt_need "$1" "Unable to find required program $1: this host has none, and this archive needs it"; }
 IFS=$newline
 set -f
 # shellcheck disable=SC2086 # one option a line

@@ -43,6 +43,15 @@ rt_fail() {
   printf '%s\n' "$1" >&2
   exit 99
 }
+# Ends the script when there is no program of that name. $2: what is said of it.
+rt_need() {
+  if command -v -- "$1" >/dev/null 2>&1; then return; fi
+  for rt_manager in apt-get dnf yum apk ''; do
+    if command -v "\${rt_manager:-:}" >/dev/null 2>&1; then break; fi
+  done
+  rt_set lacks "$1 $rt_manager"
+  rt_fail "\${2-this host has no $1}"
+}
 rt_set() {
   printf '%s v %s %s\n%s' "$rt_nonce" "$1" "\${#2}" "$2" >&8
 }

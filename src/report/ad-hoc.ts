@@ -13,6 +13,8 @@ export interface AdHocOptions {
   /** Write finished text, newline included: results, and what is about the run. */
   readonly write: (text: string) => void
   readonly warn: (text: string) => void
+  /** `--tree`: keeps the result of a host, as JSON. */
+  readonly keep?: ((host: string, json: string) => void) | undefined
   readonly readLine: ReadLine
 }
 type HostEnd = Extract<Stamped, { type: 'host.end' }>
@@ -46,6 +48,7 @@ export function createAdHocReporter(options: AdHocOptions): Reporter {
       if (event.type === 'host.end') {
         if (event.diff) write(`${paintDiff(event.diff.replace(/\n$/, ''), paint)}\n`)
         write(`${(colour[event.status] ?? paint.red)(renderHostResult(event, options))}\n`)
+        options.keep?.(event.host, JSON.stringify(parseResult(event, options.module)))
         if (event.problem?.hint) warn(`${event.host}: → ${event.problem.hint}\n`)
       } else if (event.type === 'note')
         warn(event.level === 'warn' ? paint.yellow(`[WARNING]: ${event.text}\n`) : `${event.text}\n`)
@@ -64,9 +67,9 @@ export function renderHostResult(
   const head = `${host} | ${captions[status]}`
   if (status === 'skipped') return head
   const result = parseResult(event, module)
-  if (programs.has(module) && typeof result['rc'] === 'number')
-    return isOneLine ? renderLine(head, result) : renderOutput(head, result)
   const isBad = status !== 'ok' && status !== 'changed'
+  if (programs.has(module) && typeof result['rc'] === 'number' && !(isBad && isOneLine))
+    return isOneLine ? renderLine(head, result) : renderOutput(head, result)
   return `${head}${isBad ? '!' : ''} => ${isOneLine ? renderCompact(result) : JSON.stringify(result, null, 4)}`
 }
 

@@ -5,10 +5,17 @@ import type { Shown } from '../core/module.ts'
 /** A unified diff of two states as text without colours; '' when they read the same. */
 export function renderDiff(before: Shown, after: Shown): string {
   if (before.text === after.text && before.header === after.header) return ''
-  const patch = createTwoFilesPatch(before.header, after.header, before.text, after.text, '', '', {
+  const [from, to] =
+    before.header === after.header ? [before, after].map(plainHeader) : [before.header, after.header]
+  const patch = createTwoFilesPatch(`before: ${from}`, `after: ${to}`, before.text, after.text, '', '', {
     context: 3,
   })
-  return patch.replace(/^=+\n/, '')
+  return patch.replace(/^(?:Index: .*\n)?=+\n/, '')
+}
+
+/** What is in brackets behind a path, mode and owner, is of interest where it differs. */
+function plainHeader({ header }: Shown): string {
+  return header.replace(/ \([^()]*\)$/, '')
 }
 
 /** The same with Ansible's colours. */

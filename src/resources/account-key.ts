@@ -30,7 +30,7 @@ fi
 `
 /** Made as root and given to the user, whose folder it is in: so a link there is not followed. */
 const makeScript = sh`
-command -v ssh-keygen >/dev/null 2>&1 || rt_fail "this host has no ssh-keygen, which makes the key"
+rt_need ssh-keygen "this host has no ssh-keygen, which makes the key"
 dir=\${p_path%/*}
 if [ -L "$dir" ]; then rt_fail "$dir is a link"; fi
 umask 077

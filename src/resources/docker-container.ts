@@ -1,6 +1,6 @@
 import { problem } from '../core/error.ts'
 import type { Target } from '../core/module.ts'
-import type { ScriptParams } from '../core/remote.ts'
+import { argvParams, listParams, type ScriptParams } from '../core/remote.ts'
 import { sh } from '../core/script.ts'
 import type { Secret } from '../core/secret.ts'
 import { requireUnchanged } from './conflict.ts'
@@ -65,7 +65,7 @@ export interface Inspected {
 }
 
 const readScript = sh`
-command -v docker >/dev/null 2>&1 || rt_fail "this host has no docker"
+rt_need docker
 if [ -n "$p_pull" ]; then docker pull -q "$p_pull" </dev/null >&2 8>&- || rt_fail "docker cannot pull $p_pull"; fi
 if [ -n "$p_image" ]; then
   if id=$(docker image inspect --format '{{.Id}}' "$p_image" 2>/dev/null); then rt_set image "$id"; fi
@@ -152,25 +152,22 @@ export async function rereadContainer(
 }
 
 function recipeParams(recipe: ContainerRecipe | null): ScriptParams {
-  const numbered = (words: readonly (string | Secret)[], prefix: string) =>
-    Object.fromEntries(words.map((word, i) => [`${prefix}${i}`, word]))
   const { words = [], env = [], networks = [] } = recipe ?? {}
   return {
-    argc: words.length,
-    ...numbered(words, 'arg'),
+    ...argvParams(words),
     envc: env.length,
-    ...numbered(
-      env.map(one => one.name),
+    ...listParams(
       'envn',
+      env.map(one => one.name),
     ),
-    ...numbered(
-      env.map(one => one.value),
+    ...listParams(
       'envv',
+      env.map(one => one.value),
     ),
     netc: networks.length,
     ...Object.assign(
       {},
-      ...networks.map((one, i) => ({ [`net${i}c`]: one.length, ...numbered(one, `net${i}w`) })),
+      ...networks.map((one, i) => ({ [`net${i}c`]: one.length, ...listParams(`net${i}w`, one) })),
     ),
   }
 }

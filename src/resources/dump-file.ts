@@ -8,7 +8,7 @@ case $p_target in
   *.xz) packer=xz ;;
   *) packer='' ;;
 esac
-[ -z "$packer" ] || command -v "$packer" >/dev/null 2>&1 || rt_fail "this host has no $packer, which $p_target needs"
+[ -z "$packer" ] || rt_need "$packer" "this host has no $packer, which $p_target needs"
 pack() { if [ -n "$packer" ]; then "$packer" -c; else cat; fi; }
 unpack() { if [ -n "$packer" ]; then "$packer" -dc; else cat; fi; }
 given() {

@@ -5,6 +5,7 @@ import { Secret } from '../core/secret.ts'
 import { type Account, type FileKind, type Fresh, parseFresh, parseLook, parseWanted } from './file-look.ts'
 import { type Marks, type MarkTerms, parseMarks } from './file-marks.ts'
 import { fileScript } from './file-script.ts'
+import { findInstallHint } from './missing-program.ts'
 import { sha256Of, type Text } from './secret-text.ts'
 
 /** What is fixed when a file is first read, and the same in the states before and after: how to read it again and how to write. */
@@ -188,7 +189,9 @@ export function accept(t: Target, ran: Ran): Ran {
   if (ran.exit === 0) return ran
   const said = t.redactor.clean(ran.stderr.toString().trim())
   throw problem('E_TASK', said === '' ? `the script ended with exit status ${ran.exit}` : said, {
-    hint: 'look on the host: free space (df -h), owner and mode of the folder',
+    hint:
+      findInstallHint(ran.values, said) ??
+      'look on the host: free space (df -h), owner and mode of the folder',
   })
 }
 

@@ -10,9 +10,7 @@ import { type ComposeProject, composeCli, composeParams } from './compose.ts'
 export type MysqlVia = {
   readonly [key: string]: State | undefined
   /** The service whose container has the client; null: the target itself. */
-  readonly compose:
-    | ({ readonly service: string } & ComposeProject & { readonly [key: string]: State | undefined })
-    | null
+  readonly compose: ({ readonly service: string } & ComposeProject) | null
   readonly host: string | null
   readonly port: number | null
   readonly socket: string | null

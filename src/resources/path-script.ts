@@ -2,7 +2,8 @@ import { sh } from '../core/script.ts'
 
 /**
  * `expand PATH` sets `expanded`: the path as Ansible reads one of type `path`. `~`, `~/x` and `~user/x` are home folders, `$NAME` and
- * `${NAME}` a variable of the session's environment where there is one; what is relative begins with `./`, so that it is no option.
+ * `${NAME}` a variable of the session's environment where there is one; what is relative begins with `./`, so that it is no option. `expand_word WORD` does the same with a word of a command
+ * line: what cannot be read so stays as it is.
  */
 export const pathScript = sh`
 expand_names() {
@@ -25,19 +26,30 @@ expand_names() {
   done
   expanded=$expanded$rest
 }
+expand_home() {
+  expanded=$1
+  case $1 in
+    \~) expanded=$HOME ;;
+    \~/*) expanded=$HOME/\${1#\~/} ;;
+    \~*)
+      of=\${1%%/*}
+      entry=$(getent passwd "\${of#\~}" 2>/dev/null || grep "^\${of#\~}:" /etc/passwd) || return 1
+      entry=\${entry%:*}
+      expanded=\${entry##*:}\${1#"$of"} ;;
+  esac
+}
 expand() {
   expanded=$1
   case $expanded in *'$'*) expand_names "$expanded" ;; esac
   case $expanded in
-    \~) expanded=$HOME ;;
-    \~/*) expanded=$HOME/\${expanded#\~/} ;;
-    \~*)
-      of=\${expanded%%/*}
-      entry=$(getent passwd "\${of#\~}" 2>/dev/null || grep "^\${of#\~}:" /etc/passwd) || rt_fail "$1: there is no user \${of#\~}"
-      entry=\${entry%:*}
-      expanded=\${entry##*:}\${expanded#"$of"} ;;
+    \~*) expand_home "$expanded" || rt_fail "$1: there is no user \${of#\~}" ;;
     /*) ;;
     *) expanded=./$expanded ;;
   esac
+}
+expand_word() {
+  expanded=$1
+  case $1 in \~*) expand_home "$1" || : ;; esac
+  case $expanded in *'$'*) expand_names "$expanded" ;; esac
 }
 `

@@ -4,6 +4,7 @@ import type { Target } from '../core/module.ts'
 import type { Ran, ScriptParams } from '../core/remote.ts'
 import { joinScripts, type Script, sh } from '../core/script.ts'
 import { composeCli, composeParams } from './compose.ts'
+import { findInstallHint } from './missing-program.ts'
 import { findDifference, renderScript, replayScript, withScratchDatabase } from './postgres-script.ts'
 import { openForward, type Via } from './postgres-via.ts'
 
@@ -23,7 +24,7 @@ export interface Dump {
  */
 const local = sh`
 in_place() {
-  command -v pg_dump >/dev/null 2>&1 || { rt_set problem "the host has no pg_dump"; exit 90; }
+  rt_need pg_dump "the host has no pg_dump"
   sh -c "\${pg_work:-}" sh "$p_what" "$p_user" "$p_database" "$p_host" "$p_port" "$p_scratch"
 }
 `
@@ -69,7 +70,9 @@ function check(t: Target, ran: Ran, doing: string): void {
   if (ran.exit === 0) return
   const said = ran.values['problem'] ?? ran.stderr.toString('utf8').trim().split('\n').at(-1) ?? ''
   throw problem('E_TASK', `${doing}: ${t.redactor.clean(said || `exit status ${ran.exit}`)}`, {
-    hint: 'check the login options; without pg_dump on the host use `via: forward` with login_password',
+    hint:
+      findInstallHint(ran.values, said) ??
+      'check the login options; without pg_dump on the host use `via: forward` with login_password',
   })
 }
 

@@ -6,6 +6,7 @@ import type { Ran, ScriptParams } from '../core/remote.ts'
 import { joinScripts, sh } from '../core/script.ts'
 import { reveal, Secret } from '../core/secret.ts'
 import { type ComposeProject, composeCli, composeParams } from './compose.ts'
+import { findInstallHint } from './missing-program.ts'
 
 /** How a database is reached from the target. Plain data, since recovery has to get there from a role's state alone. */
 export type Via =
@@ -55,7 +56,7 @@ export interface Sql {
 }
 
 const psqlLocal = sh`
-command -v psql >/dev/null 2>&1 || { rt_set problem "the host has no psql"; exit 90; }
+rt_need psql "the host has no psql"
 set -- -d "$p_database"
 if [ -n "$p_user" ]; then set -- "$@" -U "$p_user"; fi
 if [ -n "$p_host" ]; then set -- "$@" -h "$p_host"; fi
@@ -100,7 +101,9 @@ function parsePsql(t: Target, stdout: string, mark: string): readonly Answer[] |
 function unreachable(t: Target, how: string, ran: Ran): never {
   const said = ran.values['problem'] ?? ran.stderr.toString('utf8').trim().split('\n').at(-1) ?? ''
   throw problem('E_TASK', `the database cannot be reached by ${how}: ${t.redactor.clean(said)}`, {
-    hint: 'check the user (become_user: postgres), the socket and the service; or use `via: forward` with login_password',
+    hint:
+      findInstallHint(ran.values, said) ??
+      'check the user (become_user: postgres), the socket and the service; or use `via: forward` with login_password',
   })
 }
 
@@ -267,7 +270,8 @@ export function runSql(t: Target, via: Via, sql: Sql): Promise<readonly Answer[]
 
 /** Text as a SQL literal that reads the same whatever standard_conforming_strings says. No NUL: PostgreSQL has none. */
 export function renderLiteral(text: string): string {
-  return `E'${text.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`
+  const escaped = text.includes('\\') ? 'E' : ''
+  return `${escaped}'${text.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`
 }
 export function renderIdentifier(name: string): string {
   return `"${name.replaceAll('"', '""')}"`

@@ -12,9 +12,7 @@ export type RedisVia = {
   readonly [key: string]: State | undefined
   /** `cli`: redis-cli, on the target or in a compose service. `forward`: the protocol over a connection that the target's sshd makes. */
   readonly kind: 'cli' | 'forward'
-  readonly compose:
-    | ({ readonly service: string } & ComposeProject & { readonly [key: string]: State | undefined })
-    | null
+  readonly compose: ({ readonly service: string } & ComposeProject) | null
   readonly host: string
   readonly port: number
   readonly socket: string | null

@@ -1,11 +1,11 @@
 import { problem } from '../core/error.ts'
-import type { Module, Outcome } from '../core/module.ts'
+import type { Module, Outcome, Target } from '../core/module.ts'
 import { Template, type Value } from '../core/value.ts'
 import { type Act, renderEnvironment, selectWhereabouts, type Whereabouts } from './act.ts'
 import { actions } from './actions.ts'
 import { renderArguments, UndefinedOption } from './arguments.ts'
 import { passBadInput } from './bad-input.ts'
-import { runDetached, selectJob, withJob } from './detach.ts'
+import { runDetached, runWaitedFor, selectJob, withJob } from './detach.ts'
 import { mergeGathered, selectFactModules } from './fact-modules.ts'
 import { searchPath } from './host-vars.ts'
 import { renderBoolean, renderName, renderNumber, renderText } from './keyword.ts'
@@ -92,7 +92,7 @@ async function runModule(act: Act, name: string, module: Module, warnings: strin
       environment: keywords.environment.length > 0 ? renderEnvironment(act) : {},
       operator: {
         ...createOperator(run.deps, act.scope, () => searchPath(run, keywords), act.at),
-        ask: selectAsk(run),
+        ...selectAsk(run),
       },
       ref: act.ref,
       check: isCheck,
@@ -103,13 +103,15 @@ async function runModule(act: Act, name: string, module: Module, warnings: strin
       isSilent: act.isSilent,
       warnings,
     })
-    if (module.kind === 'state')
-      return runStateModule(module, target, args, changeRef(act, module.name, where), run.apply, change =>
-        run.deps.foresee?.(change, run.phase),
-      )
-    return job?.isDetached && !isCheck
-      ? runDetached(act, job, target, away => module.run(away, args))
-      : module.run(target, args)
+    const work = (there: Target): Promise<Outcome> =>
+      module.kind === 'state'
+        ? runStateModule(module, there, args, changeRef(act, module.name, where), run.apply, change =>
+            run.deps.foresee?.(change, run.phase),
+          )
+        : module.run(there, args)
+    if (!job) return work(target)
+    if (!job.isDetached) return runWaitedFor(act, job, target, () => work(target))
+    return isCheck ? work(target) : runDetached(act, job, target, work)
   })
   showBackups(act, where.name, outcome)
   const result: TaskResult = {

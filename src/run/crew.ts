@@ -89,9 +89,20 @@ function startTask(run: PlayRun, due: Due, id: string, title: string): void {
     task: id,
     name: run.deps.redactor.clean(keywords.role ? `${keywords.role.name} : ${title}` : title),
     module,
-    at: renderSource(task.at),
+    place: renderSource(task.at),
     handler: run.handlers.isHandler(due.step.node),
+    check: isChecked(run, due),
   })
+}
+
+/** As far as it can be told for the first host: what cannot be read fails the task later. */
+function isChecked(run: PlayRun, due: Due): boolean {
+  try {
+    const { checkMode } = due.step.node.keywords
+    return renderBoolean(readingOf(run, due), 'check_mode', checkMode) ?? run.deps.settings.check
+  } catch {
+    return run.deps.settings.check
+  }
 }
 
 function readingOf(run: PlayRun, { host, step }: Due): Reading {

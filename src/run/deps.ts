@@ -1,7 +1,7 @@
 import type { Readable, Writable } from 'node:stream'
 import type { Exit } from '../core/error.ts'
 import type { Emit } from '../core/event.ts'
-import type { Module, Registry, Shown } from '../core/module.ts'
+import type { Module, ReadKeys, Registry, Shown } from '../core/module.ts'
 import type { Field, Item, Phase, Play, Playbook } from '../core/play.ts'
 import type { Clean, Redactor } from '../core/redact.ts'
 import type { Address, Become, Connections } from '../core/remote.ts'
@@ -41,6 +41,12 @@ export interface Settings {
   readonly allowsMissingHandlers?: boolean
   /** `jinja2_native`: `set_fact` leaves the texts `yes` and `no` what they are. */
   readonly keepsText?: boolean
+  /** `inject_facts_as_vars = false`: facts are in `ansible_facts` alone. */
+  readonly hidesFacts?: boolean
+  /** `facts_modules`, where no variable says otherwise. */
+  readonly factsModules?: readonly string[] | undefined
+  /** `host_pattern_mismatch`: what a pattern that names nothing is; a warning by default. */
+  readonly onMismatch?: 'warning' | 'error' | 'ignore'
   /** `enable_task_debugger`: the debugger asks at a failure where no keyword says otherwise. */
   readonly debugsFailures?: boolean
   /** Recovery: of all plays only the one with `rotation:` is run. Its place among the plays stays, and so do its step ids. */
@@ -92,6 +98,7 @@ export interface FactCache {
 export interface Terminal {
   /** A line; undefined when the terminal is gone, or at ^C. */
   ask(prompt: string, hidden?: boolean): Promise<string | undefined>
+  readonly readKeys: ReadKeys
   say(text: Clean): void
   /** As the first ^C: no new task is started. */
   stop(): void

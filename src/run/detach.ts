@@ -10,6 +10,8 @@ import { renderNumber, renderText } from './keyword.ts'
 export interface Job {
   readonly id: string
   readonly limitS: number
+  /** How often it is said that it still runs. */
+  readonly pollS: number
   /** `poll: 0`: nobody waits; async_status asks later. */
   readonly isDetached: boolean
 }
@@ -23,6 +25,8 @@ const attached: ReadonlySet<string> = new Set(
   ),
 )
 const DEFAULT_FOLDER = '~/.ansible_async'
+/** Ansible's, in seconds. */
+const DEFAULT_POLL_S = 15
 
 /** undefined: the task has no `async`. Throws E_TASK where nothing can be left running. */
 export function selectJob(act: Act, module: string): Job | undefined {
@@ -34,7 +38,8 @@ export function selectJob(act: Act, module: string): Job | undefined {
       at: act.at,
       hint: `leave out async: ${module} works from the operator's machine; \`timeout:\` limits any task`,
     })
-  const isDetached = renderNumber(act, 'poll', task.poll) === 0
+  const pollS = renderNumber(act, 'poll', task.poll) ?? DEFAULT_POLL_S
+  const isDetached = pollS === 0
   if (isDetached && act.run.phase !== undefined)
     throw problem('E_TASK', 'a detached task (async with poll: 0) cannot be part of a rotation', {
       at: act.at,
@@ -46,7 +51,7 @@ export function selectJob(act: Act, module: string): Job | undefined {
       hint: 'leave out poll, and the task runs with a limit of `async` seconds; command and shell can be detached',
     })
   const number = act.run.deps.random(6).readUIntBE(0, 6)
-  return { id: `j${String(number).padStart(12, '0').slice(-12)}.${process.pid}`, limitS, isDetached }
+  return { id: `j${String(number).padStart(12, '0').slice(-12)}.${process.pid}`, limitS, pollS, isDetached }
 }
 
 /*
@@ -124,6 +129,39 @@ function noStdin({ at }: Act): Error {
     at,
     hint: 'leave out poll, or let the command read a file',
   })
+}
+
+const makeFolder = sh`
+case $p_folder in \~/*) p_folder=$HOME/\${p_folder#\~/} ;; esac
+umask 077
+mkdir -p -- "$p_folder" || exit 1
+`
+
+/**
+ * Runs a task with `async` that is waited for, and says so. Nothing has to be kept of it; a folder that the playbook names for that is
+ * made all the same.
+ */
+export async function runWaitedFor(
+  act: Act,
+  job: Job,
+  target: Target,
+  work: () => Promise<Outcome>,
+): Promise<Outcome> {
+  const folder = renderText(act, 'ansible_async_dir', act.scope.get('ansible_async_dir'))
+  if (folder !== undefined && !target.check) await target.run(makeFolder, { folder })
+  const say = (state: 'running' | 'ok' | 'failed'): void =>
+    act.run.deps.emit({ type: 'host.job', ...act.ref, job: job.id, state })
+  const timer = setInterval(() => say('running'), 1000 * job.pollS)
+  try {
+    const outcome = await work()
+    say(outcome.failed ? 'failed' : 'ok')
+    return outcome
+  } catch (error) {
+    say('failed')
+    throw error
+  } finally {
+    clearInterval(timer)
+  }
 }
 
 /** What a task with `async` that was waited for registers beside its own. */

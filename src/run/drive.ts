@@ -17,11 +17,17 @@ function nodesOf({ deps, fleet, play }: PlayRun, host: string, nodes: readonly N
   return [{ kind: 'block', block: [] }, ...rest]
 }
 
+/** The name of the play's strategy; it may be unknown. */
+export function strategyOf({ play, reading }: PlayPlan): string {
+  const name = renderText(reading, 'strategy', play.strategy) ?? 'linear'
+  return name.replace(/^ansible\.builtin\./, '')
+}
+
 /** Walks every host of the run through nodes. Afterwards the hosts that did not come through stand as failed or lost. */
 export async function driveHosts(run: PlayRun, plan: PlayPlan, nodes: readonly Node[]): Promise<void> {
   const { play, reading } = plan
-  const name = renderText(reading, 'strategy', play.strategy) ?? 'linear'
-  const strategy = strategies.get(name.replace(/^ansible\.builtin\./, ''))
+  const name = strategyOf(plan)
+  const strategy = strategies.get(name)
   if (!strategy)
     throw problem('E_PLAYBOOK', `there is no strategy "${name}"`, {
       at: play.valuesAt?.get('strategy')?.[0] ?? play.at,

@@ -29,7 +29,9 @@ export interface RunEnd {
  * touched: imports, host patterns, keywords of plays.
  */
 export async function runPlaybooks(playbooks: readonly Playbook[], deps: RunDeps): Promise<RunEnd> {
-  const plans = planPlaybooks(playbooks, deps).flatMap(({ plays }) => plays)
+  const plans = planPlaybooks(playbooks, deps).flatMap(({ plays }, book, all) =>
+    plays.map(plan => ({ plan, hasMore: book < all.length - 1 && plan === plays.at(-1) })),
+  )
   if (deps.settings.flushesCache) for (const host of deps.inventory.hosts.keys()) deps.factCache?.drop(host)
   const context: RunContext = {
     deps,
@@ -41,17 +43,22 @@ export async function runPlaybooks(playbooks: readonly Playbook[], deps: RunDeps
   const { limit } = deps.settings
   if (limit !== undefined) deps.selectHosts(deps.inventory, 'all', limit)
   let rotated: Exit = 'ok'
-  for (const [index, plan] of plans.entries()) {
+  for (const [index, { plan, hasMore }] of plans.entries()) {
     if (deps.stop.aborted) break
     if (deps.settings.rotationOnly && !plan.play.rotation) continue
     const { isBroken, exit = 'ok' } = await runPlay(context, plan, index).catch(unwrap)
     if (exit !== 'ok') rotated = exit
     if (isBroken) break
+    if (hasMore) deps.emit({ type: 'playbook.end', ...countHosts(context) })
   }
   if (context.unmatched && !context.hasMatched) throw context.unmatched
   const exit = decideExit(context.fleet, deps.stop.aborted)
-  const missingRole = [...context.fleet.states()].filter(host => host.isMissingRole).map(({ name }) => name)
-  return { recap: renderRecap(context.fleet), missingRole, exit: rotated === 'ok' ? exit : rotated }
+  return { ...countHosts(context), exit: rotated === 'ok' ? exit : rotated }
+}
+
+function countHosts({ fleet }: RunContext): Pick<RunEnd, 'recap' | 'missingRole'> {
+  const missingRole = [...fleet.states()].filter(host => host.isMissingRole).map(({ name }) => name)
+  return { recap: renderRecap(fleet), missingRole }
 }
 
 /** A playbook's plays and those it imports. */

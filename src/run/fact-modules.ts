@@ -2,9 +2,9 @@ import { isDict, type Value } from '../core/value.ts'
 import type { Act } from './act.ts'
 import { renderJson, type TaskResult } from './result.ts'
 
-/** The modules that gather facts, by the variable `ansible_facts_modules`; undefined: `setup` alone, as by default. */
+/** The modules that gather facts, by the variable `ansible_facts_modules` or the configuration; undefined: `setup` alone, as by default. */
 export function selectFactModules(act: Act): readonly string[] | undefined {
-  const value = act.scope.get('ansible_facts_modules')
+  const value = act.scope.get('ansible_facts_modules') ?? act.run.deps.settings.factsModules
   if (value === undefined) return undefined
   const rendered = act.templar.render(value, act.scope)
   const names = (Array.isArray(rendered) ? (rendered as readonly Value[]) : [rendered]).map(name =>

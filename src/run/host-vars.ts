@@ -54,11 +54,18 @@ function hostLayers(run: PlayRun, name: string): Layer[] {
     { rank: 'command line values', from: 'the name of the host', values: new Map([['ansible_host', name]]) },
     ...implicitLayers(run, name),
     ...(inventoryHost(run, name)?.layers ?? []),
-    { rank: 'host facts', from: `facts of ${name}`, values: host.facts },
+    { rank: 'host facts', from: `facts of ${name}`, values: factVars(run, host.facts) },
     { rank: 'include_vars', from: `include_vars on ${name}`, values: host.included },
     { rank: 'set_facts / registered vars', from: `set on ${name}`, values: host.registered },
     { rank: 'extra vars', from: '--extra-vars', values: run.deps.settings.extraVars },
   ]
+}
+
+/** Facts as variables of their own: with `inject_facts_as_vars = false` only those that the host has of itself. */
+function factVars({ deps }: PlayRun, facts: ReadonlyMap<string, Value>): ReadonlyMap<string, Value> {
+  if (deps.settings.hidesFacts !== true) return facts
+  const local = facts.get('ansible_local')
+  return local === undefined ? new Map() : new Map([['ansible_local', local]])
 }
 
 /** What Ansible's implicit localhost is given. */

@@ -1,3 +1,4 @@
+import { parseTruth } from '../core/ansible-text.ts'
 import { problem } from '../core/error.ts'
 import type { Condition, Field, Task } from '../core/play.ts'
 import { Secret } from '../core/secret.ts'
@@ -41,9 +42,9 @@ export function renderBoolean(reading: Reading, name: string, field: Field | und
   const value = renderField(reading, field)
   if (value === undefined || typeof value === 'boolean') return value
   const word = value instanceof Secret ? '' : String(fromScalar(value)).toLowerCase()
-  if (['true', 'yes', 'on', 'y', 't', '1'].includes(word)) return true
-  if (['false', 'no', 'off', 'n', 'f', '0', ''].includes(word)) return false
-  throw problem('E_TASK', `${name} is neither true nor false: ${word}`, {
+  const truth = word === '' ? false : parseTruth(word)
+  if (truth !== undefined) return truth
+  throw problem('E_TASK', `${name}: The value '${word}' is not a valid boolean`, {
     at: reading.at,
     hint: `write ${name}: true or ${name}: false`,
   })

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { basename, isAbsolute, join, resolve } from 'node:path'
+import { isVaultText } from '../core/ansible-text.ts'
 import { problem, RotaError } from '../core/error.ts'
 import type { Operator } from '../core/module.ts'
 import { Secret } from '../core/secret.ts'
@@ -38,29 +39,29 @@ export function createOperator(
         names: () => new Set([...more.keys(), ...scope.names()]),
       }
       const render = (plain: string): string | Secret => deps.templar.renderFile(plain, file, inner, options)
-      return isVault(text) ? renderVaulted(deps.openVault(text, file), file, render) : render(text)
+      return isVaultText(text) ? renderVaulted(deps.openVault(text, file), file, render) : render(text)
     },
   }
 }
 
-/** A question to the operator; ^C there is the first ^C of the run. In a rotation nobody is waited for: it throws E_PARAMS. */
-export function selectAsk({ deps: { terminal, redactor }, phase }: PlayRun): Operator['ask'] {
+/** Questions to the operator. In a rotation nobody is waited for: `ask` throws E_PARAMS. */
+export function selectAsk({
+  deps: { terminal, redactor },
+  phase,
+}: PlayRun): Pick<Operator, 'ask' | 'readKeys'> {
   if (phase !== undefined)
-    return async () => {
-      throw problem('E_PARAMS', 'a rotation does not wait for a person while it holds its hosts', {
-        hint: 'for pause give seconds or minutes; `provider_gates:` waits for a person after the commit',
-      })
+    return {
+      ask: async () => {
+        throw problem('E_PARAMS', 'a rotation does not wait for a person while it holds its hosts', {
+          hint: 'for pause give seconds or minutes; `provider_gates:` waits for a person after the commit',
+        })
+      },
     }
-  if (!terminal) return undefined
-  return async (prompt, hidden) => {
-    const line = await terminal.ask(redactor.clean(prompt), hidden)
-    if (line === undefined) terminal.stop()
-    return line
+  if (!terminal) return {}
+  return {
+    ask: (prompt, hidden) => terminal.ask(redactor.clean(prompt), hidden),
+    readKeys: terminal.readKeys,
   }
-}
-
-function isVault(text: string): boolean {
-  return text.startsWith('$ANSIBLE_VAULT;')
 }
 
 function renderOpened(

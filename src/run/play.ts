@@ -3,10 +3,10 @@ import pLimit from 'p-limit'
 import { type Exit, problem, RotaError } from '../core/error.ts'
 import { orderHosts, selectBatches } from './batch.ts'
 import type { RunDeps } from './deps.ts'
-import { driveHosts } from './drive.ts'
+import { driveHosts, strategyOf } from './drive.ts'
 import type { Fleet } from './fleet.ts'
 import { createHandlers } from './handlers.ts'
-import { renderText, renderTexts } from './keyword.ts'
+import { renderBoolean, renderText, renderTexts } from './keyword.ts'
 import { shortName } from './module-name.ts'
 import type { PlanOptions } from './plan.ts'
 import { patternOf } from './play-hosts.ts'
@@ -14,6 +14,7 @@ import type { PlayPlan } from './play-plan.ts'
 import { askPrompts } from './play-prompts.ts'
 import type { PlayRun } from './play-run.ts'
 import { loadPlayLayers } from './play-vars.ts'
+import { isFree } from './strategy.ts'
 import { createWorld } from './world.ts'
 
 export interface RunContext {
@@ -42,7 +43,7 @@ export async function runPlay(context: RunContext, plan: PlayPlan, index: number
   const { all, ordered } = selectPlayHosts(context, plan)
   const hosts = ordered.filter(fleet.isIn)
   if (hosts.length === 0) {
-    startPlay(deps, `${index}`, name, [])
+    startPlay(deps, plan, { id: `${index}`, name, hosts: [] })
     return { isBroken: false }
   }
   const base = await preparePlay(context, plan, index, name, { all, hosts })
@@ -52,7 +53,7 @@ export async function runPlay(context: RunContext, plan: PlayPlan, index: number
   for (const [turn, batch] of batches.entries()) {
     const id = batches.length > 1 ? `${index}.${turn}` : `${index}`
     const run: PlayRun = { ...base, id, stepId: id, hosts: batch.filter(fleet.isIn) }
-    startPlay(deps, id, name, run.hosts)
+    startPlay(deps, plan, { id, name, hosts: run.hosts })
     await driveHosts(run, plan, plan.nodes)
     if (!batch.some(fleet.isIn)) return { isBroken: true }
     if (run.ended === 'play' || deps.stop.aborted) break
@@ -65,8 +66,19 @@ export function playName({ play, reading }: PlayPlan): string {
   return renderText(reading, 'name', play.name) ?? patternOf(play.hosts, reading)
 }
 
-function startPlay(deps: RunDeps, id: string, name: string, hosts: readonly string[]): void {
-  deps.emit({ type: 'play.start', play: id, name: deps.redactor.clean(name), hosts })
+function startPlay(
+  deps: RunDeps,
+  plan: PlayPlan,
+  { id, name, hosts }: { readonly id: string; readonly name: string; readonly hosts: readonly string[] },
+): void {
+  deps.emit({
+    type: 'play.start',
+    play: id,
+    name: deps.redactor.clean(name),
+    hosts,
+    check: renderBoolean(plan.reading, 'check_mode', plan.play.checkMode) ?? deps.settings.check,
+    free: isFree(strategyOf(plan)),
+  })
 }
 
 /** The hosts that the pattern and `--limit` name, those that are out of the run too: as the inventory has them, and in the play's order. */
@@ -88,9 +100,11 @@ function selectPlayHosts(
     return { all: hosts, ordered: orderHosts(hosts, order, deps.random, play.at) }
   } catch (error) {
     if (!(error instanceof RotaError) || error.code !== 'E_HOSTS') throw error
+    const { onMismatch = 'warning' } = deps.settings
+    if (onMismatch === 'error') throw error
     context.unmatched ??= error
     const text = deps.redactor.clean(`${error.message}${error.hint === undefined ? '' : ` (${error.hint})`}`)
-    deps.emit({ type: 'note', level: 'warn', text })
+    if (onMismatch === 'warning') deps.emit({ type: 'note', level: 'warn', text })
     return { all: [], ordered: [] }
   }
 }
@@ -170,7 +184,7 @@ async function runRotationPlay(
       at: rotation!.at,
       hint: 'use `rota run`',
     })
-  startPlay(deps, run.id, run.playName, run.hosts)
+  startPlay(deps, plan, { id: run.id, name: run.playName, hosts: run.hosts })
   const name = renderText(plan.reading, 'rotation name', rotation!.name) ?? run.playName
   await driveHosts(run, plan, plan.nodes)
   // A run that is taken up again goes on without a host that does not answer; its facts are in the journal.

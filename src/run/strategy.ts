@@ -83,3 +83,8 @@ export const strategies: ReadonlyMap<string, Strategy> = new Map([
   ['host_pinned', free],
   ['debug', linear],
 ])
+
+/** Whether hosts do not wait for one another. */
+export function isFree(strategy: string): boolean {
+  return strategies.get(strategy) === free
+}

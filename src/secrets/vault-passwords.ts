@@ -1,7 +1,8 @@
 import { spawnSync } from 'node:child_process'
 import { accessSync, constants, readFileSync, statSync } from 'node:fs'
 import { basename, extname } from 'node:path'
-import { problem } from '../core/error.ts'
+import { isVaultText } from '../core/ansible-text.ts'
+import { problem, RotaError } from '../core/error.ts'
 import { Secret } from '../core/secret.ts'
 import type { Source } from '../core/source.ts'
 import { decryptVault, parseVaultHeader } from './vault.ts'
@@ -33,16 +34,20 @@ export function givenPassword(label: string, password: Secret): VaultPassword {
 
 /**
  * A password in a file, or printed by one that may be executed. A script whose name ends with `-client` gets
- * `--vault-id LABEL`, as Ansible's client scripts do.
+ * `--vault-id LABEL`, as Ansible's client scripts do. A file that is itself a vault is opened with the `earlier` passwords.
  */
-export function filePassword(label: string, path: string): VaultPassword {
+export function filePassword(
+  label: string,
+  path: string,
+  earlier: readonly VaultPassword[] = [],
+): VaultPassword {
   let password: Secret | undefined
   return {
     label,
     from: path,
     read() {
       password ??= new Secret(
-        isProgram(path) ? runProgram(path, label) : readText(path),
+        isProgram(path) ? runProgram(path, label) : readText(path, earlier),
         `vault password ${label}`,
       )
       return password
@@ -59,7 +64,7 @@ function isProgram(path: string): boolean {
   }
 }
 
-function readText(path: string): string {
+function readText(path: string, earlier: readonly VaultPassword[]): string {
   let text: string
   try {
     text = readFileSync(path, 'utf8')
@@ -70,10 +75,7 @@ function readText(path: string): string {
       hint: 'check the path given with --vault-password-file or --vault-id',
     })
   }
-  if (text.startsWith('$ANSIBLE_VAULT;'))
-    throw problem('E_VAULT', `the vault password in ${path} is itself in a vault`, {
-      hint: 'let a script print it: rota vault view',
-    })
+  if (isVaultText(text)) text = createVaultOpener(earlier).open(text, path).plain.toString('utf8')
   return requirePassword(text.trim(), path)
 }
 
@@ -121,9 +123,24 @@ const NO_PASSWORD = 'give the vault password: --vault-password-file FILE or --as
  */
 export function createVaultOpener(
   passwords: readonly VaultPassword[],
-  options: { readonly isMatched?: boolean } = {},
+  options: { readonly isMatched?: boolean; readonly warn?: (unread: RotaError) => void } = {},
 ): VaultOpener {
   const opened = new Map<string, OpenedVault>()
+  const unread = new Map<VaultPassword, RotaError>()
+  const warnOnce = (): void => {
+    if (opened.size === 0) for (const error of unread.values()) options.warn?.(error)
+  }
+  /** One that cannot be read may not be needed: `warn` hears of it when another one is right. */
+  const readOne = (password: VaultPassword): Secret | undefined => {
+    if (unread.has(password)) return undefined
+    try {
+      return password.read()
+    } catch (error) {
+      if (!(error instanceof RotaError)) throw error
+      unread.set(password, error)
+      return undefined
+    }
+  }
   return {
     open(armored, where, at) {
       const known = opened.get(armored)
@@ -133,14 +150,17 @@ export function createVaultOpener(
       const others = options.isMatched ? [] : passwords.filter(password => password.label !== label)
       const tried = [...own, ...others]
       for (const candidate of tried) {
-        const password = candidate.read()
-        const plain = decryptVault(armored, password, where)
-        if (plain === undefined) continue
+        const password = readOne(candidate)
+        const plain = password && decryptVault(armored, password, where)
+        if (password === undefined || plain === undefined) continue
         const found = { plain, label, password }
+        warnOnce()
         opened.set(armored, found)
         return found
       }
-      throw cannotOpen(label, tried, passwords, where, at)
+      const lost = tried.map(password => unread.get(password))
+      const why = lost.every(Boolean) ? lost[0] : undefined
+      throw why ?? cannotOpen(label, tried, passwords, where, at)
     },
   }
 }

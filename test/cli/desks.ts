@@ -5,6 +5,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { loadIdentity } from '../../src/secrets/identity.ts'
+import { cache } from './rota.ts'
 
 const program = join(resolve(import.meta.dirname, '../..'), 'dist', 'rota.mjs')
 
@@ -99,7 +100,7 @@ export function openDesks(hosts: readonly string[], keywords = ''): Site {
     spawn(process.execPath, [program, ...args], {
       cwd: folder,
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { PATH: process.env['PATH'], ...env, HOME: home },
+      env: { PATH: process.env['PATH'], XDG_CACHE_HOME: cache, ...env, HOME: home },
     })
   const site: Site = {
     folder,

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
@@ -23,6 +23,11 @@ describe('rota exec', () => {
       '',
       '[WARNING]: No inventory was parsed, only implicit localhost is available: name one with -i\n',
     ])
+  })
+  it('writes each result into a tree of its own, for its owner alone', () => {
+    expect(exec('a', '-m', 'ping', '-t', 'tree').exit).toBe(0)
+    expect(readFileSync(join(folder, 'tree/a'), 'utf8')).toBe('{"changed":false,"ping":"pong"}')
+    expect(statSync(join(folder, 'tree/a')).mode & 0o777).toBe(0o600)
   })
   it('takes templates, JSON arguments and -e', () => {
     expect(
@@ -71,7 +76,7 @@ describe.skipIf(!hasAnsible)('against ansible', () => {
   it.each([
     [['a', '-m', 'shell', '-a', 'exit 3']],
     [['a', '-m', 'command', '-a', 'printf "one\\ntwo"', '-o']],
-    [['a', '-m', 'ping', '-o']],
+    [['a', '-m', 'fail', '-a', 'msg=no', '-o']],
     [['a', '-m', 'fail', '-a', 'msg=no']],
     [['a', '-m', 'set_fact', '-a', 'x=1']],
   ])('shows %j alike', args => {

@@ -109,7 +109,7 @@ describe.skipIf(noTerminal)('at a terminal', () => {
     expect(exit).toBe(0)
   })
 
-  it('pause waits for a line, shown or not, and ^C there ends the run', async () => {
+  it('pause waits for a line, shown or not, or a time; ^C there asks whether to go on', async () => {
     const file = playbook(`
 - hosts: all
   gather_facts: false
@@ -121,19 +121,26 @@ describe.skipIf(noTerminal)('at a terminal', () => {
     - debug: { msg: "{{ one.user_input }}" }
     - debug: { msg: "{{ two.user_input }}" }
     - assert: { that: two.user_input | length == 8 }
+    - pause: { seconds: 600 }
+    - pause:
     - pause:
     - name: After
       command: /bin/true
 `)
     const { exit, said } = await converse(file, [
       ['Sure:', 'as ever\r'],
-      ['Key: (output is hidden)', 'hunter22\r'],
+      ['Key (output is hidden):', 'hunter22\r'],
+      ["ctrl+C then 'A' = abort)", '\rx\u0003C'],
       ['Press enter to continue', '\u0003'],
+      ["Press 'C' to continue", 'C'],
+      ['Press enter to continue', '\u0003'],
+      ["'A' to abort", 'A'],
     ])
     expect(said).toContain('"msg": "as ever"')
-    expect(said).toMatch(/^a +: ok=5 /m)
+    expect(said).toMatch(/^a +: ok=7 .* failed=1/m)
     expect(said).not.toContain('hunter22')
-    expect([exit, said.includes('TASK [After]')]).toEqual([130, false])
+    expect(said).toContain('user requested abort!')
+    expect([exit, said.includes('TASK [After]')]).toEqual([2, false])
   })
 
   it('a question that the terminal ends instead of answering is an error', async () => {
@@ -161,9 +168,7 @@ it('without a terminal pause goes on, with a warning', () => {
   const passed = rota(folder, ['run', '-i', 'hosts', file])
   expect([passed.exit, passed.stdout + passed.stderr]).toEqual([
     0,
-    expect.stringContaining(
-      'Not waiting for response to prompt as stdin is not interactive: there is no terminal',
-    ),
+    expect.stringContaining('[WARNING]: Not waiting for response to prompt as stdin is not interactive'),
   ])
 })
 

@@ -106,3 +106,55 @@ describe('what cannot be a handler', () => {
     expect(stdout).toContain('RUNNING HANDLER [inner]')
   })
 })
+
+it('several playbooks have a recap each, which counts what was done so far, until one fails', () => {
+  write('one.yml', '- { hosts: localhost, gather_facts: false, tasks: [{ ping: }] }\n')
+  write('failing.yml', '- { hosts: localhost, gather_facts: false, tasks: [{ fail: }] }\n')
+  const recaps = (...files: string[]) =>
+    [
+      ...rota(folder, ['run', '-i', 'localhost,', '-c', 'local', ...files]).stdout.matchAll(
+        /ok=(\d).*failed=(\d)/g,
+      ),
+    ].map(([, ok, failed]) => `${ok} ${failed}`)
+  expect(recaps('one.yml', 'one.yml')).toEqual(['1 0', '2 0'])
+  expect(recaps('one.yml', 'failing.yml', 'one.yml')).toEqual(['1 0', '1 1'])
+})
+
+describe('the configuration decides', () => {
+  const ran = (file: string, env: Readonly<Record<string, string>>) => {
+    const { exit, stdout, stderr } = rota(folder, ['run', '-i', 'localhost,', '-c', 'local', file], { env })
+    return `${exit} ${stdout}${stderr}`
+  }
+  it('whether facts are variables of their own', () => {
+    write(
+      'facts.yml',
+      `- hosts: localhost
+  tasks:
+    - debug: { msg: "{{ ansible_system is defined }} {{ ansible_facts.system is defined }}" }
+    - debug: { msg: "{{ hostvars.localhost.ansible_system is defined }}" }
+`,
+    )
+    expect(ran('facts.yml', {})).toMatch(/"msg": "True True"[\s\S]*"msg": true/)
+    expect(ran('facts.yml', { ANSIBLE_INJECT_FACT_VARS: '0' })).toMatch(
+      /"msg": "False True"[\s\S]*"msg": false/,
+    )
+  })
+  it('what a pattern is that names no host', () => {
+    write(
+      'nobody.yml',
+      '- { hosts: nope }\n- { hosts: localhost, gather_facts: false, tasks: [{ ping: }] }\n',
+    )
+    const mismatch = (wish: string) => ran('nobody.yml', { ANSIBLE_HOST_PATTERN_MISMATCH: wish })
+    expect(mismatch('warning')).toMatch(/^0 [\s\S]*WARNING[\s\S]*ok=1/)
+    expect(mismatch('ignore')).not.toContain('WARNING')
+    expect(mismatch('error')).toMatch(/^65 [\s\S]*ERROR! .*nope/)
+    expect(mismatch('oops')).toMatch(/^65 [\s\S]*host_pattern_mismatch is warning, error or ignore/)
+  })
+  it('what gathers facts', () => {
+    write('gather.yml', '- hosts: localhost\n')
+    expect(ran('gather.yml', { ANSIBLE_FACTS_MODULES: 'nothing_like_it' })).toMatch(
+      /^(?!0)[\s\S]*nothing_like_it/,
+    )
+    expect(ran('gather.yml', { ANSIBLE_FACTS_MODULES: 'ansible.legacy.setup' })).toMatch(/^0 /)
+  })
+})

@@ -11,8 +11,8 @@ export interface Ended {
   readonly stderr: string
 }
 
-/** Where newer Nodes keep the compiled program: not in the folder that a test looks at. */
-const cache = join(tmpdir(), `rota-test-cache-${userInfo().uid}`)
+/** Where the compiled program is kept: one for all tests, and not in the folder that a test looks at. */
+export const cache = join(tmpdir(), `rota-test-cache-${userInfo().uid}`)
 
 /** `rota ARGS…` in a folder, without a terminal and without the settings of whoever runs the tests. */
 export function rota(

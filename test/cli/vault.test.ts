@@ -97,6 +97,32 @@ describe('rota vault', () => {
     expect(vault(['encrypt', 'f', ...both, '--encrypt-vault-id', 'prod']).stderr).toContain(
       'is a vault already',
     )
+    const same = ['--vault-id', 'pw', '--vault-id', 'pw2']
+    expect(
+      vault(['rekey', 'f', ...both, '--new-vault-id', 'dev@pw', '--encrypt-vault-id', 'qa']),
+    ).toMatchObject({
+      exit: 1,
+      stderr: expect.stringContaining(
+        "Did not find a match for --encrypt-vault-id=qa in the known vault-ids ['dev']",
+      ),
+    })
+    expect(vault(['encrypt_string', 'x', ...same]).stderr).toContain(
+      'The vault-ids default,default are available',
+    )
+    const one = vault([
+      'encrypt_string',
+      '--stdin-name',
+      's',
+      '--vault-id',
+      'lost@nowhere',
+      '--vault-id',
+      'dev@pw',
+    ])
+    expect(one).toMatchObject({
+      exit: 0,
+      stderr: expect.stringContaining('[WARNING]: Error getting vault password file'),
+    })
+    expect(one.stdout).toContain(';dev\n')
   })
   it('makes YAML of strings, and warns of those on the command line', () => {
     const made = vault(['encrypt_string', 'one', 'two', '-n', 'a', '-n', 'b', ...withPassword])
@@ -128,6 +154,7 @@ describe('rota vault', () => {
     const said = vault(['encrypt', 'f'])
     expect(said).toMatchObject({ exit: 64 })
     expect(said.stderr).toContain('there is no terminal')
+    expect(vault(['view', '--ask-vault-pass', 'f']).exit).toBe(1)
   })
 })
 

@@ -1,27 +1,14 @@
 // Several hosts are one transaction: the first wave is verified before the next begins, and one red host brings all back.
 import { createHash } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { afterAll, expect, it } from 'vitest'
 import { askDatabase, login, pages, visit } from '../../demo/outside.ts'
-import { type Desk, openDesk, openSite, type Site } from '../../demo/site.ts'
+import type { Site } from '../../demo/site.ts'
+import { openPair } from './pair.ts'
 
-const folder = mkdtempSync(join(tmpdir(), 'rota-fleet-'))
-let sites: Site[]
-let desk: Desk
-beforeAll(async () => {
-  sites = await Promise.all(['one', 'two'].map(name => openSite(join(folder, name))))
-  const [one, two] = sites
-  desk = openDesk(join(folder, 'desk'), { 'one.example': one!.variables, 'two.example': two!.variables })
-}, 60_000)
-afterAll(async () => {
-  await Promise.all((sites ?? []).map(site => site.close()))
-  rmSync(folder, { recursive: true, force: true })
-})
+const { sites, run, close } = await openPair()
+afterAll(close)
 
-const playbook = 'playbooks/rotate-production-secrets.yml'
-const rotate = () => desk.rota(['run', playbook, '-i', desk.inventory, '-e', 'panel_tries=3'])
+const rotate = () => run('rotate-production-secrets.yml')
 async function expectWorks({ panel }: Site, env: Readonly<Record<string, string>>): Promise<void> {
   expect(panel.env()).toEqual(env)
   expect(await askDatabase(env['DATABASE_URL']!)).toBe('accepted')
@@ -31,7 +18,7 @@ async function expectWorks({ panel }: Site, env: Readonly<Record<string, string>
 }
 
 it('undoes the first host when the second one breaks', async () => {
-  const { panel } = sites[1]!
+  const { panel } = sites[1]
   const key = panel.env()['JWT_SECRET']!
   panel.setEnv({ PANEL_FAULT_UNLESS_JWT: createHash('sha256').update(key).digest('hex').slice(0, 16) })
   panel.restart()

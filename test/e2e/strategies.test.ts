@@ -1,29 +1,17 @@
 // Strategies without a window: while rota works, somebody asks all the time, and is never refused.
 import { createHash, createHmac } from 'node:crypto'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseEnv } from 'node:util'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { afterAll, expect, it } from 'vitest'
 import { askDatabase, login, queryDatabase, visit } from '../../demo/outside.ts'
-import { type Desk, openDesk, openSite, type Site } from '../../demo/site.ts'
+import { openDesk, type Site } from '../../demo/site.ts'
+import { openPair } from './pair.ts'
 
-const folder = mkdtempSync(join(tmpdir(), 'rota-strategies-'))
-let sites: Site[]
-let desk: Desk
-beforeAll(async () => {
-  sites = await Promise.all(['one', 'two'].map(name => openSite(join(folder, name))))
-  const [one, two] = sites
-  desk = openDesk(join(folder, 'desk'), { 'one.example': one!.variables, 'two.example': two!.variables })
-}, 60_000)
-afterAll(async () => {
-  await Promise.all((sites ?? []).map(site => site.close()))
-  rmSync(folder, { recursive: true, force: true })
-})
-const run = (playbook: string, ...more: string[]) =>
-  desk.rota(['run', `playbooks/${playbook}`, '-i', desk.inventory, '-e', 'panel_tries=3', ...more])
+const { folder, sites, desk, run, close } = await openPair()
+afterAll(close)
 
 /** Asks over and over while something is done. Resolves with what was done, and with the answers that were not as wanted. */
 async function meanwhile<T>(work: Promise<T>, ask: () => Promise<string | undefined>) {
@@ -63,9 +51,9 @@ it.skipIf(process.platform !== 'linux')(
   'a shared key: every host accepts what any other one signs, at every moment',
   async () => {
     const [one, two] = sites
-    const shared = one!.panel.env()['JWT_SECRET']!
-    two!.panel.setEnv({ JWT_SECRET: shared })
-    two!.panel.restart()
+    const shared = one.panel.env()['JWT_SECRET']!
+    two.panel.setEnv({ JWT_SECRET: shared })
+    two.panel.restart()
     const sessions = await Promise.all(sites.map(({ panel }) => login(panel.url, panel.env())))
     const claims = sessions.map(({ accessToken }) =>
       JSON.parse(Buffer.from(accessToken!.split('.')[1]!, 'base64url').toString()),
@@ -108,15 +96,15 @@ it.skipIf(process.platform !== 'linux')(
   'a shared key: a host that joins while it is handed out gets both',
   async () => {
     const [one, two] = sites
-    const shared = one!.panel.env()['JWT_SECRET']!
+    const shared = one.panel.env()['JWT_SECRET']!
     const both = readFileSync(desk.inventory, 'utf8')
-    const alone = openDesk(join(folder, 'alone'), { 'one.example': one!.variables }).inventory
+    const alone = openDesk(join(folder, 'alone'), { 'one.example': one.variables }).inventory
     writeFileSync(desk.inventory, readFileSync(alone, 'utf8'))
     const grown = join(folder, 'grown')
     writeFileSync(grown, both)
     const joins = async (): Promise<undefined> => {
       // In one go: a file that is half written is another inventory.
-      if (one!.panel.env()['JWT_SECRET_PREVIOUS'] !== undefined && existsSync(grown))
+      if (one.panel.env()['JWT_SECRET_PREVIOUS'] !== undefined && existsSync(grown))
         renameSync(grown, desk.inventory)
       return undefined
     }
@@ -125,10 +113,10 @@ it.skipIf(process.platform !== 'linux')(
     expect(done.output).toContain('two.example joined since the run began')
     for (const { panel } of [one!, two!])
       expect([panel.env()['JWT_SECRET'], panel.env()['JWT_SECRET_PREVIOUS']]).toEqual([
-        one!.panel.env()['JWT_SECRET'],
+        one.panel.env()['JWT_SECRET'],
         shared,
       ])
-    expect(one!.panel.env()['JWT_SECRET']).not.toBe(shared)
+    expect(one.panel.env()['JWT_SECRET']).not.toBe(shared)
   },
   240_000,
 )
@@ -139,17 +127,17 @@ it.skipIf(process.platform !== 'linux')(
     const before = sites.map(({ panel }) => panel.env())
     // Only with the old key does the second host work: it is red when it is promoted, after the first one was.
     const pin = createHash('sha256').update(before[1]!['JWT_SECRET']!).digest('hex').slice(0, 16)
-    sites[1]!.panel.setEnv({ PANEL_FAULT_UNLESS_JWT: pin })
-    sites[1]!.panel.restart()
-    const session = await login(sites[0]!.panel.url, before[0]!)
+    sites[1].panel.setEnv({ PANEL_FAULT_UNLESS_JWT: pin })
+    sites[1].panel.restart()
+    const session = await login(sites[0].panel.url, before[0]!)
     const { done, bad } = await meanwhile(run('rotate-signing-key.yml'), async () => {
-      const status = await visit(sites[0]!.panel.url, '/profile', session.accessToken).catch(() => 0)
+      const status = await visit(sites[0].panel.url, '/profile', session.accessToken).catch(() => 0)
       return status === 401 ? 'logged out' : undefined
     })
     expect(done.code, done.output).toBe(10)
     expect(bad).toEqual([])
-    sites[1]!.panel.setEnv({ PANEL_FAULT_UNLESS_JWT: '' })
-    sites[1]!.panel.restart()
+    sites[1].panel.setEnv({ PANEL_FAULT_UNLESS_JWT: '' })
+    sites[1].panel.restart()
     for (const [i, { panel }] of sites.entries())
       expect(panel.env()['JWT_SECRET']).toBe(before[i]!['JWT_SECRET'])
   },
@@ -197,7 +185,7 @@ it('two users take turns: no connection is refused while the password is rotated
   // user is idle again.
   const envs = sites.map(({ panel }) => panel.env())
   const [site] = sites
-  const runs = (): string => settingOf(site!, 'DATABASE_URL') ?? site!.panel.env()['DATABASE_URL']!
+  const runs = (): string => settingOf(site!, 'DATABASE_URL') ?? site.panel.env()['DATABASE_URL']!
   const rota = desk.start(['run', 'playbooks/rotate-database-user.yml', '-i', desk.inventory])
   const ended = once(rota, 'close')
   while (rota.exitCode === null && !runs().includes('//panel_a:')) await sleep(5)

@@ -28,6 +28,7 @@ const leftOut: Readonly<Record<string, string>> = {
   compose_stack: docker,
   deb822_repository: packages,
   debconf: packages,
+  dpkg_selections: packages,
   debug: operator,
   dnf: packages,
   docker_compose_v2: docker,

@@ -95,7 +95,7 @@ describe('coerce', () => {
     ['bool', 'On', true],
     ['bool', 0, false],
     ['bool', new Float(1), true],
-    ['bool', 2, 'refused: must be true or false, not the number 2: unable to convert to bool: not a valid boolean'],
+    ['bool', 2, "refused: must be true or false, not the number 2: The value '2' is not a valid boolean"],
     ['list', 'a, b,c', ['a', 'b', 'c']],
     ['list', 5, ['5']],
     ['list', [1, 'x'], ['1', 'x']],

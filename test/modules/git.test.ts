@@ -61,6 +61,34 @@ describe.each(Object.entries(shells))('git under %s', (_name, shell) => {
     expect(run('git -C dest status -sb')).toBe('## main...origin/main')
   })
 
+  it('foresees in check mode, and changes nothing', async () => {
+    const dest = join(folder, 'foreseen')
+    const git_dir = join(folder, 'foreseen.git')
+    const one = (check: boolean, more: object = {}) =>
+      act(makeTarget({ session, check }), git, { repo: origin, dest, version: 'main', ...more })
+    const head = run('git -C origin rev-parse main')
+    const made = { changed: true, values: { before: null, after: head } }
+    expect(await one(true)).toMatchObject(made)
+    expect(existsSync(dest)).toBe(false)
+    expect(await one(false)).toMatchObject(made)
+    expect((await one(true)).changed).toBe(false)
+    const next = run('git -C origin rev-parse next')
+    expect(await one(true, { version: 'next' })).toMatchObject({ changed: true, values: { after: next } })
+    expect(await one(true, { repo: `${origin}/.git` })).toMatchObject({
+      changed: true,
+      values: { after: head, remote_url_changed: true },
+    })
+    const moved = { git_dir_before: join(dest, '.git'), git_dir_now: git_dir }
+    expect(await one(true, { separate_git_dir: git_dir })).toMatchObject({ changed: true, values: moved })
+    writeFileSync(join(dest, 'f'), 'mine\n')
+    await expect(one(true)).rejects.toThrow(/Local modifications exist/)
+    expect((await one(true, { force: true })).changed).toBe(true)
+    expect(readFileSync(join(dest, 'f'), 'utf8')).toBe('mine\n')
+    expect(run('git -C foreseen rev-parse HEAD')).toBe(head)
+    expect(run('git -C foreseen remote get-url origin')).toBe(origin)
+    expect(statSync(join(dest, '.git')).isDirectory()).toBe(true)
+  })
+
   it('takes another git, a umask, a refspec and words for ssh', async () => {
     const program = (name: string, body: string): string => {
       writeFileSync(join(folder, name), `#!/bin/sh\n${body}\n`, { mode: 0o755 })

@@ -33,6 +33,7 @@ const rows: Readonly<Record<string, Row>> = {
   debconf: lives('modules/marks.test.ts', 'debconf'),
   dnf: lives('modules/package.test.ts', 'dnf'),
   docker_container: lives('modules/host.test.ts', 'dockerContainer'),
+  dpkg_selections: lives('modules/package.test.ts', 'dpkgSelections'),
   env_file: cases('modules/env-file.test.ts', 'env_file'),
   file: cases('modules/file.test.ts', 'file'),
   group: lives('modules/account.test.ts', 'group'),

@@ -7,6 +7,7 @@ import { apk } from '../../src/modules/apk.ts'
 import { apt } from '../../src/modules/apt.ts'
 import { aptRepository } from '../../src/modules/apt-repository.ts'
 import { dnf } from '../../src/modules/dnf.ts'
+import { dpkgSelections } from '../../src/modules/dpkg-selections.ts'
 import { packageModule } from '../../src/modules/package.ts'
 import { packageFacts } from '../../src/modules/package-facts.ts'
 import { makeTarget } from '../support/target.ts'
@@ -242,6 +243,25 @@ describe.skipIf(!hasSandbox || !hasApt).each(Object.keys(shells))('apt under %s'
       await expect(apply(t, packageModule, { name: [name], state: 'present' })).rejects.toThrow(
         /is no name of a package/,
       )
+  })
+
+  it('holds a package', { timeout: 60_000 }, async () => {
+    await apply(makeTarget({ session: session() }), apt, { name: ['rota-a=1.0'] })
+    const base = {
+      session: session(),
+      module: dpkgSelections,
+      world: "/usr/bin/dpkg --get-selections 'rota-*'",
+    }
+    const held = await live({ ...base, args: { name: 'rota-a', selection: 'hold' }, keep: true })
+    expect([held.world, held.result]).toEqual([
+      'rota-a\t\t\t\t\t\thold\n',
+      { before: 'install', after: 'hold' },
+    ])
+    expect((await apply(makeTarget({ session: session() }), apt, { upgrade: 'yes' })).changed).toBe(false)
+    await expect(live({ ...base, args: { name: 'rota-b', selection: 'hold' } })).rejects.toThrow(
+      /Failed to find package 'rota-b'/,
+    )
+    await look(session(), 'apt-get -y -q --allow-change-held-packages purge rota-a')
   })
 
   it('facts', { timeout: 60_000 }, async () => {

@@ -2,7 +2,10 @@ import { Chalk } from 'chalk'
 import { describe, expect, it } from 'vitest'
 import type { RunEvent, Stamped } from '../../src/core/event.ts'
 import { createRedactor } from '../../src/core/redact.ts'
+import { toValue } from '../../src/core/value.ts'
+import { dumpYaml } from '../../src/load/yaml-dump.ts'
 import { renderDiff } from '../../src/report/diff.ts'
+import { type Display, defaultDisplay } from '../../src/report/display.ts'
 import { renderProblem, renderProblems } from '../../src/report/problem.ts'
 import { renderSafe } from '../../src/report/safe-text.ts'
 import { createStream } from '../../src/report/stream.ts'
@@ -12,15 +15,19 @@ const { clean } = createRedactor()
 const plain = new Chalk({ level: 0 })
 const now = () => new Date('2026-11-23T00:00:00Z')
 
-function textOf(events: readonly RunEvent[], verbosity = 0, showsCustomStats = false): string {
+function textOf(events: readonly RunEvent[], verbosity = 0, display: Partial<Display> = {}): string {
   let text = ''
   const reporter = createTextReporter({
     paint: plain,
     write: more => {
       text += more
     },
+    writeError: more => {
+      text += more.replace(/^(?=.)/gm, '2> ')
+    },
     verbosity,
-    showsCustomStats,
+    display: { ...defaultDisplay, ...display },
+    renderYaml: (data, indent, asBlocks) => dumpYaml(toValue(data), { indent, asBlocks, isFlow: false }),
     readLine: (_, line) => (line === 3 ? '\t- coppy: x' : undefined),
     columns: 30,
   })
@@ -64,7 +71,7 @@ describe('the text reporter', () => {
           task: '1',
           name: clean('copy it'),
           module: 'copy',
-          at: 'a.yml:1:1',
+          place: 'a.yml:1:1',
           handler: false,
         },
         { type: 'host.item', ...task, status: 'changed', label: clean('x') },
@@ -78,7 +85,7 @@ TASK [copy it] ***************
 changed: [web1] => (item=x)
 
 PLAY RECAP *******************
-web1                       : ok=2    changed=1    unreachable=0    failed=0    skipped=0    rescued=0    ignored=0
+web1                       : ok=2    changed=1    unreachable=0    failed=0    skipped=0    rescued=0    ignored=0   
 
 `)
   })
@@ -117,12 +124,13 @@ web1                       : ok=2    changed=1    unreachable=0    failed=0    s
         task: '1',
         name: clean(module),
         module,
-        at: 'a.yml:1:1',
+        place: 'a.yml:1:1',
         handler: false,
       }) as const
     const end = { task: '1', host: 'h', status: 'ok', result: clean('{"b":[1,null],"a":true}') } as const
     const said = { ...end, type: 'host.end', elapsedMs: 1, message: clean('a "b"') } as const
-    expect(textOf([start('debug'), said], 1)).toContain('ok: [h] => {\n    "msg": "a \\"b\\""\n}\n')
+    const debugged = { ...said, result: clean('{"msg":"a \\"b\\"","changed":false}') }
+    expect(textOf([start('debug'), debugged], 1)).toContain('ok: [h] => {\n    "msg": "a \\"b\\""\n}\n')
     const item = { ...end, type: 'host.item', label: clean('x') } as const
     expect(textOf([start('command'), item, said], 1)).toContain(
       'ok: [h] => (item=x) => {"a": true, "b": [1, null]}\n',
@@ -145,7 +153,7 @@ web1                       : ok=2    changed=1    unreachable=0    failed=0    s
       task: '1',
       name: clean('s'),
       module: 'set_stats',
-      at: 'a.yml:1:1',
+      place: 'a.yml:1:1',
       handler: false,
     } as const
     const say = (host: string, data: object, more: object = {}) =>
@@ -166,12 +174,68 @@ web1                       : ok=2    changed=1    unreachable=0    failed=0    s
       { type: 'run.end', run: 'r', exit: 0, recap: { a: recap } },
     ] as const
     expect(textOf(events)).not.toContain('CUSTOM')
-    const lines = textOf(events, 0, true).split('\n')
+    const lines = textOf(events, 0, { showsCustomStats: true }).split('\n')
     expect(lines.slice(lines.findIndex(line => line.startsWith('CUSTOM STATS: *')) + 1)).toEqual([
       '\tb: {"own": 1}',
       '\tRUN: {"d": {"a": 1, "b": 2}, "l": [1, 2], "n": 26, "odd": 1, "t": "xy"}',
       '',
     ])
+  })
+
+  it('shows what the settings of the default callback ask for', () => {
+    const start = (task: string) =>
+      ({
+        type: 'task.start',
+        task,
+        name: clean(`t${task}`),
+        module: 'debug',
+        place: '/a.yml:1:2',
+        handler: false,
+      }) as const
+    const end = (task: string, status: 'ok' | 'changed' | 'skipped' | 'ignored') =>
+      ({
+        type: 'host.end',
+        task,
+        host: 'h',
+        status,
+        elapsedMs: 1,
+        result: clean('{"msg":"a\\nb","x":1}'),
+      }) as const
+    const play = { type: 'play.start', play: '1', name: clean('p'), hosts: ['h'] } as const
+    const tasks = [
+      start('1'),
+      end('1', 'ok'),
+      start('2'),
+      end('2', 'skipped'),
+      start('3'),
+      end('3', 'ignored'),
+    ]
+    expect(
+      textOf([play, ...tasks], 0, { showsOk: false, showsSkipped: false, showsPathOnFailure: true }),
+    ).toBe(`
+PLAY [p] *********************
+
+TASK [t3] ********************
+task path: /a.yml:1
+fatal: [h]: FAILED! => {
+    "msg": "a\\nb"
+}
+...ignoring
+`)
+    const yaml = textOf([start('1'), end('1', 'ignored')], 0, { format: 'yaml', sendsFailuresToStderr: true })
+    expect(yaml).toContain(
+      '2> fatal: [h]: FAILED! => \n2>     msg: |-\n2>         a\n2>         b\n...ignoring',
+    )
+    const free = [{ ...play, free: true }, start('1'), start('2'), end('2', 'changed'), end('1', 'changed')]
+    expect(textOf(free).match(/t\d|changed/g)).toEqual(['t2', 'changed', 't1', 'changed'])
+    const check = [
+      { ...play, check: true },
+      { ...start('1'), check: true },
+    ]
+    expect(textOf(check, 0, { marksCheckMode: true })).toMatch(
+      /PLAY \[p\] \[CHECK MODE\] \*+\n\nTASK \[t1\] \[CHECK MODE\]/,
+    )
+    expect(textOf(check)).not.toContain('CHECK MODE')
   })
 
   it('names a host that failed by a missing role under the counts, which hold it nowhere', () => {
@@ -245,7 +309,7 @@ it('diffs two shown states and says nothing for equal ones', () => {
   const before = { header: '/etc/x (before)', text: 'a\nb\n' }
   expect(renderDiff(before, before)).toBe('')
   expect(renderDiff(before, { header: '/etc/x (after)', text: 'a\nc\n' })).toBe(
-    '--- /etc/x (before)\n+++ /etc/x (after)\n@@ -1,2 +1,2 @@\n a\n-b\n+c\n',
+    '--- before: /etc/x (before)\n+++ after: /etc/x (after)\n@@ -1,2 +1,2 @@\n a\n-b\n+c\n',
   )
 })
 

@@ -16,6 +16,7 @@ const library = {
   'roles/r/library/json.sh': '#!/bin/sh\n# WANT_JSON\nprintf \'{"msg": "it", "given": %s}\' "$(cat "$1")"\n',
   'roles/r/tasks/main.yml':
     '- json: {a: [1], b: {c: yes}}\n  register: r\n- debug: {msg: "= {{ r.given | to_json }}"}\n',
+  'library/odd': '#!/usr/lib/no/python\nprint("Hi")\nprint("{\\"msg\\": \\"it\\"}")\nprint("Bye")\n',
   'library/bad': '#!/bin/sh\necho oops\n',
   'library/own.py': python,
   'library/one': answer({
@@ -36,6 +37,14 @@ it('a program gets its options and the environment, and answers in JSON', async 
   const task = "  tasks: [{say: {word: it's}, environment: {WHO: me}}]\n"
   expect(await run(task)).toEqual(["changed: it's for me"])
   expect(await run('  roles: [r]\n')).toEqual(['ok: it', 'ok: = {"a": [1], "b": {"c": true}}'])
+})
+
+it('Python is the host’s or the one that a variable names, and what comes behind the answer is a warning', async () => {
+  const play =
+    '  tasks: [{odd: , register: r}, {debug: {msg: "= {{ r.warnings }}"}}, {odd: , vars: {ansible_python_interpreter: /no/x}}]\n'
+  const [ok, warned, failed] = await run(play)
+  expect([ok, failed]).toEqual(['ok: it', 'failed: odd did not answer in JSON'])
+  expect(warned).toContain('had junk after the JSON data: Bye')
 })
 
 it('one that gives no JSON has failed, and one in Ansible’s Python is no module', async () => {

@@ -13,6 +13,7 @@ import {
   filePassword,
   givenPassword,
   parseVaultId,
+  type VaultPassword,
 } from '../../src/secrets/vault-passwords.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'rota-vault-'))
@@ -132,9 +133,24 @@ describe('passwords', () => {
     ['missing', () => join(folder, 'nowhere'), 'there is no such file'],
     ['empty', () => file('empty', '\n'), 'it is empty'],
     ['a failing script', () => file('failing', '#!/bin/sh\nexit 3\n', 0o700), 'ended with 3'],
-    ['itself a vault', () => file('vaulted', seal('x', 'y')), 'itself in a vault'],
+    ['itself a vault', () => file('vaulted', seal('x', 'y')), 'must be specified to decrypt'],
   ])('that are %s are refused', (_, path, said) => {
     expect(saidBy(() => filePassword('default', path()).read())).toContain(said)
+  })
+  it('that are themselves in a vault are opened with those before them', () => {
+    const outer = givenPassword('default', secret('outer'))
+    const inner = filePassword('default', file('inner', seal('inner\n', 'outer')), [outer])
+    expect(createVaultOpener([inner]).open(seal('x', 'inner'), 'v').plain.toString()).toBe('x')
+  })
+  it('that cannot be read are warned of when another one is right, and an error when none is', () => {
+    const lost = filePassword('default', join(folder, 'nowhere'))
+    const heard: string[] = []
+    const open = (passwords: readonly VaultPassword[]) =>
+      createVaultOpener(passwords, { warn: error => heard.push(error.message) }).open(seal('x', 'one'), 'v')
+    expect(open([lost, givenPassword('default', secret('one'))]).plain.toString()).toBe('x')
+    expect(heard).toEqual([expect.stringContaining('there is no such file')])
+    expect(saidBy(() => open([lost]))).toContain('there is no such file')
+    expect(heard.length).toBe(1)
   })
   it('are named LABEL@SOURCE', () => {
     expect(parseVaultId('prod@a@b', 'default')).toEqual({ label: 'prod', source: 'a@b' })

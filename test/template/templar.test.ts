@@ -145,7 +145,10 @@ describe('errors', () => {
     expect(
       failure(() => templar.renderFile('#jinja2: autoescape: True\n', 'x.j2', scopeOf({}))).message,
     ).toContain('autoescape')
-    expect(failure(() => evaluate("['x', omit] | join")).message).toContain('omit')
+    expect(evaluate("['x', omit] | join")).toBe('x__omit_place_holder__')
+    expect(evaluate("'%r' | format(nothing)")).toBe(
+      "AnsibleUndefined(hint=None, obj=missing, name='nothing')",
+    )
     expect(failure(() => evaluate('range')).message).toContain("the function 'range'")
   })
 })

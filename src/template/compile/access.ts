@@ -27,7 +27,7 @@ function missing(of: Py, name: Py): Undefined {
   const label =
     name instanceof Secret ? `[secret ${name.label}]` : typeof name === 'number' ? String(name) : toText(name)
   if (typeof name === 'number')
-    return new Undefined(`${ownerName(of)} has no element ${label}`, { variable: label })
+    return new Undefined(`${ownerName(of).replaceAll("'", '')} has no element ${label}`, { variable: label })
   const known = isDict(of) ? () => [...of.keys()].filter(key => typeof key === 'string') : undefined
   return new Undefined(`${ownerName(of)} has no attribute ${quoteText(label)}`, { variable: label, known })
 }

@@ -67,6 +67,7 @@ export interface Compiler {
 }
 
 const DEEPEST_RESULT = 200
+const LONGEST_LEAD = 200
 
 /** A template whose text is secret: neither what it renders to nor a message about it shows that text. */
 export function hideTemplate(label: string, render: () => Py): Py {
@@ -129,7 +130,9 @@ export class Session {
       return this.render(template)
     } catch (error) {
       if (!(error instanceof Fault) || error.kind !== 'undefined') throw error
-      return new Undefined(error.message, error)
+      // As in Ansible the message names the template that something was missing in.
+      const lead = template.secretLabel === undefined ? `${template.text.slice(0, LONGEST_LEAD)}: ` : ''
+      return new Undefined(`${lead}${error.message}`, error)
     }
   }
   render(template: Template, keepsText = false): Py {

@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { basename, isAbsolute, join } from 'node:path'
+import { isVaultText } from '../../core/ansible-text.ts'
 import { Secret } from '../../core/secret.ts'
 import { type FolderKind, findFile, readText, searchFolders } from '../compile/loader.ts'
 import type { Runtime } from '../compile/runtime.ts'
@@ -29,7 +30,7 @@ export function needFile(session: Session, kind: FolderKind, name: string): stri
 function fileText(term: Py, options: Args, { session }: Runtime): Py {
   const path = needFile(session, 'files', termText(term))
   const text = readText(session, path)
-  const isVault = text.startsWith('$ANSIBLE_VAULT;')
+  const isVault = isVaultText(text)
   const plain = isVault ? openVault(session, text, path) : text
   const stripped = options.flag('rstrip') ? strip(plain, null, 'right') : plain
   const content = options.flag('lstrip') ? strip(stripped, null, 'left') : stripped
@@ -88,7 +89,7 @@ function rendered(term: Py, options: Args, runtime: Runtime): Py {
   )
   const extra = options.value('template_vars')
   const source = readText(session, path)
-  const isVault = source.startsWith('$ANSIBLE_VAULT;')
+  const isVault = isVaultText(source)
   const render = (plain: string): Py =>
     session.compiler
       .fileTemplate(plain, path, syntax)

@@ -39,6 +39,10 @@ class Operands {
   }
 }
 
+/** What Ansible shows of a variable that there is not. */
+const reprOf = ({ variable }: Undefined): string =>
+  `AnsibleUndefined(hint=None, obj=missing, name=${toRepr(variable ?? null)})`
+
 /** Python's `format % values`. */
 export function percentFormat(format: string, values: Py): string {
   if (values instanceof Undefined) values.fail()
@@ -51,7 +55,7 @@ export function percentFormat(format: string, values: Py): string {
       const wide = operands.size(width) ?? 0
       const precise = operands.size(precision)
       const value = name === undefined ? operands.take() : operands.named(name)
-      if (value instanceof Undefined) value.fail()
+      if (value instanceof Undefined) return letter === 'r' ? reprOf(value) : value.fail()
       return pad(convert(value, letter, flags, precise), letter, flags, wide)
     },
   )

@@ -44,7 +44,8 @@ function objectRepr(value: Py, depth: number): string {
     return `{${[...value].map(([key, member]) => `${toRepr(key, depth)}: ${toRepr(member, depth)}`).join(', ')}}`
   if (value instanceof Markup) return `Markup(${quoteText(value.html)})`
   if (value instanceof Thing) return thingText(value)
-  if (value === OMIT) throw runtimeFault('omit stands for a whole argument; it cannot be part of a text')
+  // As part of a text it omits nothing; Ansible's mark, by which a reader can tell what it came from.
+  if (value === OMIT) return '__omit_place_holder__'
   if (value instanceof Template) throw runtimeFault('a template is not evaluated here')
   return String(value)
 }

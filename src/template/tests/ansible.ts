@@ -1,3 +1,4 @@
+import { parseTruth } from '../../core/ansible-text.ts'
 import { Secret } from '../../core/secret.ts'
 import type { TestSet } from '../compile/language.ts'
 import { runtimeFault } from '../fault.ts'
@@ -33,9 +34,7 @@ function asyncFlag(name: 'started' | 'finished'): (value: Py) => boolean {
 }
 function convertedTruth(value: Py, args: Args): boolean {
   if (!args.flag('convert_bool') || !isText(value)) return isTrue(value)
-  const word = toText(value).toLowerCase()
-  if (['yes', 'on', '1', 'true', 'y', 't'].includes(word)) return true
-  return ['no', 'off', '0', 'false', 'n', 'f'].includes(word) ? false : isTrue(value)
+  return parseTruth(toText(value)) ?? isTrue(value)
 }
 
 const comparisons: Readonly<Record<string, (order: number) => boolean>> = {
