@@ -47,6 +47,16 @@ export interface Link {
 
 export type ScriptParams = Readonly<Record<string, string | number | boolean | Secret | undefined>>
 
+/** A list as params `NAME0`, `NAME1`, …: each of them is one text. */
+export function listParams(name: string, items: readonly (string | Secret)[]): ScriptParams {
+  return Object.fromEntries(items.map((item, i) => [`${name}${i}`, item]))
+}
+
+/** The words of a command line: `argc`, and `arg0`, `arg1`, …, of which a script makes its `"$@"` again. */
+export function argvParams(words: readonly string[]): ScriptParams {
+  return { argc: words.length, ...listParams('arg', words) }
+}
+
 /**
  * One run of a script. What the script sees:
  * - `$p_NAME` for each param (booleans as 1 or 0; undefined ones are unset; no NUL). By stdin frame: never argv, environment or file.

@@ -1,5 +1,6 @@
 import type { Outcome, Target } from '../core/module.ts'
 import type { Args } from '../core/params.ts'
+import { argvParams } from '../core/remote.ts'
 import { joinScripts, sh } from '../core/script.ts'
 import { type ComposeProject, composeCli, composeParams } from '../resources/compose.ts'
 
@@ -125,8 +126,7 @@ export async function runCompose(
   const ran = await t.run(stack, {
     ...composeParams(project),
     v2_only: v2Only,
-    argc: words.length,
-    ...Object.fromEntries(words.map((word, i) => [`arg${i}`, word])),
+    ...argvParams(words),
   })
   const { problem: why, before = '', after = '' } = ran.values
   const stderr = ran.stderr.toString('utf8').trim()

@@ -1,7 +1,7 @@
 import { problem } from '../core/error.ts'
 import { defineAction, type Outcome, type Target } from '../core/module.ts'
 import type { Args } from '../core/params.ts'
-import type { Ran } from '../core/remote.ts'
+import { argvParams, type Ran } from '../core/remote.ts'
 import { sh } from '../core/script.ts'
 import { accept } from '../resources/file.ts'
 import { parseWords } from './command-words.ts'
@@ -70,8 +70,7 @@ async function call(t: Target, args: NpmArgs, words: readonly string[], mode: 'l
       path: args.path ?? '',
       make: mode === 'do' && args.name !== undefined,
       check: t.check || mode === 'look',
-      argc: all.length,
-      ...Object.fromEntries(all.map((word, i) => [`arg${i}`, word])),
+      ...argvParams(all),
     }),
   )
 }

@@ -1,6 +1,7 @@
 import { problem } from '../core/error.ts'
 import { defineAction, type Outcome, type Target } from '../core/module.ts'
 import type { Args } from '../core/params.ts'
+import { argvParams, listParams } from '../core/remote.ts'
 import { sh } from '../core/script.ts'
 import { accept } from '../resources/file.ts'
 import { parseWords } from './command-words.ts'
@@ -163,9 +164,6 @@ function splitNames(names: readonly string[]): readonly string[] {
   return parts
 }
 
-const wordParams = (words: readonly string[], name: string) =>
-  Object.fromEntries(words.map((word, i) => [`${name}${i}`, word]))
-
 function isChanged(t: Target, args: PipArgs, values: Readonly<Record<string, string>>): boolean {
   if (values['created'] === '1') return true
   if (!t.check) return args.state === 'forcereinstall' || values['before'] !== values['after']
@@ -222,13 +220,12 @@ export const pip = defineAction({
         virtualenv: args.virtualenv ?? '',
         chdir: args.chdir ?? '',
         venvc: venv.length,
-        ...wordParams(venv, 'venv'),
+        ...listParams('venv', venv),
         python: args.virtualenv_python ?? '',
         site: args.virtualenv_site_packages,
         executable: args.executable ?? '',
         check: t.check,
-        argc: isOnlyVenv ? 1 : words.length,
-        ...wordParams(isOnlyVenv ? ['check'] : words, 'arg'),
+        ...argvParams(isOnlyVenv ? ['check'] : words),
       }),
     )
     const stderr = ran.stderr.toString().trim()

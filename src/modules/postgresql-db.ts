@@ -4,8 +4,7 @@ import type { Args } from '../core/params.ts'
 import { transferPostgres } from '../resources/postgres-file.ts'
 import { renderIdentifier, renderLiteral, runSql, type Via } from '../resources/postgres-via.ts'
 import { parseWords } from './command-words.ts'
-import { loginParams, viaOf } from './postgresql-login.ts'
-import { refuseAll } from './refused.ts'
+import { loginParams, loginRefused, viaOf } from './postgresql-login.ts'
 
 const { login_db: _, ...login } = loginParams
 const params = {
@@ -169,10 +168,7 @@ export const postgresqlDb = defineAction({
     'A dump is in place only when it is whole, with mode 0600. The format `.dir` is not supported.',
   ],
   params,
-  refused: refuseAll(
-    'connections are made as the login options say; roles and privileges are SQL for postgresql_query',
-    'ca_cert connect_params session_role ssl_cert ssl_key ssl_mode ssl_rootcert trust_input',
-  ),
+  refused: loginRefused,
   foresees: true,
   returns: {
     db: { doc: 'The database.' },

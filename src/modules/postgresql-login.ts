@@ -3,6 +3,7 @@ import type { Args } from '../core/params.ts'
 import { Secret } from '../core/secret.ts'
 import type { Via } from '../resources/postgres-via.ts'
 import { composeServiceOf, composeServiceParams } from './compose-service.ts'
+import { refuseAll } from './refused.ts'
 
 /** How the database is reached: options that all postgresql modules share. */
 export const loginParams = {
@@ -36,6 +37,17 @@ export const loginParams = {
     doc: 'The target’s psql over its local socket; psql in a compose service; or the wire protocol over a connection made by the target’s sshd, which needs no program there. Default: compose with compose_service, forward with a password or a host, else psql.',
   },
   ...composeServiceParams,
+} as const
+
+/** Options of Ansible's modules that none of these has. */
+export const loginRefused = {
+  ...refuseAll(
+    'the way to the server is inside SSH: leave it out; a server elsewhere is reached with psql on the target (via: psql)',
+    'ca_cert ssl_cert ssl_key ssl_mode ssl_rootcert',
+  ),
+  connect_params: 'use the login options; others are in the environment of psql (PGOPTIONS) on the target',
+  session_role: 'log in as that role (login_user), or SET ROLE in postgresql_query',
+  trust_input: 'leave it out: names and values are always quoted',
 } as const
 
 type Login = Args<typeof loginParams>

@@ -2,16 +2,18 @@ import { problem } from '../core/error.ts'
 import { defineState } from '../core/module.ts'
 import type { Args } from '../core/params.ts'
 import { isSameSecret, type Secret } from '../core/secret.ts'
+import { isSameState } from '../core/value.ts'
 import {
   defaultAttributes,
   type RoleAttributes,
   type RoleState,
   readRole,
+  renderShownChange,
   writeRole,
 } from '../resources/postgres.ts'
 import type { Via } from '../resources/postgres-via.ts'
 import { createVerifier, isPasswordOf, isVerifier, SALT_BYTES } from '../resources/scram.ts'
-import { loginParams, viaOf } from './postgresql-login.ts'
+import { loginParams, loginRefused, viaOf } from './postgresql-login.ts'
 import { refuseAll } from './refused.ts'
 
 const params = {
@@ -35,6 +37,11 @@ const params = {
   expires: {
     type: 'string',
     doc: 'When the password ends: `2027-01-31`, `2027-01-31 12:00:00+01:00` (UTC without an offset) or `infinity`.',
+  },
+  no_password_changes: {
+    type: 'bool',
+    default: false,
+    doc: 'The password is only for a role that is made here: of one that is there it is not looked at.',
   },
   encrypted: {
     type: 'bool',
@@ -121,7 +128,9 @@ function wantPresent({ args, flags, verifier }: Input, before: RoleState): RoleS
     ...(args.conn_limit === undefined ? {} : { connlimit: args.conn_limit }),
     ...(args.expires === undefined ? {} : { validuntil: parseExpires(args.expires) }),
   }
-  const keeps = args.password === undefined || isInForce(before.verifier, args.password, before.role)
+  const isLeft = args.no_password_changes && before.exists
+  const keeps =
+    isLeft || args.password === undefined || isInForce(before.verifier, args.password, before.role)
   return { ...before, exists: true, attributes, verifier: keeps ? before.verifier : (verifier ?? null) }
 }
 
@@ -141,11 +150,16 @@ export const postgresqlUser = defineState<typeof params, RoleState, Input>({
     'The login role has to be a superuser, since the stored verifier in pg_authid is what is compared. Members and rights of roles are not managed here.',
   ],
   params,
-  refused: refuseAll(
-    'grant it with postgresql_query',
-    'ca_cert comment connect_params fail_on_role fail_on_user groups no_password_changes priv session_role ssl_cert ssl_key ssl_mode ssl_rootcert trust_input',
-  ),
-  returns: { user: { doc: 'The role.' } },
+  refused: {
+    ...loginRefused,
+    ...refuseAll('use SQL with postgresql_query: GRANT …, COMMENT ON ROLE …', 'comment groups priv'),
+    ...refuseAll('leave it out: a role that cannot be dropped is an error', 'fail_on_role fail_on_user'),
+  },
+  returns: {
+    user: { doc: 'The role.' },
+    user_removed: { doc: 'With `state: absent`: whether it was there.' },
+    queries: { doc: 'What was sent to change it; for the verifier stands `%(password)s`.' },
+  },
   examples: `
 - name: The application's new password
   community.postgresql.postgresql_user:
@@ -171,6 +185,10 @@ export const postgresqlUser = defineState<typeof params, RoleState, Input>({
   reread: (t, state) => readRole(t, state.via, state.role),
   want: (input, before) => (input.args.state === 'absent' ? wantAbsent(before) : wantPresent(input, before)),
   write: writeRole,
-  result: ({ args }) => ({ user: args.name }),
+  result: ({ args }, before, after) => ({
+    user: args.name,
+    ...(args.state === 'absent' ? { user_removed: before.exists } : {}),
+    queries: isSameState(before, after) ? [] : [renderShownChange(before, after)],
+  }),
   show: state => ({ header: `role ${state.role}`, text: renderRole(state) }),
 })

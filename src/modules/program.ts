@@ -1,5 +1,5 @@
 import type { Outcome, Target } from '../core/module.ts'
-import type { Ran, ScriptParams } from '../core/remote.ts'
+import { argvParams, type Ran, type ScriptParams } from '../core/remote.ts'
 import { joinScripts, sh } from '../core/script.ts'
 import { Secret } from '../core/secret.ts'
 import { pathScript } from '../resources/path-script.ts'
@@ -111,10 +111,6 @@ if [ "$i" -eq "$p_before" ]; then set -- "$@" "$file"; fi
 `,
 )
 
-function argvParams(argv: readonly string[]): ScriptParams {
-  return { argc: argv.length, ...Object.fromEntries(argv.map((word, i) => [`arg${i}`, word])) }
-}
-
 function startParams(start: Program['start']): ScriptParams {
   if ('file' in start)
     return { before: start.executable.length, ...argvParams([...start.executable, ...start.argv]) }
@@ -198,7 +194,7 @@ export function outcomeOf(started: Started, cmd: unknown, strip: boolean): Outco
     return {
       changed: false,
       msg: `Did not run command since '${started.path}' ${started.why}`,
-      values: { ...nothing, cmd, rc: 0, stdout, stdout_lines: [stdout] },
+      values: { ...nothing, cmd, rc: 0, stdout, stdout_lines: [stdout], start: null, end: null, delta: null },
     }
   }
   // What a program would do is known only by creates and removes; the rest is skipped, in Ansible's words.

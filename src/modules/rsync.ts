@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { problem } from '../core/error.ts'
 import type { Target } from '../core/module.ts'
-import type { Ran } from '../core/remote.ts'
+import { argvParams, type Ran } from '../core/remote.ts'
 import { sh } from '../core/script.ts'
 import { renderInstallHint } from '../resources/missing-program.ts'
 
@@ -76,11 +76,7 @@ function readWords(socket: Socket): Promise<readonly string[]> {
 async function serve(t: Target, socket: Socket, program: string): Promise<Ran> {
   const words = await readWords(socket)
   // With --protect-args no path is among these words; rsync sends them over the channel.
-  const params = {
-    program,
-    argc: words.length,
-    ...Object.fromEntries(words.map((word, i) => [`arg${i}`, word])),
-  }
+  const params = { program, ...argvParams(words) }
   // Streams of their own for each direction: whoever is done with one may destroy it.
   const [input, output] = [new PassThrough(), new PassThrough()]
   socket.pipe(input)

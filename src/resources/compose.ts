@@ -1,4 +1,4 @@
-import type { ScriptParams } from '../core/remote.ts'
+import { listParams, type ScriptParams } from '../core/remote.ts'
 import { sh } from '../core/script.ts'
 
 /** A compose project as the operator's own command line names it. Plain data: part of a role's state. */
@@ -43,8 +43,8 @@ export function composeParams(project: ComposeProject): ScriptParams {
     env_file: project.env_file ?? '',
     project_name: project.project_name ?? '',
     files: project.files.length,
-    ...Object.fromEntries(project.files.map((file, i) => [`file${i}`, file])),
+    ...listParams('file', project.files),
     options: options.length,
-    ...Object.fromEntries(options.map((word, i) => [`option${i}`, word])),
+    ...listParams('option', options),
   }
 }

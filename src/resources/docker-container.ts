@@ -1,6 +1,6 @@
 import { problem } from '../core/error.ts'
 import type { Target } from '../core/module.ts'
-import type { ScriptParams } from '../core/remote.ts'
+import { argvParams, listParams, type ScriptParams } from '../core/remote.ts'
 import { sh } from '../core/script.ts'
 import type { Secret } from '../core/secret.ts'
 import { requireUnchanged } from './conflict.ts'
@@ -152,25 +152,22 @@ export async function rereadContainer(
 }
 
 function recipeParams(recipe: ContainerRecipe | null): ScriptParams {
-  const numbered = (words: readonly (string | Secret)[], prefix: string) =>
-    Object.fromEntries(words.map((word, i) => [`${prefix}${i}`, word]))
   const { words = [], env = [], networks = [] } = recipe ?? {}
   return {
-    argc: words.length,
-    ...numbered(words, 'arg'),
+    ...argvParams(words),
     envc: env.length,
-    ...numbered(
-      env.map(one => one.name),
+    ...listParams(
       'envn',
+      env.map(one => one.name),
     ),
-    ...numbered(
-      env.map(one => one.value),
+    ...listParams(
       'envv',
+      env.map(one => one.value),
     ),
     netc: networks.length,
     ...Object.assign(
       {},
-      ...networks.map((one, i) => ({ [`net${i}c`]: one.length, ...numbered(one, `net${i}w`) })),
+      ...networks.map((one, i) => ({ [`net${i}c`]: one.length, ...listParams(`net${i}w`, one) })),
     ),
   }
 }

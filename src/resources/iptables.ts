@@ -1,6 +1,6 @@
 import { problem } from '../core/error.ts'
 import type { Target } from '../core/module.ts'
-import type { Ran } from '../core/remote.ts'
+import { argvParams, type Ran } from '../core/remote.ts'
 import { sh } from '../core/script.ts'
 import { isSameState } from '../core/value.ts'
 import { accept } from './file.ts'
@@ -69,10 +69,6 @@ const restoreScript = sh`
 if [ -n "$p_wait" ]; then "$p_program-restore" -w "$p_wait" --noflush; else "$p_program-restore" --noflush; fi || rt_fail "$p_program-restore failed"
 `
 
-const wordParams = (words: readonly string[]) => ({
-  argc: words.length,
-  ...Object.fromEntries(words.map((word, i) => [`arg${i}`, word])),
-})
 const placeParams = ({ program, wait, table, chain }: FirewallTerms) => ({
   program,
   wait,
@@ -82,7 +78,7 @@ const placeParams = ({ program, wait, table, chain }: FirewallTerms) => ({
 
 /** Throws E_TASK: no program, no right, a rule that is none. */
 export async function readFirewall(t: Target, terms: FirewallTerms): Promise<FirewallState> {
-  const ran = accept(t, await t.run(lookScript, { ...placeParams(terms), ...wordParams(terms.rule ?? []) }))
+  const ran = accept(t, await t.run(lookScript, { ...placeParams(terms), ...argvParams(terms.rule ?? []) }))
   const { chain, rule, rules = '' } = ran.values
   const lines = rules.split('\n').filter(line => line !== '')
   const policy = terms.chain === null ? undefined : lines.find(line => line.startsWith('-P '))
@@ -108,7 +104,7 @@ async function change(
   words: readonly string[] = [],
   number = '',
 ): Promise<Ran> {
-  return accept(t, await t.run(changeScript, { ...placeParams(terms), verb, number, ...wordParams(words) }))
+  return accept(t, await t.run(changeScript, { ...placeParams(terms), verb, number, ...argvParams(words) }))
 }
 
 /** The number at which the rule stood that is missing now; undefined when more than that has changed since. */

@@ -1,5 +1,6 @@
 import { problem } from '../core/error.ts'
 import type { Target } from '../core/module.ts'
+import { argvParams } from '../core/remote.ts'
 import { joinScripts, sh } from '../core/script.ts'
 import { readDump, writeDump } from './dump-file.ts'
 import { clientParams, clientScripts, type MysqlVia, renderOption } from './mysql-via.ts'
@@ -26,8 +27,7 @@ export async function transferMysql(
     ...clientParams(via),
     target,
     first: true,
-    argc: words.length,
-    ...Object.fromEntries(words.map((word, i) => [`arg${i}`, word])),
+    ...argvParams(words),
   }
   const stdin = renderOption(via.passwords[0] ?? null)
   const ran = await t.run(via.compose === null ? scripts.here : scripts.inContainer, params, { stdin })

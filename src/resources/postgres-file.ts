@@ -1,5 +1,6 @@
 import { problem } from '../core/error.ts'
 import type { Target } from '../core/module.ts'
+import { argvParams } from '../core/remote.ts'
 import { joinScripts, sh } from '../core/script.ts'
 import { composeCli, composeParams } from './compose.ts'
 import { readDump, writeDump } from './dump-file.ts'
@@ -82,8 +83,7 @@ export async function transferPostgres(t: Target, via: Via, transfer: Transfer):
     program,
     target,
     first: false,
-    argc: words.length,
-    ...Object.fromEntries(words.map((word, i) => [`arg${i}`, word])),
+    ...argvParams(words),
   }
   const ran = await t.run(scripts[via.kind][kind], params)
   if (ran.exit === 0) return

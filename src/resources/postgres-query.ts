@@ -2,7 +2,7 @@ import { problem } from '../core/error.ts'
 import type { Target } from '../core/module.ts'
 import { reveal, Secret } from '../core/secret.ts'
 import { fromValue, isDict, type Value } from '../core/value.ts'
-import { type Answer, quietLog, renderLiteral, runSql, type Via } from './postgres-via.ts'
+import { type Answer, quietLog, renderIdentifier, renderLiteral, runSql, type Via } from './postgres-via.ts'
 
 /** A statement of the user's and its arguments: `%s` or `%(name)s` in the text, as psycopg has them. */
 export interface Query {
@@ -10,7 +10,20 @@ export interface Query {
   readonly positional: readonly Value[] | undefined
   readonly named: ReadonlyMap<Value, Value> | undefined
 }
+export interface QueryOptions {
+  /** Each by itself, and not all in one transaction. */
+  readonly autocommit: boolean
+  /** The server is told to refuse what writes. */
+  readonly isReading: boolean
+  /** Schemas; none: as the server has it. */
+  readonly searchPath: readonly string[]
+}
 export interface QueryResult {
+  /** The statement with its arguments, as it was sent; a Secret where one of them is. */
+  readonly text: string | Secret
+  /** What the server calls it: `INSERT 0 2`, `CREATE TABLE`. */
+  readonly tag: string
+
   readonly rows: readonly Readonly<Record<string, unknown>>[]
   readonly rowCount: number
   /** The first word of the statement, in capitals. */
@@ -58,7 +71,8 @@ function renderQuery({ text, positional, named }: Query): string {
   return filled
 }
 
-function commandOf(text: string): string {
+/** The first word of a statement, in capitals. */
+export function commandOf(text: string): string {
   const bare = text.replace(/^(?:\s|\(|--.*(?:\n|$)|\/\*[\s\S]*?\*\/)+/, '')
   return /^\w+/.exec(bare)?.[0].toUpperCase() ?? ''
 }
@@ -85,7 +99,27 @@ function renderSent(text: string): string {
   return kind === 'count' ? counted(text) : text
 }
 
-function parseAnswer(text: string, answer: Answer): QueryResult {
+/** Words between the verb and the kind of object that are no part of a command's tag; what stands for ROLE; kinds of two words. */
+const BETWEEN =
+  /^(?:OR|REPLACE|UNIQUE|TEMP|TEMPORARY|UNLOGGED|GLOBAL|LOCAL|RECURSIVE|CONSTRAINT|TRUSTED|PROCEDURAL)$/
+const TWO_WORDS = /^(?:ACCESS|DEFAULT|EVENT|FOREIGN|LARGE|MATERIALIZED|USER MAPPING)/
+
+/** The tag that the server gives a command, from its text: psql says it only where nothing else is to be read. */
+function tagOf(text: string, rowCount: number): string {
+  const bare = text.replace(/--.*|\/\*[\s\S]*?\*\//g, ' ').toUpperCase()
+  const [verb = '', ...rest] = bare.match(/\w+/g) ?? []
+  if (verb === 'INSERT') return `INSERT 0 ${rowCount}`
+  if (['UPDATE', 'DELETE', 'MERGE'].includes(verb)) return `${verb} ${rowCount}`
+  if (['SELECT', 'VALUES', 'TABLE', 'WITH'].includes(verb)) return `SELECT ${rowCount}`
+  if (verb === 'TRUNCATE' || verb === 'LOCK') return `${verb} TABLE`
+  if (!['CREATE', 'ALTER', 'DROP', 'REFRESH'].includes(verb)) return verb
+  const [first = '', second = ''] = rest.filter(word => !BETWEEN.test(word))
+  if (TWO_WORDS.test(`${first} ${second}`)) return `${verb} ${first} ${second}`
+  return `${verb} ${first === 'USER' || first === 'GROUP' ? 'ROLE' : first}`
+}
+
+type Answered = Omit<QueryResult, 'text' | 'tag'>
+function parseAnswer(text: string, answer: Answer): Answered {
   const command = commandOf(text)
   const said = answer.rows.join('\n')
   const kind = kindOf(text)
@@ -115,20 +149,29 @@ export async function runQueries(
   t: Target,
   via: Via,
   queries: readonly Query[],
-  autocommit: boolean,
+  { autocommit, isReading, searchPath }: QueryOptions,
 ): Promise<readonly QueryResult[]> {
   const texts = queries.map(renderQuery)
-  const isSecret = queries.some(
+  const areSecret = queries.map(
     ({ text, positional = [], named }) =>
       text instanceof Secret || positional.some(hasSecret) || [...(named?.values() ?? [])].some(hasSecret),
   )
-  const start = [...(isSecret ? [quietLog] : []), ...(autocommit ? [] : ['BEGIN'])]
+  const isSecret = areSecret.includes(true)
+  const start = [
+    ...(isSecret ? [quietLog] : []),
+    ...(searchPath.length === 0 ? [] : [`SET search_path TO ${searchPath.map(renderIdentifier).join(', ')}`]),
+    ...(autocommit && !isReading ? [] : [isReading ? 'BEGIN READ ONLY' : 'BEGIN']),
+  ]
   const statements = [
     ...start,
     ...texts.map(text => new Secret(renderSent(text), 'query')),
-    ...(autocommit ? [] : ['COMMIT']),
+    ...(autocommit && !isReading ? [] : ['COMMIT']),
   ]
-  const answers = await runSql(t, via, { statements, writes: true, foreign: true })
+  const answers = await runSql(t, via, { statements, writes: !isReading, foreign: true })
   check(answers, statements.length)
-  return texts.map((text, i) => parseAnswer(text, answers[start.length + i]!))
+  return texts.map((text, i) => {
+    const answered = parseAnswer(text, answers[start.length + i]!)
+    const shown = areSecret[i] ? new Secret(text, 'query') : text
+    return { ...answered, text: shown, tag: tagOf(text, answered.rowCount) }
+  })
 }

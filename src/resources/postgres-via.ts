@@ -270,7 +270,8 @@ export function runSql(t: Target, via: Via, sql: Sql): Promise<readonly Answer[]
 
 /** Text as a SQL literal that reads the same whatever standard_conforming_strings says. No NUL: PostgreSQL has none. */
 export function renderLiteral(text: string): string {
-  return `E'${text.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`
+  const escaped = text.includes('\\') ? 'E' : ''
+  return `${escaped}'${text.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`
 }
 export function renderIdentifier(name: string): string {
   return `"${name.replaceAll('"', '""')}"`

@@ -1,6 +1,6 @@
 import { problem } from '../core/error.ts'
 import type { Target } from '../core/module.ts'
-import { reveal, Secret } from '../core/secret.ts'
+import { isSameSecret, reveal, Secret } from '../core/secret.ts'
 import type { State } from '../core/value.ts'
 import { type Answer, quietLog, renderIdentifier, renderLiteral, runSql, type Via } from './postgres-via.ts'
 
@@ -120,6 +120,17 @@ function renderChange(before: RoleState, after: RoleState): string {
   if (!after.exists) return `DROP ROLE ${role}`
   const options = renderOptions(before.attributes ?? defaultAttributes, before, after)
   return before.exists ? `ALTER ROLE ${role} ${options}` : `CREATE ROLE ${role} ${options}`
+}
+
+/** The change for people: without any verifier. */
+export function renderShownChange(before: RoleState, after: RoleState): string {
+  const isSame =
+    before.verifier === after.verifier ||
+    (before.verifier !== null && after.verifier !== null && isSameSecret(before.verifier, after.verifier))
+  const shown = new Secret('%(password)s', 'password')
+  const verifier = after.verifier === null ? null : shown
+  const old = isSame ? verifier : before.verifier
+  return renderChange({ ...before, verifier: old }, { ...after, verifier })
 }
 
 /**

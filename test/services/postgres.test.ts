@@ -9,7 +9,7 @@ import { isSameState } from '../../src/core/value.ts'
 import { postgresqlUser } from '../../src/modules/postgresql-user.ts'
 import type { RoleState } from '../../src/resources/postgres.ts'
 import { createVerifier, isPasswordOf } from '../../src/resources/scram.ts'
-import { asState } from '../modules/harness.ts'
+import { asState, withDefaults } from '../modules/harness.ts'
 import { type Database, missing, startPostgres } from './postgres.ts'
 import { applyState, makeTarget } from './target.ts'
 
@@ -173,6 +173,29 @@ describe.each(ways)('by %s', way => {
     expect(await row()).toMatchObject({ rolcanlogin: true, rolcreatedb: true, rolpassword })
     await made.undo()
     expect(await row()).toBeUndefined()
+  })
+
+  it.skipIf(skipped)('shows what it sends, and leaves a password alone when told to', async () => {
+    const role = `told_${way.replaceAll(' ', '_')}`
+    const t = makeTarget()
+    const module = asState(postgresqlUser)
+    const queries = async (args: object, isGone = false) => {
+      const full = withDefaults(module, { name: role, ...login(way, folder), ...args })
+      const done = await applyState(t, module, full)
+      const result = module.result!(await module.prepare!(t, full), done.before, done.after)
+      expect(result['user_removed']).toBe(isGone ? done.changed : undefined)
+      return result['queries']
+    }
+    expect(await queries({ password: secret('pw') })).toEqual([
+      `CREATE ROLE "${role}" LOGIN PASSWORD '%(password)s'`,
+    ])
+    expect(await queries({ password: secret('pw') })).toEqual([])
+    expect(await queries({ password: secret('other'), no_password_changes: true })).toEqual([])
+    expect(await queries({ password: secret('other'), conn_limit: 2 })).toEqual([
+      `ALTER ROLE "${role}" CONNECTION LIMIT 2 PASSWORD '%(password)s'`,
+    ])
+    expect(await queries({ state: 'absent' }, true)).toEqual([`DROP ROLE "${role}"`])
+    expect(await queries({ state: 'absent' }, true)).toEqual([])
   })
 
   it.skipIf(skipped)('recovery reads from the state alone', async () => {

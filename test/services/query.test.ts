@@ -42,6 +42,46 @@ describe.each(['psql', 'forward'] as const)('by %s', way => {
     expect((await ask({ query: 'VALUES (1), (2) -- two' })).values['rowcount']).toBe(2)
   })
 
+  it.skipIf(skipped)('says what was asked and what became of it, in the words of the server', async () => {
+    const said = async (query: string) => (await ask({ query })).values['statusmessage']
+    expect(
+      await said(`CREATE OR REPLACE FUNCTION f_${way}() RETURNS int AS $$ SELECT 1 $$ LANGUAGE sql`),
+    ).toBe('CREATE FUNCTION')
+    expect(await said(`CREATE MATERIALIZED VIEW v_${way} AS SELECT 1`)).toBe('CREATE MATERIALIZED VIEW')
+    expect(await said(`-- x\nDROP MATERIALIZED VIEW v_${way}`)).toBe('DROP MATERIALIZED VIEW')
+    expect(await said(`CREATE USER u_${way}`)).toBe('CREATE ROLE')
+    const asked = {
+      query: ['SELECT 1', 'SELECT %s AS a, %s AS b'],
+      positional_args: ['x', new Secret('s3', 's')],
+    }
+    const { values } = await ask({ query: asked.query[1], positional_args: ['x', 'y'] })
+    expect(values).toMatchObject({ query: "SELECT 'x' AS a, 'y' AS b", query_list: [asked.query[1]] })
+    const hidden = await ask({ ...asked, query: asked.query[1] })
+    expect(hidden.values['query']).toBeInstanceOf(Secret)
+    expect((await ask({ query: ['SELECT 1', 'SELECT 2'] })).values['rowcount']).toBe(2)
+    await ask({ query: `CREATE SCHEMA s_${way}` })
+    await ask({ query: 'CREATE TABLE here (a int)', search_path: [`s_${way}`] })
+    expect((await ask({ query: `SELECT * FROM s_${way}.here` })).values['query_result']).toEqual([])
+  })
+
+  it.skipIf(skipped)('only reads in check mode', async () => {
+    const check = (query: string) =>
+      runAction({ ...makeTarget(), check: true }, postgresqlQuery, {
+        via: way,
+        login_unix_socket: db.socket,
+        login_port: db.port,
+        ...(way === 'psql' ? { login_user: 'postgres' } : {}),
+        query,
+      })
+    expect((await check('SELECT 7 AS x')).values['query_result']).toEqual([{ x: 7 }])
+    await ask({ query: `CREATE SEQUENCE q_${way}` })
+    for (const query of [`SELECT nextval('q_${way}')`, `DROP SEQUENCE q_${way}`])
+      expect(await check(query)).toMatchObject({ changed: false, skipped: true })
+    expect((await ask({ query: `SELECT nextval('q_${way}') AS n` })).values['query_result']).toEqual([
+      { n: 1 },
+    ])
+  })
+
   it.skipIf(skipped)('puts arguments in, odd ones too', async () => {
     const odd = `it's \\ "q" $1 %s :x\n\\! id`
     const positional_args = [odd, 7, null, true, toValue(['a', "b'"]), toValue({ k: 1 })]
@@ -65,7 +105,7 @@ describe.each(['psql', 'forward'] as const)('by %s', way => {
     const made = await ask({
       query: [`CREATE TABLE ${table} (a int)`, `INSERT INTO ${table} VALUES (1), (2)`],
     })
-    expect(made).toMatchObject({ changed: true, values: { rowcount: 2, statusmessage: 'INSERT 2' } })
+    expect(made).toMatchObject({ changed: true, values: { rowcount: 2, statusmessage: 'INSERT 0 2' } })
     const failing = ask({ query: [`INSERT INTO ${table} VALUES (3)`, 'SELECT 1 / 0'] })
     await expect(failing).rejects.toMatchObject({ code: 'E_TASK', message: expect.stringContaining('22012') })
     expect(await ask({ query: `UPDATE ${table} SET a = 9 WHERE a = 77` })).toMatchObject({
