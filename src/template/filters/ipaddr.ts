@@ -63,10 +63,9 @@ function isWithin(address: Address, network: Address): boolean {
     networkOf({ ...address, prefix: network.prefix }) === networkOf(network)
   )
 }
-const privates = ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', 'fc00::/7'].map(
-  text => parseAddress(text)!,
-)
-const isPrivate = (address: Address): boolean => privates.some(network => isWithin(address, network))
+const privates = ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', 'fc00::/7']
+const isPrivate = (address: Address): boolean =>
+  privates.some(network => isWithin(address, parseAddress(network)!))
 
 type Query = (address: Address, text: string) => Py
 /** By the name of the query; false: the address is not of that kind. */
