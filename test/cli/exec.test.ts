@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
@@ -14,6 +14,16 @@ writeFileSync(
   'a ansible_connection=local\nb ansible_connection=local\ndown ansible_host=127.0.0.1 ansible_port=1\n',
 )
 const exec = (...args: string[]) => rota(folder, ['exec', '-i', 'hosts', ...args])
+
+it('output that a full disk swallows is not a success', () => {
+  const full = openSync('/dev/full', 'w')
+  const listing = rota(folder, ['inventory', '-i', 'hosts', '--list'], { stdout: full })
+  closeSync(full)
+  expect([listing.exit, listing.stderr]).toEqual([
+    1,
+    expect.stringMatching(/^ERROR! it was done, but .*ENOSPC.* \(E_FILE\)$/m),
+  ])
+})
 
 describe('rota exec', () => {
   it('without an inventory says so', () => {
