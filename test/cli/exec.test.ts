@@ -60,6 +60,7 @@ describe('rota exec', () => {
     [['a', '-m', 'import_playbook', '-a', 'x.yml'], 64, 'ERROR! import_playbook makes no sense by itself'],
     [['a', '-a', '{"cmd"'], 64, 'ERROR! -a begins with { and is not JSON'],
     [['nobody', '-m', 'ping'], 65, 'E_HOSTS'],
+    [['a', '-m', 'shell'], 64, 'ERROR! No argument passed to shell module'],
   ])('refuses %j', (args, exit, said) => {
     const ran = exec(...args)
     expect(ran).toMatchObject({ exit, stdout: '' })
@@ -67,6 +68,12 @@ describe('rota exec', () => {
   })
   it('lists hosts without asking what to run on them', () => {
     expect(exec('all,!down', '--list-hosts').stdout).toBe('  hosts (2):\n    a\n    b\n')
+  })
+  it('shows a job as JSON, as what asks for it reads it', () => {
+    const result = '{"ansible_job_id":"j1","rc":0,"stdout":"x"}' as Clean
+    expect(
+      renderHostResult({ host: 'a', status: 'changed', result }, { module: 'command', isOneLine: true }),
+    ).toBe('a | CHANGED => {"ansible_job_id": "j1","rc": 0,"stdout": "x"}')
   })
   it('shows a result that is no JSON as its message', () => {
     const event = { host: 'a', status: 'failed', message: 'it broke' as Clean } as const
