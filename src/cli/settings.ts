@@ -11,11 +11,7 @@ const FORKS = 50
 /** Ansible's default for COLLECTIONS_PATHS. */
 const collectionsPath = [join(homedir(), '.ansible/collections'), '/usr/share/ansible/collections']
 /** DEFAULT_ROLES_PATH: where ansible-galaxy puts roles. */
-const rolesPath = [
-  join(homedir(), '.ansible/roles'),
-  '/usr/share/ansible/roles',
-  '/etc/ansible/roles',
-]
+const rolesPath = [join(homedir(), '.ansible/roles'), '/usr/share/ansible/roles', '/etc/ansible/roles']
 const reasons: readonly Reason[] = ['scheduled', 'incident', 'offboarding', 'key-compromise', 'drill']
 
 /** The reason a flag names; `scheduled` without one. Throws E_USAGE. */
