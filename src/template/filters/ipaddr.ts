@@ -10,8 +10,6 @@ interface Address {
   readonly bits: 32 | 128
   readonly value: bigint
   readonly prefix: number
-  /** Written with `/prefix`. */
-  readonly hasPrefix: boolean
 }
 
 function parseAddress(text: string): Address | undefined {
@@ -21,7 +19,7 @@ function parseAddress(text: string): Address | undefined {
   const prefix = prefixText === undefined ? bits : parsePrefix(prefixText, bits)
   if (prefix === undefined) return undefined
   const value = bits === 32 ? parseV4(host) : parseV6(host)
-  return { bits, value, prefix, hasPrefix: prefixText !== undefined }
+  return { bits, value, prefix }
 }
 function parseV4(text: string): bigint {
   return text.split('.').reduce((value, part) => (value << 8n) + BigInt(part), 0n)
@@ -65,10 +63,9 @@ function isWithin(address: Address, network: Address): boolean {
     networkOf({ ...address, prefix: network.prefix }) === networkOf(network)
   )
 }
-const privates = ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', 'fc00::/7'].map(
-  text => parseAddress(text)!,
-)
-const isPrivate = (address: Address): boolean => privates.some(network => isWithin(address, network))
+const privates = ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', 'fc00::/7']
+const isPrivate = (address: Address): boolean =>
+  privates.some(network => isWithin(address, parseAddress(network)!))
 
 type Query = (address: Address, text: string) => Py
 /** By the name of the query; false: the address is not of that kind. */
