@@ -3,8 +3,8 @@ import { defineAction, type Outcome, type Target } from '../core/module.ts'
 import type { Args, Params } from '../core/params.ts'
 import { Secret } from '../core/secret.ts'
 import { programReturns, stdinParams } from './command.ts'
+import { dockerRefused } from './docker-words.ts'
 import { outcomeOf, runProgram } from './program.ts'
-import { refuseAll } from './refused.ts'
 import { splitWords } from './words.ts'
 
 const params = {
@@ -54,10 +54,11 @@ const module = {
     'A secret is given by `stdin`: every user of the host can read words and variables of a command line.',
   ],
   params,
-  refused: refuseAll(
-    'the host’s own docker is asked, as its environment says: use command: docker exec for what needs more',
-    'api_version ca_cert cacert_path cert_path client_cert client_key debug detach docker_api_version docker_host docker_url key_path ssl_version timeout tls tls_ca_cert tls_client_cert tls_client_key tls_hostname tls_verify tty use_ssh_client validate_certs',
-  ),
+  refused: {
+    ...dockerRefused,
+    detach: 'use async with poll: 0',
+    tty: 'use the module expect with docker exec --tty',
+  },
   rules: { mutuallyExclusive: [['argv', 'command']], requiredOneOf: [['argv', 'command']] },
   returns: programReturns,
   examples: `
