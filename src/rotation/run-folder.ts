@@ -114,11 +114,16 @@ export async function findRun(state: string, name: string): Promise<RunFolder> {
     throw problem('E_USAGE', `${found.length} runs begin with ${JSON.stringify(name)}`, {
       hint: `give more of the id: ${shown.join(', ')}`,
     })
+  // A whole id is copied from what another command says of a host: the run was begun elsewhere, or its folder is lost.
+  const elsewhere = isRunId(name)
+    ? 'if a host names it, resume and rollback take --from-host HOST -i INVENTORY; '
+    : ''
   throw problem(
     'E_USAGE',
     all.length === 0 ? `there is no run in ${state}` : `no run begins with ${JSON.stringify(name)}`,
     {
-      hint: all.length === 0 ? 'rota run PLAYBOOK makes one' : `the newest are ${shown.join(', ')}`,
+      hint:
+        elsewhere + (all.length === 0 ? 'rota run PLAYBOOK makes one' : `the newest are ${shown.join(', ')}`),
     },
   )
 }

@@ -73,6 +73,8 @@ it('who has no key to the run stops nobody, and is told the way out; the last wa
   expect(refused.exit, refused.stderr).toBe(65)
   expect(refused.stderr).toContain(`run ${run} is not sealed to you`)
   expect(refused.stderr).toContain('rota recover one --abandon')
+  const unknown = await site.rota(bob, ['resume', run])
+  expect([unknown.exit, unknown.stderr]).toEqual([64, expect.stringContaining('--from-host HOST')])
   const fetched = await site.rota(bob, ['resume', run, '--from-host', 'one', '-i', site.inventory])
   expect(fetched.exit).toBe(65)
   expect(site.locks('one')).toEqual(locks)
