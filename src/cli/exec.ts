@@ -129,6 +129,10 @@ function makePlaybook(
       hint: 'write a playbook, and use rota run',
     })
   const { background, poll, taskTimeout, args = '' } = flags
+  if (args === '' && /^(ansible\.builtin\.)?(command|shell|raw|script)$/.test(module))
+    throw problem('E_USAGE', `No argument passed to ${module} module`, {
+      hint: 'say what to run: -a COMMAND',
+    })
   const task = [
     `${JSON.stringify(module)}: ${parseArgs(args)}`,
     ...(background === undefined ? [] : [`async: ${background}`, `poll: ${poll ?? DEFAULT_POLL_SECONDS}`]),

@@ -15,14 +15,31 @@ export async function main(argv: readonly string[], version: string): Promise<nu
     exit = code
   })
   // Nobody reads any more (`rota … | head`): what is under way on the targets is not given up for that.
-  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
+  let lost: NodeJS.ErrnoException | undefined
+  process.stderr.on('error', () => {})
+  process.stdout.on('error', error => {
+    if (!isReaderGone(error)) lost = error
+  })
   process.on('uncaughtException', error => process.exit(showFailure(error)))
   try {
     await program.parseAsync(argv, { from: 'user' })
-    return exit
+    // What a stream could not write it says later.
+    await new Promise(setImmediate)
+    return lost && exit === exits.ok.code ? showLost(lost) : exit
   } catch (error) {
     return showFailure(error)
   }
+}
+
+/** Of a pipe or a terminal; a full disk is something else. */
+function isReaderGone({ code }: NodeJS.ErrnoException): boolean {
+  return code === 'EPIPE' || code === 'EIO'
+}
+
+function showLost({ message }: Error): number {
+  const say = `it was done, but what there is to say could not be written: ${message}`
+  showProblems([{ code: 'E_FILE', message: say, hint: 'make room, or write it elsewhere' }])
+  return exits.error.code
 }
 
 function showFailure(error: unknown): number {
@@ -183,7 +200,10 @@ function addReadCommands(program: Command, done: Done): void {
     .action(async (host: string, flags) => done(await (await import('./vars.ts')).varsCommand(host, flags)))
   program
     .command('doc [module]')
-    .description('the documentation of a module; without a name, the list')
+    .description(
+      'the documentation of a module, or of the `keywords` of a playbook; without a name, the list of modules',
+    )
+    .option('-l, --list', 'the list, a line each')
     .action(async (name: string | undefined) => done((await import('./doc.ts')).docCommand(name)))
   program
     .command('evidence <run>')

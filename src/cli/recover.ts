@@ -68,11 +68,19 @@ export async function recoverCommand(
   return executePlaybooks({
     mode,
     files: placePlaybooks(invocation, base),
-    ...configureFlags({ ...invocation.flags, ...(isSettled && { secret: [] }), ...given }),
+    ...configureFlags({ ...invocation.flags, ...hereAndNow, ...(isSettled && { secret: [] }), ...given }),
     state,
     version,
     ...(abandon && { abandon }),
   })
+}
+
+/** How the run was shown then is no concern of now; and its file of events would be written over. */
+const hereAndNow: Pick<RunFlags, 'output' | 'events' | 'color' | 'verbose'> = {
+  output: undefined,
+  events: undefined,
+  color: undefined,
+  verbose: undefined,
 }
 
 async function selectRun(

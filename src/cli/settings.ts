@@ -10,6 +10,8 @@ import type { RunFlags } from './options.ts'
 const FORKS = 50
 /** Ansible's default for COLLECTIONS_PATHS. */
 const collectionsPath = [join(homedir(), '.ansible/collections'), '/usr/share/ansible/collections']
+/** DEFAULT_ROLES_PATH: where ansible-galaxy puts roles. */
+const rolesPath = [join(homedir(), '.ansible/roles'), '/usr/share/ansible/roles', '/etc/ansible/roles']
 const reasons: readonly Reason[] = ['scheduled', 'incident', 'offboarding', 'key-compromise', 'drill']
 
 /** The reason a flag names; `scheduled` without one. Throws E_USAGE. */
@@ -55,7 +57,7 @@ export function selectSettings(
     gatherFacts: config.gathering !== 'explicit',
     gathersOnce: config.gathering === 'smart',
     flushesCache: flags.flushCache ?? false,
-    rolesPath: config.rolesPath,
+    rolesPath: config.rolesPath ?? rolesPath,
     collectionsPath: config.collectionsPath ?? collectionsPath,
     allowsMissingHandlers: config.errorOnMissingHandler === false,
     keepsText: config.jinja2Native === true,

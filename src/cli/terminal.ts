@@ -23,8 +23,8 @@ export const readLine: ReadLine = (file, line) => {
 }
 
 /** Shows problems on stderr. */
-export function showProblems(problems: readonly Problem[], color?: string): void {
-  const paint = selectPaint(color, process.stderr.isTTY === true)
+export function showProblems(problems: readonly Problem[]): void {
+  const paint = selectPaint(undefined, process.stderr.isTTY === true)
   writeShown(process.stderr, `${renderProblems(problems, paint, readLine)}\n`)
 }
 

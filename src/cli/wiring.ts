@@ -160,9 +160,9 @@ async function askVariable(prompt: VarsPrompt): Promise<Value> {
   // As in ansible-playbook the default answers where nobody can.
   if (prompt.default !== undefined && !process.stdin.isTTY) return prompt.default
   const askOnce = (text: string): Promise<string | Secret> =>
-    prompt.private
+    prompt.isSecret
       ? askSecret(text, prompt.name, `${instead} or run it in a terminal`)
-      : ask(text, { hidden: false, instead })
+      : ask(text, { hidden: prompt.private, instead })
   const shown = prompt.default === undefined || prompt.private ? '' : ` [${String(prompt.default)}]`
   for (;;) {
     const answer = await askOnce(`${prompt.text}${shown}`)

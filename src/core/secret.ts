@@ -58,3 +58,8 @@ export function isSameSecret(a: Secret, b: Secret): boolean {
 export function fingerprint(secret: Secret, key: Uint8Array): string {
   return createHmac('sha256', key).update(reveal(secret)).digest('hex').slice(0, 16)
 }
+
+/** Whether the name of a variable says that nobody should read it. */
+export function isSecretName(name: string): boolean {
+  return /pass|secret|token|key/i.test(name)
+}

@@ -102,8 +102,9 @@ const SYMBOLIC = /^[ugoa]*(?:[-+=](?:[rwxXst]*|[ugo]))+(?:,[ugoa]*(?:[-+=](?:[rw
 function coerceMode(value: Value): Coerced {
   const hint = 'write it in quotes, with a leading zero: mode: "0644"'
   if (typeof value === 'string') {
-    const isMode = /^[0-7]{1,5}$/.test(value) || SYMBOLIC.test(value) || value === 'preserve'
-    return isMode ? { value } : must('a file mode like "0644" or u=rw,g=r', value, hint)
+    const text = value.replace(/^0o(?=[0-7])/i, '')
+    const isMode = /^[0-7]{1,5}$/.test(text) || SYMBOLIC.test(text) || text === 'preserve'
+    return isMode ? { value: text } : must('a file mode like "0644" or u=rw,g=r', value, hint)
   }
   if (typeof value !== 'number' || !Number.isInteger(value) || value < 0 || value > 0o7777)
     return must('a file mode like "0644" or u=rw,g=r', value, hint)

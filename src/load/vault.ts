@@ -1,5 +1,5 @@
 import { type Problem, problem, type RotaError } from '../core/error.ts'
-import { Secret } from '../core/secret.ts'
+import { isSecretName, Secret } from '../core/secret.ts'
 import type { Source } from '../core/source.ts'
 
 /** Opens what ansible-vault sealed. Both throw E_VAULT. */
@@ -37,7 +37,7 @@ export function isConnectionVariable(name: string): boolean {
  */
 export function sealText(text: string, label: string, vault: Vault | undefined): Secret {
   const secret = new Secret(text, label)
-  const isOrdinary = /^(?:[a-z]{1,10}|\d{1,5})$/.test(text) && !/pass|secret|token|key/i.test(label)
+  const isOrdinary = /^(?:[a-z]{1,10}|\d{1,5})$/.test(text) && !isSecretName(label)
   if (!isOrdinary) vault?.note?.(secret)
   return secret
 }

@@ -2,10 +2,12 @@ import { basename } from 'node:path'
 import { problem } from '../core/error.ts'
 import { defineState, type Target } from '../core/module.ts'
 import type { Args } from '../core/params.ts'
+import { joinScripts, sh } from '../core/script.ts'
 import { Secret } from '../core/secret.ts'
 import { type FileState, parsePath, type ReadOptions, readFile } from '../resources/file.ts'
 import { type FileSet, listFolder, requireHoldable, rereadSet, writeSet } from '../resources/file-set.ts'
 import { resultOf, showFile, wantAttributes, wantContent, wantLink } from '../resources/file-want.ts'
+import { pathScript } from '../resources/path-script.ts'
 import { checksumOf } from '../resources/secret-text.ts'
 import { contentText, type Item, loadItems } from './copy-items.ts'
 import { attributes, backup, backupSuffix, readOptions, unsafe_writes, validate } from './file-params.ts'
@@ -54,7 +56,20 @@ interface CopyInput {
   readonly items: readonly Item[]
   readonly isFolder: boolean
   readonly suffix: string | undefined
+  /** Of a file of the target. */
+  readonly sums?: Readonly<Record<string, string | undefined>>
 }
+
+const sumScript = joinScripts(
+  pathScript,
+  sh`
+expand "$p_path"
+[ -f "$expanded" ] || exit 0
+for name in sha1 md5; do
+  sum=$("\${name}sum" <"$expanded" 2>/dev/null) && rt_set "$name" "\${sum%% *}"
+done
+`,
+)
 
 async function prepare(t: Target, args: CopyArgs): Promise<CopyInput> {
   const suffix = backupSuffix(t.operator, args.backup)
@@ -64,7 +79,10 @@ async function prepare(t: Target, args: CopyArgs): Promise<CopyInput> {
     return { args, items: [{ relative: '', kind: 'file', content: { text } }], isFolder: false, suffix }
   }
   if (args.src === undefined || args.src === '') throw problem('E_PARAMS', NO_SOURCE)
-  if (args.remote_src) return { args, items: [], isFolder: false, suffix }
+  if (args.remote_src) {
+    const { values: sums } = await t.run(sumScript, { path: args.src })
+    return { args, items: [], isFolder: false, suffix, sums }
+  }
   const { items, isFolder } = await loadItems(t, args.src, {
     isFollowed: args.local_follow ?? true,
     isDecrypted: args.decrypt,
@@ -197,7 +215,7 @@ function wantItem(args: CopyArgs, item: Item, before: FileState): FileState {
   return wantContent(before, item.content!, modeOf(args.mode))
 }
 
-function result({ args, items, isFolder }: CopyInput, before: FileSet, after: FileSet) {
+function result({ args, items, isFolder, sums }: CopyInput, before: FileSet, after: FileSet) {
   const source = { src: args.src, dest: args.dest }
   if (isFolder || after.files.length !== 1) return source
   const file = after.files[0]!
@@ -208,8 +226,8 @@ function result({ args, items, isFolder }: CopyInput, before: FileSet, after: Fi
     ...resultOf(file),
     ...source,
     dest: file.path,
-    checksum: item?.sha1 ?? checksumOf(text?.text ?? file.content, text?.encoding),
-    md5sum: item?.md5 ?? checksumOf(text?.text, text?.encoding, 'md5'),
+    checksum: sums?.['sha1'] ?? item?.sha1 ?? checksumOf(text?.text ?? file.content, text?.encoding),
+    md5sum: sums?.['md5'] ?? item?.md5 ?? checksumOf(text?.text, text?.encoding, 'md5'),
     ...(isReplaced && file.terms.backup !== undefined ? { backup_file: file.terms.backup } : {}),
   }
 }
@@ -228,7 +246,7 @@ export const copy = defineState<typeof params, FileSet, CopyInput>({
     dest: { doc: 'Where it is on the target.' },
     src: { doc: 'What was copied.' },
     checksum: { doc: 'sha1 of the content; not for secrets.' },
-    md5sum: { doc: 'md5 of the content; not for secrets, and not with remote_src.' },
+    md5sum: { doc: 'md5 of the content; not for secrets.' },
     backup_file: { doc: 'Path of the backup, when one was made.' },
     mode: { doc: 'Permissions.' },
     owner: { doc: 'Name of the user that owns it.' },

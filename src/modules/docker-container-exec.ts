@@ -3,6 +3,7 @@ import { defineAction, type Outcome, type Target } from '../core/module.ts'
 import type { Args, Params } from '../core/params.ts'
 import { Secret } from '../core/secret.ts'
 import { programReturns, stdinParams } from './command.ts'
+import { dockerRefused } from './docker-words.ts'
 import { outcomeOf, runProgram } from './program.ts'
 import { splitWords } from './words.ts'
 
@@ -53,6 +54,11 @@ const module = {
     'A secret is given by `stdin`: every user of the host can read words and variables of a command line.',
   ],
   params,
+  refused: {
+    ...dockerRefused,
+    detach: 'use async with poll: 0',
+    tty: 'use the module expect with docker exec --tty',
+  },
   rules: { mutuallyExclusive: [['argv', 'command']], requiredOneOf: [['argv', 'command']] },
   returns: programReturns,
   examples: `

@@ -11,6 +11,7 @@ import {
   writeContainer,
 } from '../resources/docker-container.ts'
 import { differences, makingParams, recipeOf } from './docker-options.ts'
+import { dockerRefused } from './docker-words.ts'
 import { refuseAll } from './refused.ts'
 
 const params = {
@@ -149,10 +150,13 @@ export const dockerContainer = defineState<typeof params, ContainerState, Input>
     'Options that are not listed (health checks, devices, limits other than memory …) are refused: see compose_stack.',
   ],
   params,
-  refused: refuseAll(
-    'use compose_stack with a compose file, which knows it',
-    'api_version auto_remove blkio_weight ca_cert cacert_path cap_drop cert_path cgroup_parent cgroupns_mode cleanup client_cert client_key command_handling container_default_behavior cpu_period cpu_quota cpu_shares cpus cpuset_cpus cpuset_mems debug default_host_ip detach device_read_bps device_read_iops device_requests device_write_bps device_write_iops devices dns_opts dns_search_domains dns_servers docker_api_version docker_host docker_url domainname expose exposed exposed_ports groups healthcheck ignore_image image_comparison image_label_mismatch image_name_mismatch interactive ipc_mode kernel_memory key_path kill_signal links log_driver log_opt log_options mac_address memory_reservation memory_swap memory_swappiness mounts networks_cli_compatible oom_killer oom_score_adj output_logs pid_mode pids_limit platform publish_all_ports purge_networks removal_wait_timeout runtime security_opts shm_size ssl_version stop_signal storage_opts sysctls timeout tls tls_ca_cert tls_client_cert tls_client_key tls_hostname tls_verify tmpfs tty ulimits use_ssh_client userns_mode uts validate_certs volume_driver volumes_from',
-  ),
+  refused: {
+    ...dockerRefused,
+    ...refuseAll(
+      'use compose_stack with a compose file, which knows it',
+      'auto_remove blkio_weight cap_drop cgroup_parent cgroupns_mode cleanup command_handling container_default_behavior cpu_period cpu_quota cpu_shares cpus cpuset_cpus cpuset_mems default_host_ip detach device_read_bps device_read_iops device_requests device_write_bps device_write_iops devices dns_opts dns_search_domains dns_servers domainname expose exposed exposed_ports groups healthcheck ignore_image image_comparison image_label_mismatch image_name_mismatch interactive ipc_mode kernel_memory kill_signal links log_driver log_opt log_options mac_address memory_reservation memory_swap memory_swappiness mounts networks_cli_compatible oom_killer oom_score_adj output_logs pid_mode pids_limit platform publish_all_ports purge_networks removal_wait_timeout runtime security_opts shm_size stop_signal storage_opts sysctls tmpfs tty ulimits userns_mode uts volume_driver volumes_from',
+    ),
+  },
   returns: { container: { doc: 'Dict: Name, State with Running and Paused; empty when it is not there.' } },
   examples: `
 - community.docker.docker_container:

@@ -3,6 +3,7 @@ import { Secret } from '../core/secret.ts'
 import { type Dict, fromValue, isDict, type Value } from '../core/value.ts'
 import type { ContainerRecipe } from '../resources/docker-container.ts'
 import { parseWords } from './command-words.ts'
+import { refuseAll } from './refused.ts'
 
 function refuse(option: string, hint: string): never {
   throw problem('E_PARAMS', `docker_container: ${option} is not understood`, { hint })
@@ -93,3 +94,9 @@ export function parseEnv(env: Dict | undefined): ContainerRecipe['env'] {
     return { name, value: value instanceof Secret ? value : textOf('env', name, value) }
   })
 }
+
+/** Options of Ansible's modules by which their library reaches the daemon. */
+export const dockerRefused = refuseAll(
+  'it is the docker program of the target that is used, as it is set up there: docker context use',
+  'api_version ca_cert cacert_path cert_path client_cert client_key debug docker_api_version docker_host docker_url key_path ssl_version timeout tls tls_ca_cert tls_client_cert tls_client_key tls_hostname tls_verify use_ssh_client validate_certs',
+)

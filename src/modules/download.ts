@@ -72,13 +72,14 @@ export async function download(
     if (status !== 200 && !(since && status === 304))
       throw problem('E_TASK', `Request failed: HTTP Error ${status}: ${reason} for ${nameOf(url)}`, {
         hint: status === 401 || status === 403 ? 'give url_username and url_password' : 'check the URL',
-        values: { status_code: status, response: `HTTP Error ${status}: ${reason}` },
+        values: { status_code: status, response: `HTTP Error ${status}: ${reason}`, url },
       })
     return walked
   } catch (error) {
     if (!(error instanceof NoAnswer)) throw error
     throw problem('E_TASK', `Request failed: no answer from ${nameOf(url)}: ${error.message}`, {
       hint: 'check that the host can reach it, or give a longer timeout',
+      values: { status_code: -1, response: error.message, url },
     })
   }
 }

@@ -81,6 +81,7 @@ export const fetch = defineAction({
     checksum: { doc: 'sha1 of the file.' },
     remote_checksum: { doc: 'The same.' },
     md5sum: { doc: 'md5 of the file.' },
+    remote_md5sum: { doc: 'null, as in Ansible.' },
   },
   examples: `
 - fetch: { src: /var/log/panel.log, dest: logs/ }
@@ -125,6 +126,7 @@ export const fetch = defineAction({
       checksum,
       remote_checksum: checksum,
       md5sum: await sumOf(dest, 'md5'),
+      remote_md5sum: null,
     }
     return { changed: !isSame, values }
   },

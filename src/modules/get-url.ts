@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { problem } from '../core/error.ts'
+import { problem, RotaError } from '../core/error.ts'
 import { defineAction, type Outcome, type Target } from '../core/module.ts'
 import type { Args } from '../core/params.ts'
 import type { Secret } from '../core/secret.ts'
@@ -120,7 +120,13 @@ async function setAttributes(t: Target, args: GetArgs, before: FileState, msg: s
   return {
     changed: !isSameState(before, after),
     msg,
-    values: { ...resultOf(after), url: urlOf(args), dest: before.path },
+    values: {
+      ...resultOf(after),
+      checksum_src: null,
+      checksum_dest: null,
+      url: urlOf(args),
+      dest: before.path,
+    },
   }
 }
 
@@ -138,7 +144,7 @@ async function put(t: Target, args: GetArgs, fetched: Fetched, suffix: string | 
       ...resultOf(after),
       url: urlOf(args),
       dest: after.path,
-      status_code: status,
+      status_code: status ?? null,
       checksum_src: sha1,
       checksum_dest: sha1,
       md5sum: digest('md5', bytes),
@@ -188,8 +194,12 @@ export const getUrl = defineAction({
     if (await isGood(t, before, checksum)) return setAttributes(t, args, before, 'file already exists')
     const isAsked = before.kind === 'file' && checksum === undefined && !args.force
     const since = isAsked ? new Date((before.modifiedAt ?? 0) * 1000) : undefined
-    const fetched = await fetchFile(t, args.url, args, since)
     const elapsed = (): number => Math.floor((t.operator.now().getTime() - start) / 1000)
+    const fetched = await fetchFile(t, args.url, args, since).catch(error => {
+      if (!(error instanceof RotaError)) throw error
+      const more = { url: args.url, dest: args.dest, elapsed: elapsed() }
+      throw new RotaError(error.problems, { cause: error, values: { ...error.values, ...more } })
+    })
     if (fetched.status === 304) {
       const kept = await setAttributes(t, args, before, 'HTTP Error 304: Not Modified')
       return { ...kept, values: { ...kept.values, status_code: 304, elapsed: elapsed() } }
@@ -201,6 +211,12 @@ export const getUrl = defineAction({
         `The checksum for ${args.dest} did not match ${checksum.hex}; it was ${found}.`,
         {
           hint: 'nothing was changed; check the URL and the checksum',
+          values: {
+            url: args.url,
+            dest: args.dest,
+            checksum_src: digest('sha1', fetched.bytes),
+            elapsed: elapsed(),
+          },
         },
       )
     const outcome = await put(t, args, fetched, suffix)

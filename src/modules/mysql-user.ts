@@ -121,6 +121,17 @@ function prepare(t: Target, args: UserArgs): Input {
   return { args, via, asked, priv: args.priv === undefined ? undefined : parsePriv(args.priv) }
 }
 
+const isPasswordChanged = (before: MysqlUserState, after: MysqlUserState): boolean =>
+  after.exists && !isSameState(before.authentication, after.authentication)
+
+/** In words, as Ansible's module has them. */
+function renderChange(before: MysqlUserState, after: MysqlUserState): string {
+  if (!after.exists) return before.exists ? 'User deleted' : "User doesn't exist"
+  if (!before.exists) return 'User added'
+  if (isPasswordChanged(before, after)) return 'Password updated'
+  return isSameState(before.grants, after.grants) ? 'User unchanged' : 'Privileges updated'
+}
+
 export const mysqlUser = defineState<typeof params, MysqlUserState, Input>({
   name: 'mysql_user',
   summary: 'Manages an account of MySQL or MariaDB, its password and its privileges.',
@@ -140,7 +151,11 @@ export const mysqlUser = defineState<typeof params, MysqlUserState, Input>({
       ['password', 'plugin'],
     ],
   },
-  returns: { user: { doc: 'The account’s name.' } },
+  returns: {
+    user: { doc: 'The account’s name.' },
+    msg: { doc: 'What was changed, in words.' },
+    password_changed: { doc: 'Whether it has another password than before.' },
+  },
   examples: `
 - name: The application's new password
   community.mysql.mysql_user:
@@ -167,7 +182,11 @@ export const mysqlUser = defineState<typeof params, MysqlUserState, Input>({
   reread: readMysqlUser,
   want,
   write: writeMysqlUser,
-  result: ({ args }) => ({ user: args.name }),
+  result: ({ args }, before, after) => ({
+    user: args.name,
+    msg: renderChange(before, after),
+    password_changed: isPasswordChanged(before, after),
+  }),
   show({ user, host, exists, authentication, grants }) {
     const lines = Object.entries(grants).map(([level, list]) => `${list.join(', ')} on ${level}`)
     const password =

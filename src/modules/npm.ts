@@ -171,7 +171,10 @@ async function plan(t: Target, args: NpmArgs): Promise<readonly string[] | undef
 export const npm = defineAction({
   name: 'npm',
   summary: 'Install or remove packages of Node.js with npm.',
-  notes: ['npm’s own list says what is installed and what is missing. `ci` always counts as a change.'],
+  notes: [
+    'npm’s own list says what is installed and what is missing. `ci` always counts as a change.',
+    'It is not undone: install scripts may have done anything, and a tree that npm made once is not made the same again. Install into a second folder and change a link to it.',
+  ],
   params,
   foresees: true,
   returns: {

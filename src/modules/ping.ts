@@ -15,7 +15,7 @@ export const ping = defineAction({
   name: 'ping',
   summary: 'Proves that the target runs scripts and answers.',
   reads: true,
-  params: { data: { type: 'string', default: 'pong', doc: 'What to answer; `crash` fails.' } },
+  params: { data: { type: 'text', default: 'pong', doc: 'What to answer; `crash` fails.' } },
   returns: { ping: { doc: 'The text of `data`, as the target gave it back.' } },
   examples: `
 - name: Is it there

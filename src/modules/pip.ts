@@ -181,6 +181,7 @@ export const pip = defineAction({
   summary: 'Install or remove Python packages with pip, in a virtual environment or not.',
   notes: [
     'The target needs Python with pip: pip itself says what is to be done, also in check mode (there it has to be 22.2 or newer).',
+    'It is not undone: what pip replaced may be nowhere to be had any more, and files that a package left behind it does not know. Make a second virtual environment and change a link to it.',
     'Changed means that other packages or versions are installed afterwards.',
   ],
   params,

@@ -194,7 +194,7 @@ export function outcomeOf(started: Started, cmd: unknown, strip: boolean): Outco
     return {
       changed: false,
       msg: `Did not run command since '${started.path}' ${started.why}`,
-      values: { ...nothing, cmd, rc: 0, stdout, stdout_lines: [stdout] },
+      values: { ...nothing, cmd, rc: 0, stdout, stdout_lines: [stdout], start: null, end: null, delta: null },
     }
   }
   // What a program would do is known only by creates and removes; the rest is skipped, in Ansible's words.

@@ -1,6 +1,7 @@
 import { problem } from '../core/error.ts'
 import { defineAction, type Outcome, type Target } from '../core/module.ts'
 import type { Args } from '../core/params.ts'
+import { refuseAll } from './refused.ts'
 import { runRsync } from './rsync.ts'
 
 const onOff = (doc: string) => ({ type: 'bool', doc: `${doc} Default: as archive says.` }) as const
@@ -67,8 +68,7 @@ function selectWords(args: SyncArgs, isCheck: boolean): readonly string[] {
     value === undefined ? [] : value ? flag(!args.archive, `--${name}`) : flag(args.archive, `--no-${name}`)
   return [
     ...flag(isCheck, '--dry-run'),
-    ...flag(args.delay_updates, '--delay-updates'),
-    '-F',
+    ...flag(args.delay_updates, '--delay-updates', '-F'),
     ...flag(args.compress, '--compress'),
     ...flag(args.rsync_timeout > 0, `--timeout=${args.rsync_timeout}`),
     ...flag(args.archive, '--archive'),
@@ -102,6 +102,10 @@ export const synchronize = defineAction({
     'From one target to another is not supported: a delegated task copies between the operator’s machine and the host it is delegated to.',
   ],
   params,
+  refused: refuseAll(
+    'rsync goes over the connection that rota has, with its login and its check of the host key: leave it out',
+    'dest_port private_key set_remote_user ssh_connection_multiplexing use_ssh_args verify_host',
+  ),
   foresees: true,
   returns: {
     cmd: { doc: 'The command line of rsync.' },

@@ -29,18 +29,20 @@ if [ "$p_netrc" = 1 ]; then cat -- "\${NETRC:-$HOME/.netrc}" 2>/dev/null || :; f
 
 /** Those of the task's `environment:`; from the target also those of its session, and the netrc there. */
 export async function surroundingsOf(t: Target, asked: Asked, url: URL): Promise<Surroundings> {
+  const proxyOf = (proxies: Readonly<Record<string, string>>): Surroundings['proxyOf'] =>
+    asked.use_proxy ? target => selectProxy(proxies, target) : () => undefined
   if (asked.from === 'operator') {
     const get = (name: string): string =>
       plainText(t.environment[name] ?? t.environment[name.toUpperCase()] ?? '')
     const proxies = { http: get('http_proxy'), https: get('https_proxy'), no: get('no_proxy') }
-    return { proxyOf: asked.use_proxy ? proxyOf(proxies) : () => undefined, login: undefined }
+    return { proxyOf: proxyOf(proxies), login: undefined }
   }
-  if (!asked.use_proxy && !asked.use_netrc) return { proxyOf: () => undefined, login: undefined }
+  if (!asked.use_proxy && !asked.use_netrc) return { proxyOf: proxyOf({}), login: undefined }
   const ran = await t.run(look, { ...environmentParams(t), netrc: asked.use_netrc })
-  const { http = '', https = '', no = '' } = ran.values
-  const login = parseNetrc(ran.stdout.toString('utf8'), url.hostname)
+  const found = parseNetrc(ran.stdout.toString('utf8'), url.hostname.replace(/^\[|\]$/g, ''))
+  const login = found?.user && found.password ? found : undefined
   if (login) t.redactor.add(new Secret(login.password, 'netrc'))
-  return { proxyOf: asked.use_proxy ? proxyOf({ http, https, no }) : () => undefined, login }
+  return { proxyOf: proxyOf(ran.values), login }
 }
 
 /** Whether `no_proxy` names the host, a domain of it, or all: as Python's urllib reads it. */
@@ -68,9 +70,10 @@ function parseProxy(text: string): HttpProxy {
   }
 }
 
-function proxyOf(proxies: Readonly<Record<'http' | 'https' | 'no', string>>): Surroundings['proxyOf'] {
-  return url => {
-    const text = proxies[url.protocol === 'https:' ? 'https' : 'http']
-    return text === '' || isNear(url, proxies.no) ? undefined : parseProxy(text)
-  }
+function selectProxy(
+  { http = '', https = '', no = '' }: Readonly<Record<string, string>>,
+  url: URL,
+): HttpProxy | undefined {
+  const text = url.protocol === 'https:' ? https : http
+  return text === '' || isNear(url, no) ? undefined : parseProxy(text)
 }

@@ -4,6 +4,7 @@ import { sh } from '../core/script.ts'
 import { Secret } from '../core/secret.ts'
 import { toValue, type Value } from '../core/value.ts'
 import { readFile } from '../resources/file.ts'
+import { resultOf } from '../resources/file-want.ts'
 import { downloadName } from './download.ts'
 import { readOptions } from './file-params.ts'
 import { placeBytes } from './staged-file.ts'
@@ -71,7 +72,7 @@ async function save(t: Target, args: UriArgs, { response, url }: Walked): Promis
     const before = await readFile(t, args.dest ?? '', options)
     if (response.status === 304) return { changed: false, values: { path: before.path } }
     const { after, changed } = await placeBytes(t, before, response.body, args)
-    return { changed, values: { path: after.path } }
+    return { changed, values: { ...resultOf(after), path: after.path } }
   } catch (error) {
     if (!(error instanceof RotaError) || error.code !== 'E_TASK') throw error
     throw problem('E_TASK', `Could not replace file: ${error.message}`, {

@@ -69,7 +69,7 @@ function checkKeyword(name: string, option: string): void {
 }
 
 function notHeeded(name: string, option: string): RotaError {
-  return problem('E_VARS', `${name}: the built-in ssh cannot heed ${option}`, {
+  return problem('E_UNREACHABLE', `${name}: the built-in ssh cannot heed ${option}`, {
     hint: 'remove it from the ssh arguments, or set ansible_connection: openssh to use the system’s ssh',
   })
 }

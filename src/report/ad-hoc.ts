@@ -68,7 +68,8 @@ export function renderHostResult(
   if (status === 'skipped') return head
   const result = parseResult(event, module)
   const isBad = status !== 'ok' && status !== 'changed'
-  if (programs.has(module) && typeof result['rc'] === 'number' && !(isBad && isOneLine))
+  const isOutput = programs.has(module) && typeof result['rc'] === 'number' && !('ansible_job_id' in result)
+  if (isOutput && !(isBad && isOneLine))
     return isOneLine ? renderLine(head, result) : renderOutput(head, result)
   return `${head}${isBad ? '!' : ''} => ${isOneLine ? renderCompact(result) : JSON.stringify(result, null, 4)}`
 }

@@ -104,7 +104,7 @@ function checkMayGoBack(run: Run): void {
       'E_HELD',
       `run ${deps.run} is ${state ?? 'committed'}: its old values are no longer in force anywhere`,
       {
-        hint: 'rotate again for other values; what it backed up lies in `backups` of its run folder, sealed to you (age)',
+        hint: 'rotate again for other values; what it backed up lies sealed in its run folder; the panel goes back by: rota run playbooks/rollback.yml -i INVENTORY -e backup=TIMESTAMP',
       },
     )
   if (isForwardOnly(deps.reason) && world.hosts.some(host => isTouched(ledger, host)))

@@ -1,4 +1,4 @@
-import { problem } from '../core/error.ts'
+import { problem, RotaError } from '../core/error.ts'
 import type { Module, Outcome, Target } from '../core/module.ts'
 import { Template, type Value } from '../core/value.ts'
 import { type Act, renderEnvironment, selectWhereabouts, type Whereabouts } from './act.ts'
@@ -156,16 +156,24 @@ async function withDeadline(
 ): Promise<Outcome> {
   if (timeoutMs === 0) return work(act.run.deps.stop)
   const deadline = new AbortController()
-  const expired = problem('E_TASK', `the task took longer than its timeout of ${timeoutMs / 1000} s`, {
+  const name = act.step.node.task.module
+  const seconds = timeoutMs / 1000
+  const late = `The ${name} action failed to execute in the expected time frame (${seconds}) and was terminated`
+  const expired = problem('E_TASK', late, {
     at: act.at,
     hint: 'raise `timeout`, or find out what it waits for',
   })
   // The remote call's own limit is the same time: let it speak first, because it knows what was sent.
   const graceMs = 2000
   const timer = setTimeout(() => deadline.abort(expired), timeoutMs)
+  const begunMs = act.run.deps.now().getTime()
   const stop = AbortSignal.any([act.run.deps.stop, deadline.signal])
   try {
     return await Promise.race([work(stop), rejectAfter(deadline.signal, graceMs, expired)])
+  } catch (error) {
+    const isLate = act.run.deps.now().getTime() - begunMs >= timeoutMs
+    if (!isLate || !(error instanceof RotaError) || error.code !== 'E_UNKNOWN') throw error
+    throw problem('E_UNKNOWN', `${late}: ${error.message}`, { at: error.at, hint: error.hint, cause: error })
   } finally {
     clearTimeout(timer)
   }

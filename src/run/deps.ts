@@ -166,7 +166,10 @@ export interface RotationPlay {
 export interface VarsPrompt {
   readonly name: string
   readonly text: string
+  /** The answer is not shown while it is typed. */
   readonly private: boolean
+  /** Nor later. */
+  readonly isSecret: boolean
   readonly confirm: boolean
   readonly default?: Field | undefined
 }

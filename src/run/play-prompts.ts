@@ -1,4 +1,5 @@
 import { problem } from '../core/error.ts'
+import { isSecretName } from '../core/secret.ts'
 import { type Dict, type Scope, Template, type Value } from '../core/value.ts'
 import type { RunDeps } from './deps.ts'
 import { renderBoolean, renderNumber, renderText } from './keyword.ts'
@@ -19,11 +20,15 @@ export async function askPrompts(deps: RunDeps, plan: PlayPlan): Promise<void> {
 
 async function ask(deps: RunDeps, { play, reading }: PlayPlan, name: string, prompt: Dict): Promise<Value> {
   const standard = prompt.get('default')
+  const isPrivate = renderBoolean(reading, 'private', prompt.get('private')) ?? true
+  // `private` is the default, and so says little; a hash is there to be handed on.
+  const isKept = play.rotation !== undefined || (isSecretName(name) && !prompt.get('encrypt'))
   if (deps.askVariable)
     return deps.askVariable({
       name,
       text: renderText(reading, 'prompt', prompt.get('prompt')) ?? name,
-      private: renderBoolean(reading, 'private', prompt.get('private')) ?? true,
+      private: isPrivate,
+      isSecret: isPrivate && isKept,
       confirm: renderBoolean(reading, 'confirm', prompt.get('confirm')) ?? false,
       default: standard === undefined ? standard : reading.templar.render(standard, reading.scope),
     })

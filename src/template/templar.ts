@@ -175,7 +175,8 @@ class JinjaTemplar implements LookupTemplar {
   private problemOf(fault: Fault, scope: Scope, at: Source | undefined): Error {
     const place = fault.at ?? (at && shiftSource(at, fault.line))
     // Only a variable can be one of the scope's names; a member of a dict cannot.
-    const isVariable = fault.variable !== undefined && fault.message === `'${fault.variable}' is undefined`
+    const isVariable =
+      fault.variable !== undefined && fault.message.endsWith(`'${fault.variable}' is undefined`)
     const known = fault.known?.() ?? (isVariable ? scope.names() : [])
     const close = fault.variable === undefined ? undefined : closeName(fault.variable, known)
     const hint = close === undefined ? hints[fault.kind] : `did you mean '${close}'?`

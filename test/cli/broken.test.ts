@@ -46,10 +46,9 @@ describe('what a user gets wrong', () => {
       writeFileSync(join(folder, name), text)
     }
     const { exit, stdout, stderr } = rota(folder, args)
-    expect(
-      `exit ${exit}\n${problemsIn(stdout + stderr)
-        .replaceAll(`${folder}/`, '')
-        .replaceAll(folder, '.')}`,
-    ).toBe(said)
+    const found = problemsIn(stdout + stderr)
+      .replaceAll(`${folder}/`, '')
+      .replaceAll(folder, '.')
+    expect(`exit ${exit}\n${found}`.trim()).toBe(said)
   })
 })

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
@@ -14,6 +14,16 @@ writeFileSync(
   'a ansible_connection=local\nb ansible_connection=local\ndown ansible_host=127.0.0.1 ansible_port=1\n',
 )
 const exec = (...args: string[]) => rota(folder, ['exec', '-i', 'hosts', ...args])
+
+it('output that a full disk swallows is not a success', () => {
+  const full = openSync('/dev/full', 'w')
+  const listing = rota(folder, ['inventory', '-i', 'hosts', '--list'], { stdout: full })
+  closeSync(full)
+  expect([listing.exit, listing.stderr]).toEqual([
+    1,
+    expect.stringMatching(/^ERROR! it was done, but .*ENOSPC.* \(E_FILE\)$/m),
+  ])
+})
 
 describe('rota exec', () => {
   it('without an inventory says so', () => {
@@ -50,6 +60,7 @@ describe('rota exec', () => {
     [['a', '-m', 'import_playbook', '-a', 'x.yml'], 64, 'ERROR! import_playbook makes no sense by itself'],
     [['a', '-a', '{"cmd"'], 64, 'ERROR! -a begins with { and is not JSON'],
     [['nobody', '-m', 'ping'], 65, 'E_HOSTS'],
+    [['a', '-m', 'shell'], 64, 'ERROR! No argument passed to shell module'],
   ])('refuses %j', (args, exit, said) => {
     const ran = exec(...args)
     expect(ran).toMatchObject({ exit, stdout: '' })
@@ -57,6 +68,12 @@ describe('rota exec', () => {
   })
   it('lists hosts without asking what to run on them', () => {
     expect(exec('all,!down', '--list-hosts').stdout).toBe('  hosts (2):\n    a\n    b\n')
+  })
+  it('shows a job as JSON, as what asks for it reads it', () => {
+    const result = '{"ansible_job_id":"j1","rc":0,"stdout":"x"}' as Clean
+    expect(
+      renderHostResult({ host: 'a', status: 'changed', result }, { module: 'command', isOneLine: true }),
+    ).toBe('a | CHANGED => {"ansible_job_id": "j1","rc": 0,"stdout": "x"}')
   })
   it('shows a result that is no JSON as its message', () => {
     const event = { host: 'a', status: 'failed', message: 'it broke' as Clean } as const

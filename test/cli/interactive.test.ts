@@ -143,6 +143,22 @@ describe.skipIf(noTerminal)('at a terminal', () => {
     expect([exit, said.includes('TASK [After]')]).toEqual([2, false])
   })
 
+  it('what is typed unseen for vars_prompt is a secret where the name of the variable says so', async () => {
+    const file = playbook(`
+- hosts: a
+  gather_facts: false
+  vars_prompt: [{ name: word }, { name: token }, { name: passphrase, encrypt: sha512_crypt }]
+  tasks: [{ debug: { msg: "= {{ word }} {{ passphrase[:3] }}" } }, { debug: { msg: "{{ token }}" } }]
+`)
+    const { said } = await converse(file, [
+      ['word: ', 'hello\r'],
+      ['token: ', 'hunter22\r'],
+      ['passphrase: ', 'hunter23\r'],
+    ])
+    expect(said.match(/"msg": .*/g)).toEqual(['"msg": "= hello $6$"', '"msg": "[secret token]"'])
+    expect(said).not.toMatch(/hunter2|word: hello/)
+  })
+
   it('a question that the terminal ends instead of answering is an error', async () => {
     const asks = playbook(
       '- hosts: all\n  gather_facts: false\n  vars_prompt: [{ name: x, prompt: Which }]\n  tasks: []\n',

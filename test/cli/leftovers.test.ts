@@ -30,18 +30,25 @@ const lastLock = (host: string) => {
 
 it('an undone run keeps no value, sealed or not: here its records, on the hosts only the last one', async () => {
   site.put('two', 'broken', '')
-  const done = await rotate(alice)
+  const events = join(site.folder, 'events')
+  const done = await rotate(alice, '--output', 'jsonl', '--events', events)
   expect(done.exit, done.stderr).toBe(10)
   site.put('two', 'broken', undefined)
   const run = alice.lastRun()
+  const told = readFileSync(events, 'utf8')
   expect(journal(alice, run)).not.toMatch(/"sealed":|"key":/)
   const shown = await site.rota(alice, ['journal', 'show', run])
   expect([shown.exit, shown.stdout]).toEqual([0, expect.stringContaining(`run ${run}: rolled_back\n`)])
   expect(shown.stdout).toMatch(/forgotten +what was sealed is taken out; the head was [0-9a-f]{64}/)
   for (const host of ['one', 'two'])
     expect(copy(host, run).match(/^\n?\d+ [0-9a-f]{16} \{.*"type":"end".*\}\n$/)).not.toBe(null)
-  // It answers as before.
-  for (const command of ['resume', 'rollback']) expect((await site.rota(alice, [command, run])).exit).toBe(10)
+  // It answers as before: in text, since nobody asked for anything else now, and the file of events is left alone.
+  for (const command of ['resume', 'rollback'])
+    expect(await site.rota(alice, [command, run])).toMatchObject({
+      exit: 10,
+      stdout: expect.stringMatching(/^rotation: \[one\] rolled_back$/m),
+    })
+  expect(readFileSync(events, 'utf8')).toBe(told)
 })
 
 it('a committed run keeps its values until it is finalised', async () => {

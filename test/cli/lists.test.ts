@@ -120,6 +120,23 @@ it('several playbooks have a recap each, which counts what was done so far, unti
   expect(recaps('one.yml', 'failing.yml', 'one.yml')).toEqual(['1 0', '1 1'])
 })
 
+describe('rota doc', () => {
+  const doc = (...args: string[]) => rota(folder, ['doc', ...args])
+  it('lists the modules, and shows one', () => {
+    const { stdout } = doc('--list')
+    expect(stdout).toMatch(/^copy +Put a file/m)
+    expect(stdout).toBe(doc().stdout)
+    expect(doc('ansible.builtin.copy').stdout).toMatch(/^# copy\n/)
+    expect(doc('lineinfil')).toMatchObject({
+      exit: 65,
+      stderr: expect.stringContaining('did you mean lineinfile?'),
+    })
+  })
+  it('shows the keywords, as the hint of a misspelt one says', () => {
+    expect(doc('keywords').stdout).toMatch(/^# task\n[\s\S]*^\| changed_when \|/m)
+  })
+})
+
 describe('the configuration decides', () => {
   const ran = (file: string, env: Readonly<Record<string, string>>) => {
     const { exit, stdout, stderr } = rota(folder, ['run', '-i', 'localhost,', '-c', 'local', file], { env })

@@ -18,12 +18,18 @@ export const cache = join(tmpdir(), `rota-test-cache-${userInfo().uid}`)
 export function rota(
   folder: string,
   args: readonly string[],
-  options: { readonly input?: string; readonly env?: Readonly<Record<string, string>> } = {},
+  options: {
+    readonly input?: string
+    readonly env?: Readonly<Record<string, string>>
+    /** A file's descriptor, instead of what is given back. */
+    readonly stdout?: number
+  } = {},
 ): Ended {
   const own = Object.entries(process.env).filter(([name]) => !/^(ANSIBLE_|ROTA_|EDITOR$|PAGER$)/.test(name))
   const { status, stdout, stderr } = spawnSync(process.execPath, [program, ...args], {
     cwd: folder,
     input: options.input ?? '',
+    ...(options.stdout === undefined ? {} : { stdio: ['pipe', options.stdout, 'pipe'] as const }),
     encoding: 'utf8',
     env: { ...Object.fromEntries(own), HOME: folder, XDG_CACHE_HOME: cache, ...options.env },
   })

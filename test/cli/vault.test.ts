@@ -200,6 +200,27 @@ describe('vaults in a run', () => {
     expect(read('out-armored')).toMatch(/^\$ANSIBLE_VAULT/)
     expect(read('out-conf')).toBe(`password=${VALUE} of ${VALUE}\n`)
   })
+  it('go through ping and a shuffle, and come back secret', () => {
+    const armored = vault(['encrypt_string', '--stdin-name', 'word', ...withPassword], {
+      input: VALUE,
+    }).stdout
+    put('word.yml', armored)
+    put(
+      'ping.yml',
+      `- hosts: localhost
+  gather_facts: false
+  vars_files: [word.yml]
+  tasks:
+    - ping: { data: "{{ word }}" }
+      register: answer
+    - assert: { that: [answer.ping == word, "word | shuffle | sort == word | list | sort"] }
+    - debug: { var: answer }
+`,
+    )
+    const ran = rota(folder, ['run', '-i', 'localhost,', '-c', 'local', 'ping.yml', '-vvv', ...withPassword])
+    expect(ran).toMatchObject({ exit: 0 })
+    expect(`${ran.stdout}${ran.stderr}`).not.toContain(VALUE)
+  })
   it('may be playbooks, tasks, roles and inventories as a whole: then nothing of what they do is shown', () => {
     put(
       'hosts.yml',

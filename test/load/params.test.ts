@@ -121,6 +121,7 @@ describe('coerce', () => {
     ['mode', 0o4755, '4755'],
     ['mode', 0, '0000'],
     ['mode', '644', '644'],
+    ['mode', '0o640', '640'],
     ['mode', 'u=rwX,g-w,o=', 'u=rwX,g-w,o='],
     ['mode', 'u+x+s', 'u+x+s'],
     ['mode', 'preserve', 'preserve'],

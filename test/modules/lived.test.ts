@@ -45,8 +45,8 @@ const rows: Readonly<Record<string, Row>> = {
   mysql_user: { file: 'services/mysql.test.ts', has: /'dash', 'busybox', 'bash'/ },
   iptables: { file: 'modules/iptables.test.ts', has: /live\(.*iptables|module: iptables/ },
   package: lives('modules/package.test.ts', 'packageModule'),
-  postgresql_user: { file: 'services/postgres.test.ts', has: /postgresql_user|postgresqlUser/ },
-  redis_user: { file: 'services/redis.test.ts', has: /redis_user|redisUser/ },
+  postgresql_user: { file: 'services/postgres.test.ts', has: /each\(\['busybox', 'bash'\]\)/ },
+  redis_user: { file: 'services/redis.test.ts', has: /'dash', 'busybox', 'bash'/ },
   replace: cases('modules/text.test.ts', 'replace'),
   service: lives('modules/service.test.ts', 'service'),
   sysctl: lives('modules/host.test.ts', 'sysctl'),
@@ -72,6 +72,6 @@ describe('the life of a state module', () => {
     }
     const text = readFileSync(join(import.meta.dirname, '..', row.file), 'utf8')
     expect(text).toMatch(row.has)
-    expect(text).toMatch(/describeCases|shells|ways/)
+    expect(text).toMatch(/describeCases\(|each\(Object\.keys\(shells\)\)|'busybox', 'bash'/)
   })
 })

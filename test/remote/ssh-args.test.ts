@@ -59,7 +59,7 @@ describe('ssh arguments', () => {
     ['-i', '-i'],
   ])('are refused by name where they cannot be heeded: %s', async (args, named) => {
     await expect(loginWith({ ansible_ssh_args: args })).rejects.toMatchObject({
-      code: 'E_VARS',
+      code: 'E_UNREACHABLE',
       message: `web: the built-in ssh cannot heed ${named}`,
     })
   })

@@ -76,3 +76,40 @@ it('a task with async that is waited for is a finished job', async () => {
 - debug: { msg: "{{ job is finished }} {{ job.ansible_job_id is match('j[0-9]+[.][0-9]+$') }} {{ job.stdout }}" }`)
   expect(messages(real).at(-1)).toBe('True True hi')
 })
+
+it('a task that is waited for says so, and the folder that is named for its state is there', async () => {
+  const real = await run(`
+- command: sleep 1.2
+  async: 5
+  poll: 1
+- stat: { path: "{{ ansible_async_dir }}" }
+  register: folder
+- assert: { that: folder.stat.isdir }`)
+  const states = real.events.flatMap(event => (event.type === 'host.job' ? [event.state] : []))
+  expect(states[0]).toBe('running')
+  expect(states.at(-1)).toBe('ok')
+  expect(ends(real).map(end => end.status)).toEqual(['changed', 'ok', 'ok'])
+})
+
+it('a keyword that is neither true nor false is the failure of a task whose failure is expected', async () => {
+  const real = await run(`
+- debug: { msg: hi }
+  diff: yes.
+  ignore_errors: true
+  register: one
+- debug: { msg: "{{ one.msg is search('is not a valid boolean') }} {{ one is failed }} pre{{ omit }}" }`)
+  expect(messages(real).at(-1)).toBe('True True pre__omit_place_holder__')
+})
+
+it('words of a command are expanded on the target, but for secrets', async () => {
+  const real = await run(`
+- command:
+    argv: [printf, '%s|', '~', '$A\${A}$NO $SHELL_LESS', '~nobody-here', '$5 $S']
+  environment: { A: "a b", S: "{{ lookup('password', '/dev/null') }}" }
+  register: out
+- command: { cmd: 'printf %s $A', expand_argument_vars: false }
+  environment: { A: x }
+  register: as_is
+- debug: { msg: "{{ out.stdout.split('|')[1:] | join('|') }} {{ as_is.stdout }}" }`)
+  expect(messages(real).at(-1)).toBe('a ba b$NO $SHELL_LESS|~nobody-here|$5 $S| $A')
+})

@@ -9,6 +9,7 @@ import { toValue } from '../../src/core/value.ts'
 import { parsePriv, wantGrants } from '../../src/modules/mysql-priv.ts'
 import { mysqlUser } from '../../src/modules/mysql-user.ts'
 import { type MysqlUserState, nativeHash } from '../../src/resources/mysql.ts'
+import { asState, withDefaults } from '../modules/harness.ts'
 import { type MariaDb, noMariaDb, startMariaDb } from './mariadb.ts'
 import { applyState, makeTarget, shells } from './target.ts'
 
@@ -82,6 +83,23 @@ describe.skipIf(noMariaDb !== undefined)('mysql_user', () => {
       await expect(first.replay()).rejects.toMatchObject({ code: 'E_CONFLICT' })
       expect(db.accepts(name, 'third')).toBe(true)
     })
+  })
+
+  it('says in words what it did', async () => {
+    const name = make()
+    const module = asState(mysqlUser)
+    const told = async (args: object) => {
+      const full = withDefaults(module, { name, ...local(), ...args })
+      const done = await applyState(makeTarget(), module, full)
+      const result = module.result!(await module.prepare!(makeTarget(), full), done.before, done.after)
+      return [result['msg'], result['password_changed']]
+    }
+    expect(await told({ password: secret('old-password') })).toEqual(['User unchanged', false])
+    expect(await told({ password: secret('pw') })).toEqual(['Password updated', true])
+    expect(await told({ priv: 'panel.*:SELECT,INSERT,DELETE' })).toEqual(['Privileges updated', false])
+    expect(await told({ state: 'absent' })).toEqual(['User deleted', false])
+    expect(await told({ state: 'absent' })).toEqual(["User doesn't exist", false])
+    expect(await told({ password: secret('pw') })).toEqual(['User added', true])
   })
 
   it('makes an account with privileges, takes it away, and both are undone', async () => {

@@ -11,7 +11,7 @@ import type { RoleState } from '../../src/resources/postgres.ts'
 import { createVerifier, isPasswordOf } from '../../src/resources/scram.ts'
 import { asState, withDefaults } from '../modules/harness.ts'
 import { type Database, missing, startPostgres } from './postgres.ts'
-import { applyState, makeTarget } from './target.ts'
+import { applyState, makeTarget, shells } from './target.ts'
 
 const roles = asState(postgresqlUser)
 
@@ -95,6 +95,28 @@ describe.each(ways)('by %s', way => {
       ])
     },
   )
+
+  it.skipIf(skipped || way !== 'psql').each(['busybox', 'bash'])('lives under %s too', async shell => {
+    const role = await makeRole('old-password')
+    const t = makeTarget({ shell: shells[shell]! })
+    const args = {
+      name: role,
+      password: secret('new-password'),
+      role_attr_flags: ['CREATEDB'],
+      ...login(way),
+    }
+    const row = async () => (await db.query(`SELECT * FROM pg_authid WHERE rolname = '${role}'`))[0]
+    const start = await row()
+    const foreseen = await applyState({ ...t, check: true }, postgresqlUser, args)
+    expect([foreseen.changed, await row()]).toEqual([true, start])
+    const done = await applyState(t, postgresqlUser, args)
+    expect([done.changed, (await row()).rolcreatedb]).toEqual([true, true])
+    expect(await db.accepts(role, 'new-password')).toBe(true)
+    expect((await applyState(t, postgresqlUser, args)).changed).toBe(false)
+    await done.undo()
+    expect(await row()).toEqual(start)
+    expect(await db.accepts(role, 'old-password')).toBe(true)
+  })
 
   it.skipIf(skipped)('of two writers exactly one wins, and the loser hears of a conflict', async () => {
     for (let round = 0; round < 3; round++) {

@@ -457,7 +457,11 @@ describe('what is around', () => {
     expect((await ask({ url }, environment, false)).values['status']).toBe(200)
     expect((await ask({ url, use_netrc: false }, environment, false)).failed).toBe(true)
     expect((await ask({ url, url_username: 'other' }, environment, false)).failed).toBe(true)
-    expect(parseNetrc(readFileSync(netrc, 'utf8'), 'elsewhere')).toEqual({ user: 'a', password: 'b' })
+    writeFileSync(netrc, 'machine 127.0.0.1 login me')
+    const bearer = { url: base, headers: json({ Authorization: 'Bearer t' }) }
+    const { values } = await ask(bearer, environment, false)
+    expect(plain(values['json']).headers.authorization).toBe('Bearer t')
+    expect(parseNetrc('default login a password b', 'elsewhere')).toEqual({ user: 'a', password: 'b' })
   })
 })
 

@@ -32,13 +32,11 @@ export class Meter {
     this.clock = clock
     this.deadline = clock() + limits.deadlineMs
   }
-  step(count = 1): void {
-    const before = this.steps
-    this.steps += count
+  step(): void {
+    this.steps++
     if (this.steps > this.limits.steps)
       throw limitFault(`the template takes more than ${this.limits.steps} steps`)
-    const isLook = Math.floor(before / STEPS_BETWEEN_LOOKS) !== Math.floor(this.steps / STEPS_BETWEEN_LOOKS)
-    if (isLook && this.clock() > this.deadline)
+    if (this.steps % STEPS_BETWEEN_LOOKS === 0 && this.clock() > this.deadline)
       throw limitFault(`the template takes longer than ${this.limits.deadlineMs} ms`)
   }
   /** Runs one level deeper; `what` is named when that is too deep. */

@@ -10,8 +10,6 @@ interface Address {
   readonly bits: 32 | 128
   readonly value: bigint
   readonly prefix: number
-  /** Written with `/prefix`. */
-  readonly hasPrefix: boolean
 }
 
 function parseAddress(text: string): Address | undefined {
@@ -21,7 +19,7 @@ function parseAddress(text: string): Address | undefined {
   const prefix = prefixText === undefined ? bits : parsePrefix(prefixText, bits)
   if (prefix === undefined) return undefined
   const value = bits === 32 ? parseV4(host) : parseV6(host)
-  return { bits, value, prefix, hasPrefix: prefixText !== undefined }
+  return { bits, value, prefix }
 }
 function parseV4(text: string): bigint {
   return text.split('.').reduce((value, part) => (value << 8n) + BigInt(part), 0n)

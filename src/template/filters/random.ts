@@ -1,7 +1,7 @@
 import type { FilterSet } from '../compile/language.ts'
 import type { Runtime } from '../compile/runtime.ts'
 import { runtimeFault } from '../fault.ts'
-import { isInt, isList, isText, type Py, toInteger, typeName } from '../python/kinds.ts'
+import { isDict, isInt, isList, isText, type Py, toInteger, typeName } from '../python/kinds.ts'
 import { floatSource, type RandomSource, seededSource, shuffled } from '../python/random.ts'
 import { iterate } from '../python/sequence.ts'
 import type { Args } from '../python/signature.ts'
@@ -34,6 +34,9 @@ export const randomFilters: FilterSet = {
   // As in Ansible, what is no list is given back.
   shuffle: [
     'seed=null',
-    (value, args, runtime) => (isList(value) ? shuffled(iterate(value), sourceOf(args, runtime)) : value),
+    (value, args, runtime) =>
+      isList(value) || isText(value) || isDict(value)
+        ? shuffled(iterate(value), sourceOf(args, runtime))
+        : value,
   ],
 }
