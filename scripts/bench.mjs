@@ -148,15 +148,12 @@ function time(command, args) {
   return Number(process.hrtime.bigint() - start) / 1e9
 }
 
-/** ControlPersist masters would make the next run warm: every run here is cold. */
+/** ControlPersist masters would make the next run warm: every run here is cold, so they are told to end, and waited for. */
 function endControlMasters() {
-  spawnSync(
-    'sh',
-    ['-c', `for s in ${join(folder, 'cp')}/*; do [ -S "$s" ] && ssh -o ControlPath="$s" -O exit x; done`],
-    {
-      stdio: 'ignore',
-    },
-  )
+  const end = `cd "$1" 2>/dev/null || exit 0
+    for s in *; do [ -S "$s" ] && ssh -o ControlPath="$1/$s" -O exit x; done
+    n=0; while [ "$(ls | wc -l)" -gt 0 ] && [ $n -lt 200 ]; do sleep 0.05; n=$((n + 1)); done`
+  spawnSync('sh', ['-c', end, 'sh', join(folder, 'cp')], { stdio: 'ignore' })
 }
 
 function median(all) {
