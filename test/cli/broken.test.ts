@@ -1,6 +1,6 @@
 // What users get wrong, on the built program: the problem, its place and what to type next. The cases are text:
 // `## name`, `$ arguments` (else `run p.yml`), files behind `--- name`, `=>`, what is said.
-import { mkdirSync, mkdtempSync, readFileSync, realpathSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
@@ -46,6 +46,7 @@ describe('what a user gets wrong', () => {
       writeFileSync(join(folder, name), text)
     }
     const { exit, stdout, stderr } = rota(folder, args)
+    rmSync(folder, { recursive: true })
     const found = problemsIn(stdout + stderr)
       .replaceAll(`${folder}/`, '')
       .replaceAll(folder, '.')

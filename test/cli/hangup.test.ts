@@ -1,6 +1,6 @@
 // A terminal that is closed while a playbook runs: python3 has the pseudo-terminal, and closes it as a window is closed.
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { expect, it } from 'vitest'
@@ -35,5 +35,6 @@ it('stops cleanly, though the shell says it once more, and ends with its own exi
   )
   expect([stdout, stderr]).toEqual(['130\n', ''])
   const files = readdirSync(folder).filter(name => !name.startsWith('.'))
+  rmSync(folder, { recursive: true })
   expect(files.sort()).toEqual(['begun', 'ended', 'p.yml'])
 })
