@@ -62,10 +62,10 @@ export function createDeps(options: WiringOptions): RunDeps {
   const templar = createOperatorTemplar(options.now, vault, onFile)
   const loading = { registry, vault }
   const watched =
-    <T>(load: (file: string) => T) =>
-    (file: string): T => {
+    <T, More extends readonly unknown[]>(load: (file: string, ...more: More) => T) =>
+    (file: string, ...more: More): T => {
       onFile?.(file)
-      return load(file)
+      return load(file, ...more)
     }
   return {
     registry,
@@ -90,7 +90,7 @@ export function createDeps(options: WiringOptions): RunDeps {
     checkArgs,
     ...(onFile && { onFile }),
     loadPlaybook: watched(options.loadPlaybook),
-    loadTasks: watched(file => loadTasks(file, loading)),
+    loadTasks: watched((file: string, isGuarded = false) => loadTasks(file, { ...loading, isGuarded })),
     loadHandlers: watched(file => loadTasks(file, { ...loading, isHandlers: true })),
     loadVarsFile: watched(file => loadVarsFile(file, { vault })),
     selectHosts,

@@ -7,7 +7,8 @@ import { renderDidYouMean, renderKind } from './problem.ts'
 /** A value of the type the module wants, or what is wrong with it. */
 export type Coerced =
   | { readonly value: unknown }
-  | { readonly wrong: string; readonly hint?: string | undefined }
+  /** `isTaken`: Ansible would take it. */
+  | { readonly wrong: string; readonly hint?: string | undefined; readonly isTaken?: boolean }
 
 /** Ansible's truth of a text or number for options and keywords; undefined: neither true nor false. */
 export function parseBool(value: Value): boolean | undefined {
@@ -113,6 +114,7 @@ function coerceMode(value: Value): Coerced {
     return {
       wrong: `is the number ${value}, and that is the mode 0${value.toString(8)}`,
       hint: `write mode: "0${value}"`,
+      isTaken: true,
     }
   return { value: value.toString(8).padStart(4, '0') }
 }

@@ -1,11 +1,11 @@
 import type { Block, Field, Item, Loop, LoopControl, Phase, Task } from '../core/play.ts'
 import type { Source } from '../core/source.ts'
 import { type Dict, isDict, Template, type Value } from '../core/value.ts'
+import { type Call, isLoopKey, readCall, sayNoModule } from './call.ts'
 import { isIdentifier, readFields } from './fields.ts'
 import { shapes } from './keyword-types.ts'
 import { keywords } from './keywords.ts'
 import { checkLiterals } from './params.ts'
-import { renderDidYouMean, selectNearest } from './problem.ts'
 import type { Reader } from './reader.ts'
 import { readArgs, type TaskArgs, withExpressions } from './task-args.ts'
 
@@ -16,6 +16,8 @@ export interface Place {
   readonly isComplete: boolean
   /** A rescue or ignore_errors is there for failures: options that are wrong are one of those, as in Ansible, when the task runs. */
   readonly isForgiving?: boolean
+  /** A `when` stands here or around it: what only other hosts take is said when the task runs, where it does. */
+  readonly isGuarded?: boolean
   /** Of a rotation. */
   readonly phase?: Phase | undefined
 }
@@ -46,8 +48,9 @@ function readBlock(reader: Reader, dict: Dict, at: Source, place: Place): Block 
   reader.checkKeywords(dict, 'block', at)
   const inner = dict.has('module_defaults') ? { ...place, isComplete: false } : place
   const isForgiving = inner.isForgiving === true || isIgnoring(dict)
+  const isGuarded = inner.isGuarded === true || dict.has('when')
   const part = (key: string, isRescued = false): Item[] =>
-    readItems(reader, dict.get(key), { ...inner, isForgiving: isForgiving || isRescued })
+    readItems(reader, dict.get(key), { ...inner, isGuarded, isForgiving: isForgiving || isRescued })
   return {
     kind: 'block',
     ...readFields(reader, dict, 'block'),
@@ -82,21 +85,12 @@ function postponeBooleans(reader: Reader, dict: Dict): Dict {
   return copy
 }
 
-/** The module of a task: its name, its value, and the key that holds both. */
-interface Call {
-  readonly key: string
-  readonly module: string | Template
-  readonly value: Value
-  readonly isLocal: boolean
-  /** Keys of further modules, which have been said. */
-  readonly also?: readonly string[]
-}
-
 function readTask(reader: Reader, given: Dict, at: Source, place: Place): Task | undefined {
   const level = place.isHandler ? 'handler' : 'task'
   const isForgiving = (place.isForgiving === true || isIgnoring(given)) && place.phase === undefined
   const dict = isForgiving ? postponeBooleans(reader, given) : given
-  const call = readCall(reader, dict, at, level)
+  const isGuarded = (place.isGuarded === true || dict.has('when')) && place.phase === undefined
+  const call = readCall(reader, dict, at, level, isGuarded)
   const loopKeys = [...dict.keys()].filter(isLoopKey)
   reader.checkKeywords(
     dict,
@@ -111,6 +105,7 @@ function readTask(reader: Reader, given: Dict, at: Source, place: Place): Task |
     ...place,
     isComplete: place.isComplete && !dict.has('module_defaults'),
     isForgiving,
+    isGuarded,
   })
   checkRegister(reader, dict)
   const loop = readLoop(reader, dict, loopKeys)
@@ -134,66 +129,6 @@ function readTask(reader: Reader, given: Dict, at: Source, place: Place): Task |
     ...(loopControl ? { loopControl } : {}),
     at,
   }
-}
-
-function isLoopKey(key: Value): key is string {
-  return typeof key === 'string' && key.startsWith('with_')
-}
-
-function readCall(reader: Reader, dict: Dict, at: Source, level: 'task' | 'handler'): Call | undefined {
-  const others = [...dict.keys()]
-    .map(String)
-    .filter(key => !Object.hasOwn(keywords[level], key) && !isLoopKey(key))
-  const modules = others.filter(key => reader.signature(key))
-  const action = ['action', 'local_action'].find(key => dict.has(key))
-  if (action !== undefined) return readAction(reader, dict, action)
-  const [key, ...also] = modules
-  if (also.length > 0)
-    reader.say(
-      `one task cannot do both ${key} and ${also[0]}`,
-      reader.doc.keyAt(dict, also[0]!),
-      'make it two tasks',
-    )
-  if (key !== undefined) return { key, module: key, value: dict.get(key) ?? null, isLocal: false, also }
-  const unknown =
-    others.find(key => selectNearest(key, Object.keys(keywords[level])) === undefined) ?? others[0]
-  if (unknown === undefined) {
-    reader.say('the task has no module', at, 'add what it is to do, for example `command: uptime`')
-    return undefined
-  }
-  sayNoModule(reader, unknown, reader.doc.keyAt(dict, unknown))
-  return { key: unknown, module: unknown, value: null, isLocal: false }
-}
-
-function sayNoModule(reader: Reader, name: string, at: Source): void {
-  const short = name.slice(name.lastIndexOf('.') + 1)
-  const hint = renderDidYouMean(short, reader.moduleNames(), 'see rota doc for the modules there are')
-  reader.say(`there is no module ${name}`, at, hint, 'E_MODULE')
-}
-
-/** `action: copy src=a dest=b`, `action: { module: copy, src: a }` and the same as `local_action`. */
-function readAction(reader: Reader, dict: Dict, key: string): Call | undefined {
-  const value = dict.get(key)!
-  const isLocal = key === 'local_action'
-  if (isDict(value)) {
-    const { module, rest } = splitModule(reader, value)
-    if (module !== undefined) return { key, module, value: rest, isLocal }
-  } else if (typeof value === 'string' || value instanceof Template) {
-    const text = typeof value === 'string' ? value : value.text
-    const [, name, rest] = /^\s*((?:\{\{.*?\}\}|[^\s{])+)\s*(.*)$/s.exec(text) ?? []
-    const field = (part: string): string | Template =>
-      value instanceof Template && part.includes('{') ? new Template(part, value.at) : part
-    if (name) return { key, module: field(name), value: rest ? field(rest) : null, isLocal }
-  }
-  reader.say(`${key} names no module`, reader.doc.keyAt(dict, key), `write ${key}: command uptime`)
-  return undefined
-}
-
-function splitModule(reader: Reader, dict: Dict): { module: string | Template | undefined; rest: Dict } {
-  const module = dict.get('module')
-  const rest = new Map([...dict].filter(([key]) => key !== 'module'))
-  reader.doc.copyPlaces(dict, rest)
-  return { module: typeof module === 'string' || module instanceof Template ? module : undefined, rest }
 }
 
 function readGiven(reader: Reader, dict: Dict, call: Call): TaskArgs | undefined {
@@ -236,7 +171,7 @@ function checkModule(
   // What a variable holds, or a text that is refused when the task runs, may be all that is missing.
   const isOpen = given.argsFrom !== undefined || (freeForm !== undefined && signature.freeForm === undefined)
   const isComplete = place.isComplete && !isOpen
-  reader.problems.push(...checkLiterals(signature, args, where, isComplete))
+  reader.problems.push(...checkLiterals(signature, args, where, { ...place, isComplete }))
 }
 
 /** Only what is undone by its own inverse may stand where a rotation changes things. */

@@ -51,15 +51,15 @@ export function checkArgs(
 
 /**
  * What can be said of a task's options before anything is rendered: names, literals, and, when `isComplete` (no
- * module_defaults or variables can add options), what is missing.
+ * module_defaults or variables can add options), what is missing. Of a task that is guarded nothing is said that Ansible would take.
  */
 export function checkLiterals(
   module: Signature,
   args: Dict,
   where: ArgsPlace,
-  isComplete: boolean,
+  { isComplete, isGuarded = false }: { readonly isComplete: boolean; readonly isGuarded?: boolean },
 ): readonly Problem[] {
-  const check = new ArgsCheck(module, where)
+  const check = new ArgsCheck(module, where, isGuarded)
   const given = check.resolve(args)
   const literals = new Map([...given].filter(([, { value }]) => !hasTemplate(value)))
   for (const [name, { written, value }] of literals)
@@ -96,10 +96,12 @@ class ArgsCheck {
   readonly problems: Problem[] = []
   readonly #module: Signature
   readonly #where: ArgsPlace
+  readonly #isGuarded: boolean
 
-  constructor(module: Signature, where: ArgsPlace) {
+  constructor(module: Signature, where: ArgsPlace, isGuarded = false) {
     this.#module = module
     this.#where = where
+    this.#isGuarded = isGuarded
   }
 
   /** Options by their own names. */
@@ -120,6 +122,7 @@ class ArgsCheck {
   coerced(param: Param, name: string, written: string, value: Value): unknown {
     const result = coerce(param, name, value)
     if ('value' in result) return result.value
+    if (this.#isGuarded && result.isTaken) return undefined
     const { name: module } = this.#module
     const isRole = module === 'include_role' || module === 'import_role'
     this.#say(
@@ -187,11 +190,11 @@ class ArgsCheck {
   }
 
   #unknown(written: string, names: ReadonlyMap<string, string>): void {
-    const { name } = this.#module
+    const { name, refused = {} } = this.#module
+    if (this.#isGuarded && Object.hasOwn(refused, written)) return
     const nearest = selectNearest(written, [...names.keys()])
     const hint =
-      this.#module.refused?.[written] ??
-      (nearest === undefined ? `see rota doc ${name}` : `did you mean ${nearest}?`)
+      refused[written] ?? (nearest === undefined ? `see rota doc ${name}` : `did you mean ${nearest}?`)
     const known = [...new Set(names.values())].sort().join(', ')
     const words = controllerSide.has(name)
       ? `Invalid options for ${name}: ${written}`

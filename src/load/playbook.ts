@@ -60,7 +60,7 @@ export function parsePlaybook(text: string, file: string, options: LoadOptions):
  */
 export function loadTasks(
   file: string,
-  options: LoadOptions & { readonly isHandlers?: boolean; readonly at?: Source },
+  options: LoadOptions & Pick<Place, 'isGuarded'> & { readonly isHandlers?: boolean; readonly at?: Source },
 ): readonly Item[] {
   const text = loadText(file, options.at)
   // Of a role: ROLE/tasks/main.yml.
@@ -84,7 +84,7 @@ export function loadTasks(
   const items =
     reader.problems.length > 0
       ? []
-      : readItems(reader, list, { isHandler: options.isHandlers === true, isComplete: false })
+      : readItems(reader, list, { ...options, isHandler: options.isHandlers === true, isComplete: false })
   throwInOrder(reader)
   return isVaultText(text) ? items.map(item => hideItem(item, options.vault)) : items
 }

@@ -121,7 +121,8 @@ export interface RunDeps {
   checkArgs(module: Module, args: Dict, where: ArgsPlace): Readonly<Record<string, unknown>>
   /** Throws RotaError E_FILE, E_YAML, E_PLAYBOOK. */
   loadPlaybook(file: string): Playbook
-  loadTasks(file: string): readonly Item[]
+  /** `isGuarded`: they are reached under a condition only. */
+  loadTasks(file: string, isGuarded?: boolean): readonly Item[]
   /** A role's handlers: they may `listen`. */
   loadHandlers(file: string): readonly Item[]
   loadVarsFile(file: string): VarsFile

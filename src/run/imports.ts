@@ -66,7 +66,7 @@ function importTasks(
   const found = findFile('tasks', path, folders, task.at)
   refuseCircle(importing, found, task.at)
   importing.push(found)
-  const nodes = planItems(deps.loadTasks(found), inner, options())
+  const nodes = planItems(deps.loadTasks(found, inner.when.length > 0), inner, options())
   importing.pop()
   return nodes
 }

@@ -21,7 +21,8 @@ export const mainFiles: RoleFiles = { tasks: 'main', handlers: 'main', vars: 'ma
 export interface Role {
   readonly name: string
   readonly path: string
-  readonly tasks: readonly Item[]
+  /** Read once for each answer; `isGuarded`: they are reached under a condition only. */
+  tasks(isGuarded: boolean): readonly Item[]
   readonly handlers: readonly Item[]
   /** defaults/, vars/: of the ranks that they have. */
   readonly layers: readonly Layer[]
@@ -58,12 +59,17 @@ export function loadRole(
   const meta = find('meta', 'main')
   const about = meta === undefined ? new Map<string, Value>() : deps.loadVarsFile(meta).values
   const dependencies = about.get('dependencies')
+  const read = new Map<boolean, readonly Item[]>()
   const layer = (rank: Rank, place: string | undefined): Layer[] =>
     place === undefined ? [] : listVars(place).map(file => ({ rank, from: file, ...deps.loadVarsFile(file) }))
   return {
     name: isAbsolute(name) || isInCollection(name) ? basename(path) : name,
     path,
-    tasks: tasks === undefined ? [] : deps.loadTasks(tasks),
+    tasks(isGuarded) {
+      const items = read.get(isGuarded) ?? (tasks === undefined ? [] : deps.loadTasks(tasks, isGuarded))
+      read.set(isGuarded, items)
+      return items
+    },
     handlers: handlers === undefined ? [] : deps.loadHandlers(handlers),
     layers: [
       ...layer('role defaults', find('defaults', files.defaults)),

@@ -136,7 +136,8 @@ export function planRole(planner: RolePlanner, use: RoleUse, outer: Keywords): N
     ...keywords,
     layers: [...outer.layers, ...dependencyLayers(planner, role, use), ...newLayers(outer, keywords)],
   }
-  return [...dependencies, ...planItems([...renderCheck(role, use), ...role.tasks], own, planner.options())]
+  const tasks = role.tasks(keywords.when.length > 0)
+  return [...dependencies, ...planItems([...renderCheck(role, use), ...tasks], own, planner.options())]
 }
 
 /** Variables of a role's dependencies: its tasks see them above those of the roles that it is a dependency of. */

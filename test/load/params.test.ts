@@ -66,8 +66,8 @@ describe('checkArgs', () => {
 })
 
 describe('checkLiterals', () => {
-  const literals = (entries: Record<string, Value>, isComplete = true): string[] =>
-    checkLiterals(registry.get('copy')!, args(entries), { at }, isComplete).map(p => p.message)
+  const literals = (entries: Record<string, Value>, isComplete = true, isGuarded = false): string[] =>
+    checkLiterals(registry.get('copy')!, args(entries), { at }, { isComplete, isGuarded }).map(p => p.message)
   const template = new Template('{{ x }}', at)
   it('leaves templates to the run', () => {
     expect(literals({ src: template, dest: 'a', mode: template })).toEqual([])
@@ -76,6 +76,12 @@ describe('checkLiterals', () => {
   it('asks for what is missing only where nothing else can give it', () => {
     expect(literals({ src: 'a' })).toEqual(['missing required arguments: dest'])
     expect(literals({ src: 'a' }, false)).toEqual([])
+  })
+  it('says nothing under a condition of what Ansible would take', () => {
+    const mode = { src: 'a', dest: 'b', mode: 600 }
+    expect(literals(mode)).toEqual(['copy: mode is the number 600, and that is the mode 01130'])
+    expect(literals(mode, true, true)).toEqual([])
+    expect(literals({ ...mode, mode: 'rw' }, true, true)).toHaveLength(1)
   })
 })
 
