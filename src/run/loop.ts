@@ -176,6 +176,8 @@ function sumUp(results: readonly TaskResult[]): TaskResult {
     ),
     ...mergeFacts(results),
     ...countOks(results),
+    missingCount: results.filter(({ status, problem }) => status === 'failed' && problem?.code === 'E_FILE')
+      .length,
   }
 }
 

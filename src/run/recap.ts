@@ -3,8 +3,16 @@ import type { HostStatus, Recap } from '../core/event.ts'
 import type { Fleet, HostState } from './fleet.ts'
 import type { TaskResult } from './result.ts'
 
-/** Counts as Ansible does: an ignored failure is ok too, and a change that was ignored still is one. */
-export function countResult({ recap }: HostState, result: TaskResult, status: HostStatus): void {
+/**
+ * Counts as Ansible does: an ignored failure is ok too, and a change that was ignored still is one. `isInclude`: each item that names
+ * a file that is not there is a failure.
+ */
+export function countResult(
+  { recap }: HostState,
+  result: TaskResult,
+  status: HostStatus,
+  isInclude: boolean,
+): void {
   switch (status) {
     case 'changed':
       recap.ok++
@@ -17,6 +25,9 @@ export function countResult({ recap }: HostState, result: TaskResult, status: Ho
       break
     case 'ok':
       recap.ok += result.okCount ?? 1
+      break
+    case 'failed':
+      recap.failed += (isInclude && result.missingCount) || 1
       break
     default:
       recap[status]++

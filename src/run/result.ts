@@ -27,6 +27,8 @@ export interface TaskResult {
   readonly notify?: readonly string[] | undefined
   /** How often an ok counts in the recap, when not once: include_tasks for each file, include_role not at all. */
   readonly okCount?: number | undefined
+  /** Of a loop: how many items named a file that is not there. */
+  readonly missingCount?: number | undefined
   /** The options that the module was given: shown with `-vvv`, not registered. */
   readonly invocation?: ReadonlyMap<string, Value> | undefined
   /** The options could not be rendered: in a loop no further item is tried. */

@@ -33,7 +33,7 @@ export async function runTask(
   deps.emit({ type: 'host.start', ...ref })
   const { act, result, status } = await runSettled(run, host, step, ref)
   if (!isRoleMissing(step, result) || status === 'ignored')
-    countResult(run.fleet.host(host), result, countedAs(run, step, result, status))
+    countResult(run.fleet.host(host), result, countedAs(run, step, result, status), isInclude(step))
   else if (status === 'failed') run.fleet.host(host).isMissingRole = true
   shareResult(act, result, sharers)
   if (status === 'rescued') keepFailure(act, result)
@@ -117,8 +117,12 @@ function isRoleMissing({ node }: Step, { status, problem }: TaskResult): boolean
 
 /** As in Ansible what fails in a handler, and an include of what is not there, counts as failed even where a rescue takes it up. */
 function countedAs(run: PlayRun, step: Step, { problem }: TaskResult, status: HostStatus): HostStatus {
-  const isInclude = String(step.node.task.module).includes('include') && problem?.code === 'E_FILE'
-  return status === 'rescued' && (isInclude || run.handlers.isHandler(step.node)) ? 'failed' : status
+  const isMissing = isInclude(step) && problem?.code === 'E_FILE'
+  return status === 'rescued' && (isMissing || run.handlers.isHandler(step.node)) ? 'failed' : status
+}
+
+function isInclude({ node }: Step): boolean {
+  return String(node.task.module).includes('include')
 }
 
 function isTrue(act: Act, name: string, field: Parameters<typeof renderBoolean>[2]): boolean {

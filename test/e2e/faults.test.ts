@@ -96,9 +96,9 @@ describe('a playbook that is wrong: exit 65, and no host is asked', () => {
     [
       'broken YAML',
       tasks('- copy: { dest: /x, content: a', '- ping:'),
-      [5, 5],
-      /ERROR! the indentation.* \(E_YAML\)/,
-      /line it up/,
+      [4, 13],
+      /ERROR! the bracket \{ is not closed \(E_YAML\)/,
+      /close it with \}/,
     ],
     [
       'an empty file',
@@ -434,7 +434,7 @@ describe('a panel that cannot be rotated: refused with exit 3', () => {
 
   it('with a variable that is not defined', async () => {
     const { stdout } = await expectRefused({ panel_health: '{{ panel_helth }}' })
-    expect(stdout).toMatch(/E_UNDEFINED 'panel_helth' is undefined/)
+    expect(stdout).toMatch(/E_UNDEFINED .*'panel_helth' is undefined/)
     expect(stdout).toContain("→ did you mean 'panel_health'?")
   })
 })

@@ -92,6 +92,18 @@ it('text of a target is never evaluated', async () => {
   expect(real.events.filter(event => event.type === 'host.item')).toMatchObject([{ label: '{{ 1 + 1 }}' }])
 })
 
+it('each item of an include that names a file that is not there counts as failed, other items together as one', async () => {
+  const body = [
+    '- block: [{include_tasks: "{{ item }}", loop: [a, b]}]',
+    '  rescue: [{debug: {msg: on}}]',
+    '- copy: {src: "{{ item }}", dest: /nowhere/x}',
+    '  loop: [a, b]',
+  ].join('\n')
+  const folder = files({ 'play.yml': play(body) })
+  const { recap } = await runReal(join(folder, 'play.yml'))
+  expect(recap['h1']).toMatchObject({ ok: 1, failed: 3, rescued: 0 })
+})
+
 it('a prompt is answered by extra vars, by the operator, or by its default', async () => {
   const folder = files({
     'play.yml': `- hosts: h1
