@@ -209,4 +209,9 @@ function addReadCommands(program: Command, done: Done): void {
     .command('evidence <run>')
     .description('verify the evidence of a run: the chain, the head and every file')
     .action(async (run: string) => done(await (await import('./evidence.ts')).evidenceCommand(run)))
+  program
+    .command('report <run>')
+    .description('a run as a page for a browser: of a rotation, or of the file that --events wrote')
+    .option('-o, --output <file>', 'write it to a file')
+    .action(async (run: string, flags) => done(await (await import('./report.ts')).reportCommand(run, flags)))
 }

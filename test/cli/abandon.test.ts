@@ -56,6 +56,10 @@ it('ends the run without it, says who and why, and lets no rotation work on it b
     / two was given up by \S+@\S+ at .+ \(its disk is scrap\), as it stood: .+rota recover two/,
   )
 
+  const page = await site.rota(alice, ['report', run])
+  expect(page.stdout).toContain('The evidence verifies.')
+  expect(page.stdout).toContain('<td>two</td><td>abandoned</td>')
+
   // It is there again.
   writeFileSync(site.inventory, whole)
   for (const [who, args, exit] of [
