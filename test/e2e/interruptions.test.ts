@@ -148,7 +148,7 @@ it('all new after SIGINT in PHASE committed: exit 6, and what is left to do by h
   const back = await runRota(site, ['rollback', newest()])
   expect(back.code, back.all).toBe(5)
   expect(back.stderr).toMatch(
-    /ERROR! run \S+ is committed_with_warnings: its old values are no.* \(E_HELD\)\n {2}→ rotate again for other values; what it backed up lies in `backups`/,
+    /ERROR! run \S+ is committed_with_warnings: its old values are no.* \(E_HELD\)\n {2}→ rotate again for other values; what it backed up lies sealed in its run folder; .*playbooks\/rollback\.yml/,
   )
 }, 120_000)
 

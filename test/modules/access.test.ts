@@ -35,7 +35,7 @@ describeCases(authorizedKey, [
       'mode:.ssh': '0700',
       'mode:.ssh/authorized_keys': '0600',
     },
-    result: { keyfile: 'DIR/.ssh/authorized_keys', user, state: 'present' },
+    result: { keyfile: 'DIR/.ssh/authorized_keys', user, state: 'file' },
   },
   {
     name: 'is there already, with other blanks',

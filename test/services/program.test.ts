@@ -20,7 +20,10 @@ describe.each(Object.entries(shells))('under %s', (_name, argv) => {
 
   it('command gives words to the program byte by byte', async () => {
     const odd = ['a b', "it's", '"', '$HOME', '*', '', '\\', 'ü€', 'line\nend\n', '-n', '`id`']
-    const outcome = await runAction(target(), command, { argv: [...words, ...odd] })
+    const outcome = await runAction(target(), command, {
+      argv: [...words, ...odd],
+      expand_argument_vars: false,
+    })
     expect(JSON.parse(outcome.values['stdout'])).toEqual(odd)
     expect(outcome).toMatchObject({ changed: true, values: { rc: 0, cmd: [...words, ...odd] } })
   })
