@@ -1,6 +1,7 @@
 import { problem } from '../core/error.ts'
 import type { Target } from '../core/module.ts'
 import type { Args } from '../core/params.ts'
+import { decodePercent } from '../core/percent.ts'
 import { Secret } from '../core/secret.ts'
 import { NoAnswer } from './uri-channel.ts'
 import type { Walked } from './uri-follow.ts'
@@ -87,7 +88,7 @@ export async function download(
 /** The file's name by the server's Content-Disposition, else by the URL. */
 export function downloadName({ response, url }: Pick<Walked, 'response' | 'url'>): string {
   const said = /filename="?([^";]+)"?/i.exec(response.headers.get('content-disposition') ?? '')?.[1]
-  return nameOfPath(said ?? decodeURIComponent(url.pathname))
+  return nameOfPath(said ?? decodePercent(url.pathname))
 }
 
 /** The last part of a path; `index.html` when it has none. */

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { problem, RotaError } from '../core/error.ts'
 import { defineAction, type Outcome, type Target } from '../core/module.ts'
 import type { Args } from '../core/params.ts'
+import { decodePercent } from '../core/percent.ts'
 import type { Secret } from '../core/secret.ts'
 import { isSameState } from '../core/value.ts'
 import { type FileState, readFile } from '../resources/file.ts'
@@ -74,7 +75,7 @@ interface Fetched {
 
 async function fetchFile(t: Target, url: GetArgs['url'], args: GetArgs, since?: Date): Promise<Fetched> {
   if (typeof url === 'string' && /^file:/i.test(url)) {
-    const path = decodeURIComponent(new URL(url).pathname)
+    const path = decodePercent(new URL(url).pathname)
     const { kind, content, encoding } = await readFile(t, path, { follow: true, content: 'plain' })
     if (kind !== 'file')
       throw problem('E_TASK', `Request failed: ${path} is ${kind === 'absent' ? 'not there' : `a ${kind}`}`)

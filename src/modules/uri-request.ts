@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { problem } from '../core/error.ts'
 import type { Target } from '../core/module.ts'
 import type { Args } from '../core/params.ts'
+import { decodePercent } from '../core/percent.ts'
 import { sh } from '../core/script.ts'
 import { reveal, Secret } from '../core/secret.ts'
 import { attributes, unsafe_writes } from './file-params.ts'
@@ -125,7 +126,7 @@ export function parseUrl(url: string | Secret): URL {
 
 /** User and password, from the options or from the URL, which loses them. */
 export function credentialsOf(args: RequestArgs, url: URL): Credentials | undefined {
-  const [user, password] = [decodeURIComponent(url.username), decodeURIComponent(url.password)]
+  const [user, password] = [decodePercent(url.username), decodePercent(url.password)]
   url.username = ''
   url.password = ''
   if (args.url_username !== undefined)

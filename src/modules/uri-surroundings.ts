@@ -1,6 +1,7 @@
 import { problem } from '../core/error.ts'
 import type { Target } from '../core/module.ts'
 import { parseNetrc } from '../core/netrc.ts'
+import { decodePercent } from '../core/percent.ts'
 import { sh } from '../core/script.ts'
 import { Secret } from '../core/secret.ts'
 import { environmentParams } from './environment.ts'
@@ -61,7 +62,7 @@ function parseProxy(text: string): HttpProxy {
     throw problem('E_PARAMS', 'the proxy that the environment names is none that is spoken to by HTTP', {
       hint: 'write http_proxy: http://HOST:PORT, or use_proxy: false',
     })
-  const credentials = { user: decodeURIComponent(url.username), password: decodeURIComponent(url.password) }
+  const credentials = { user: decodePercent(url.username), password: decodePercent(url.password) }
   return {
     host: url.hostname.replace(/^\[|\]$/g, ''),
     port: Number(url.port) || (url.protocol === 'https:' ? 443 : 80),

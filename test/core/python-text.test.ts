@@ -1,6 +1,7 @@
-// Python's small languages that several parts read: INI files and shell patterns.
+// Python's small languages that several parts read: INI files, shell patterns, escapes in URLs.
 import { expect, it } from 'vitest'
 import { parseGlob } from '../../src/core/glob.ts'
+import { decodePercent } from '../../src/core/percent.ts'
 import { type IniRules, parseIni } from '../../src/core/python-ini.ts'
 
 function read(text: string, rules: IniRules = {}): unknown {
@@ -36,4 +37,8 @@ it('a shell pattern is what fnmatch makes of it', () => {
     ['a.c', 'abc', false],
   ] as const
   expect(cases.map(([pattern, name]) => [pattern, name, parseGlob(pattern).test(name)])).toEqual(cases)
+})
+
+it('what is no escape in a URL stays', () => {
+  expect(['%41%c3%bc', '100%', '%zz%4', 'a+b'].map(decodePercent)).toEqual(['Aü', '100%', '%zz%4', 'a+b'])
 })

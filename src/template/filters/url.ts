@@ -1,3 +1,4 @@
+import { decodePercent } from '../../core/percent.ts'
 import type { FilterSet } from '../compile/language.ts'
 import { runtimeFault } from '../fault.ts'
 import { dictOf } from '../python/equality.ts'
@@ -33,15 +34,8 @@ function splitUrl(value: Py, args: Args): Py {
     )
   return part[1]
 }
-function decode(text: string): string {
-  const bytes = text
-    .replaceAll('+', ' ')
-    .replace(/(?:%[\da-fA-F]{2})+/g, run => Buffer.from(run.replaceAll('%', ''), 'hex').toString('utf8'))
-  return bytes
-}
-
 /** Ansible's filters on addresses. */
 export const urlFilters: FilterSet = {
   urlsplit: ["query=''", splitUrl],
-  urldecode: ['', value => decode(toText(value))],
+  urldecode: ['', value => decodePercent(toText(value).replaceAll('+', ' '))],
 }
