@@ -1,3 +1,4 @@
+import { parseGlob } from '../../core/glob.ts'
 import type { Target } from '../../core/module.ts'
 import { toValue, type Value } from '../../core/value.ts'
 import { selectCollectors } from './collectors.ts'
@@ -87,11 +88,6 @@ function renderFacts(
 
 /** A shell pattern over the fact's name, with or without its prefix. */
 function matches(pattern: string, name: string): boolean {
-  const source = pattern
-    .replace(/[.+^${}()|\\]/g, '\\$&')
-    .replaceAll('[!', '[^')
-    .replaceAll('*', '.*')
-    .replaceAll('?', '.')
-  const expression = new RegExp(`^(?:${source})$`, 's')
+  const expression = parseGlob(pattern)
   return expression.test(name) || expression.test(name.slice('ansible_'.length))
 }
