@@ -52,11 +52,13 @@ export function openProgram(file: string, folder: string, name: string): Program
   }
 }
 
+function isOwn({ uid, mode }: { readonly uid: number; readonly mode: number }): boolean {
+  return uid === process.geteuid?.() && (mode & 0o022) === 0
+}
+
 /** Compiled code is trusted as it is: only what this user alone could have written is read, and only whole. */
 function loadKept(folder: string, place: string): Buffer | undefined {
   try {
-    const isOwn = ({ uid, mode }: { uid: number; mode: number }): boolean =>
-      uid === process.geteuid?.() && (mode & 0o022) === 0
     const fd = openSync(place, 'r')
     try {
       if (!isOwn(statSync(folder)) || !isOwn(fstatSync(fd))) return undefined
@@ -75,6 +77,7 @@ function writeKept(folder: string, place: string, script: Script): void {
   try {
     makeFolder(dirname(folder))
     makeFolder(folder)
+    if (!isOwn(statSync(folder))) return
     const temporary = `${place}.${process.pid}`
     const fd = openSync(temporary, 'wx', 0o600)
     try {
@@ -92,9 +95,10 @@ function writeKept(folder: string, place: string, script: Script): void {
   }
 }
 
-/** No more than one level: a home that is not there is nobody's to make. */
+/** No more than one level, and only in a folder of this user's: a home that is not there, or is another's, is not ours to fill. */
 function makeFolder(folder: string): void {
-  if (!existsSync(folder)) mkdirSync(folder, { mode: 0o700 })
+  if (!existsSync(folder) && statSync(dirname(folder)).uid === process.geteuid?.())
+    mkdirSync(folder, { mode: 0o700 })
 }
 
 function digest(data: Buffer): Buffer {

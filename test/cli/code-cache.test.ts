@@ -1,6 +1,8 @@
 import {
   chmodSync,
+  chownSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -65,4 +67,15 @@ it('makes no home where there is none: in /proc Node would try for ever', () => 
   cache = '/proc/no-home/cache/rota'
   open(1).keep()
   expect(existsSync(cache)).toBe(false)
+})
+
+it('fills no folder of another user, as a home is under sudo -E', () => {
+  const home = process.geteuid?.() === 0 ? join(folder, 'home') : '/'
+  if (home !== '/') {
+    mkdirSync(home)
+    chownSync(home, 65_534, 65_534)
+  }
+  cache = join(home, 'cache-of-another', 'rota')
+  open(1).keep()
+  expect(existsSync(join(home, 'cache-of-another'))).toBe(false)
 })
