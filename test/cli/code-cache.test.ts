@@ -40,7 +40,8 @@ it('runs what was compiled before', () => {
   keptByOne()
   expect(statSync(cache).mode & 0o777).toBe(0o700)
   expect(open(2).exports).toEqual({ answer: 1 })
-  expect(open(2, 'run-2').exports).toEqual({ answer: 2 })
+  // A source that this process has not compiled yet: V8 remembers those, whatever came from the file.
+  expect(open(3, 'run-2').exports).toEqual({ answer: 3 })
 })
 
 it.each([
