@@ -1,4 +1,5 @@
 import { joinScripts, sh } from '../core/script.ts'
+import { policyRc } from './policy-rc-script.ts'
 
 /**
  * One set of functions for each package manager: installed and candidate print name and version of one package (nothing: there is none;
@@ -233,6 +234,7 @@ exit 0
 
 export const writePackages = joinScripts(
   managers,
+  policyRc,
   sh`
 nl='
 '
@@ -240,18 +242,15 @@ manager=
 find_manager
 set -f
 if [ "\${p_refresh-}" = 1 ]; then refresh; listed_at; fi
-kept='' folder=''
-policy=/usr/sbin/policy-rc.d
+folder=''
 tidy() {
   if [ -n "$folder" ]; then rm -rf -- "$folder"; fi
-  if [ -n "$kept" ]; then mv -f -- "$kept" "$policy"; elif [ -n "$p_policy" ]; then rm -f "$policy"; fi
+  if [ "\${p_simulate-}" != 1 ]; then tidy_policy; fi
 }
 trap tidy EXIT
 trap 'exit 130' INT TERM HUP
-if [ -n "$p_policy" ] && [ "\${p_simulate-}" != 1 ]; then
-  if [ -e "$policy" ]; then { kept=$(mktemp "$policy.XXXXXX") && cp -p "$policy" "$kept"; } || rt_fail "cannot keep $policy"; fi
-  { printf '#!/bin/sh\nexit %s\n' "$p_policy" >"$policy" && chmod 755 "$policy"; } || rt_fail "cannot write $policy"
-fi
+if [ "\${p_simulate-}" != 1 ]; then tidy_policy; fi
+if [ -n "$p_policy" ] && [ "\${p_simulate-}" != 1 ]; then set_policy; fi
 if [ -n "$p_clean" ]; then apt_get "$p_clean" >&2 || rt_fail "cannot $p_clean"; fi
 if [ -n "$p_remove" ]; then
   IFS=$nl

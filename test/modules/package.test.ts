@@ -184,6 +184,19 @@ describe.skipIf(!hasSandbox || !hasApt).each(Object.keys(shells))('apt under %s'
     )
     await apply(t, apt, { deb: '/var/rota-repo/rota-c_1.0.deb', policy_rc_d: 0 })
     expect(await look(session(), policy)).toBe('0\necho own\n')
+    // No room for another one: the host's own stays.
+    await look(session(), 'apt-get -y -q purge rota-c; mkdir /usr/sbin/policy-rc.d.rota-new')
+    const failed = apply(t, apt, { deb: '/var/rota-repo/rota-c_1.0.deb', policy_rc_d: 0 })
+    await expect(failed).rejects.toThrow('cannot write /usr/sbin/policy-rc.d.rota-new')
+    expect(await look(session(), 'cat /usr/sbin/policy-rc.d')).toBe('echo own\n')
+    // Killed on the way, by a shell that is no more.
+    await look(
+      session(),
+      `rmdir /usr/sbin/policy-rc.d.rota-new; mv /usr/sbin/policy-rc.d /usr/sbin/policy-rc.d.rota-kept
+       sh -c 'echo "# rota $$"' >/usr/sbin/policy-rc.d`,
+    )
+    await apply(t, apt, { deb: '/var/rota-repo/rota-c_1.0.deb' })
+    expect(await look(session(), 'cat /usr/sbin/policy-rc.d*')).toBe('echo own\n')
     await look(session(), 'apt-get -y -q purge rota-c; rm /usr/sbin/policy-rc.d')
   })
 
