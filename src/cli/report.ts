@@ -9,7 +9,7 @@ import { findRun, isRunId, stateFolder } from '../rotation/run-folder.ts'
 /** `rota report RUN | EVENTS`: a rotation's evidence, or what `--events FILE` wrote of any run, as a page for a browser. */
 export async function reportCommand(name: string, { output }: { output?: string }): Promise<number> {
   const isRun = name === 'latest' || isRunId(name)
-  const page = isRun ? await pageOfRun(name) : renderPage(readEvents(name), undefined)
+  const page = isRun ? await pageOfRun(name) : pageOfFile(name)
   if (output === undefined) {
     process.stdout.write(page)
     return exits.ok.code
@@ -22,6 +22,19 @@ export async function reportCommand(name: string, { output }: { output?: string 
     throw problem('E_FILE', why, { cause, hint: 'name another file with -o' })
   }
   return exits.ok.code
+}
+
+/** A file that anybody may have written. Throws E_EVIDENCE where its events lack what events have. */
+function pageOfFile(file: string): string {
+  const events = readEvents(file)
+  try {
+    return renderPage(events, undefined)
+  } catch (cause) {
+    throw problem('E_EVIDENCE', `${file} holds events that no run writes: ${(cause as Error).message}`, {
+      cause,
+      hint: 'rota report reads a run’s name, or the file that --events wrote',
+    })
+  }
 }
 
 async function pageOfRun(name: string): Promise<string> {
@@ -46,9 +59,8 @@ function readEvents(file: string): readonly Stamped[] {
 
 function readLines(file: string): readonly string[] {
   try {
-    return readFileSync(file, 'utf8')
-      .split('\n')
-      .filter(line => line !== '')
+    // What a run that was killed wrote last has no end.
+    return readFileSync(file, 'utf8').split('\n').slice(0, -1)
   } catch (cause) {
     throw problem('E_FILE', `cannot read ${file}: ${(cause as Error).message}`, {
       cause,

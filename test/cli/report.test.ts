@@ -20,7 +20,16 @@ it('makes a page of what any run wrote of itself', () => {
   expect(rota(folder, ['report', 'events.jsonl']).stdout).toBe(page)
 })
 
+it('takes what a killed run wrote as far as it is whole', () => {
+  const lines = readFileSync(join(folder, 'events.jsonl'), 'utf8').split('\n')
+  writeFileSync(join(folder, 'killed.jsonl'), `${lines.slice(0, 4).join('\n')}\n{"type":"host.e`)
+  const { exit, stdout } = rota(folder, ['report', 'killed.jsonl'])
+  expect([exit, stdout]).toEqual([0, expect.stringContaining('the run did not reach its end')])
+  writeFileSync(join(folder, 'odd.jsonl'), '{"type":"run.start","at":"now"}\n')
+})
+
 it.each([
+  [['odd.jsonl'], 'odd.jsonl holds events that no run writes'],
   [['site.yml'], 'this is no event of a run'],
   [['nowhere.jsonl'], 'cannot read nowhere.jsonl'],
   [['latest'], 'there is no run'],
